@@ -1,0 +1,170 @@
+//! What one turn changes, as a plain value: the unit that becomes durable whole or not at all.
+//!
+//! Encodes keys and values where the batch is made, so that the committer's thread only copies bytes. Keeps
+//! the index rows in step with the instances. Knows nothing of RocksDB.
+
+use host_base::{ActorKey, Digest, Entity, TenantId, WorkflowKey};
+use prost::Message;
+
+use crate::keys::{self, Keyspace, TaskKey, TimerKey};
+use crate::records::{Deployment, Event, Instance, Mail, Reply, Task};
+
+/// One change of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// Where.
+    pub keyspace: Keyspace,
+    /// Which record.
+    pub key: Vec<u8>,
+    /// What it becomes; none: it is deleted.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Changes that become durable together, in the order in which they were added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    ops: Vec<Op>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// A batch without changes.
+    pub fn new() -> Batch {
+        Batch::default()
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// How long its keys and values are together, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Its changes.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// Adds the changes of `other` behind its own.
+    pub fn append(&mut self, mut other: Batch) {
+        self.bytes += other.bytes;
+        self.ops.append(&mut other.ops);
+    }
+
+    /// Writes an instance. `before` is what the store holds of it: its index rows are taken back where
+    /// they no longer say the truth.
+    pub fn put_instance(&mut self, key: &WorkflowKey, before: Option<&Instance>, now: &Instance) {
+        let rows = index_rows(key, now);
+        let old = before.map(|before| index_rows(key, before));
+        for (place, row) in rows.into_iter().enumerate() {
+            match &old {
+                Some(old) if old[place] == row => {}
+                Some(old) => {
+                    self.delete(Keyspace::Index, old[place].clone());
+                    self.put(Keyspace::Index, row, Vec::new());
+                }
+                None => self.put(Keyspace::Index, row, Vec::new()),
+            }
+        }
+        self.put_message(Keyspace::Instance, keys::instance(key), now);
+    }
+
+    /// Writes one event of a run's history.
+    pub fn put_event(&mut self, key: &WorkflowKey, run: u32, sequence: u64, event: &Event) {
+        self.put_message(Keyspace::History, keys::event(key, run, sequence), event);
+    }
+
+    /// Puts a message into an entity's inbox.
+    pub fn put_mail(&mut self, to: &Entity, sequence: u64, mail: &Mail) {
+        self.put_message(Keyspace::Inbox, keys::mail(to, sequence), mail);
+    }
+
+    /// Takes a message out of an entity's inbox.
+    pub fn delete_mail(&mut self, to: &Entity, sequence: u64) {
+        self.delete(Keyspace::Inbox, keys::mail(to, sequence));
+    }
+
+    /// Sets one value of an actor's state.
+    pub fn put_state(&mut self, actor: &ActorKey, key: &str, value: &[u8]) {
+        self.put(Keyspace::Actor, keys::state(actor, key), value.to_vec());
+    }
+
+    /// Deletes one value of an actor's state.
+    pub fn delete_state(&mut self, actor: &ActorKey, key: &str) {
+        self.delete(Keyspace::Actor, keys::state(actor, key));
+    }
+
+    /// Writes an activity that has not ended.
+    pub fn put_task(&mut self, key: &TaskKey, task: &Task) {
+        self.put_message(Keyspace::Task, keys::task(key), task);
+    }
+
+    /// Deletes an activity that has ended.
+    pub fn delete_task(&mut self, key: &TaskKey) {
+        self.delete(Keyspace::Task, keys::task(key));
+    }
+
+    /// Arms a timer.
+    pub fn put_timer(&mut self, key: &TimerKey) {
+        self.put(Keyspace::Timer, keys::timer(key), Vec::new());
+    }
+
+    /// Deletes a timer that has fired or was given up.
+    pub fn delete_timer(&mut self, key: &TimerKey) {
+        self.delete(Keyspace::Timer, keys::timer(key));
+    }
+
+    /// Keeps an answer for a repeat of its call.
+    pub fn put_reply(&mut self, tenant: &TenantId, key: &Digest, reply: &Reply) {
+        self.put_message(Keyspace::Reply, keys::reply(tenant, key), reply);
+    }
+
+    /// Forgets an answer.
+    pub fn delete_reply(&mut self, tenant: &TenantId, key: &Digest) {
+        self.delete(Keyspace::Reply, keys::reply(tenant, key));
+    }
+
+    /// Says which component stands for a plugin.
+    pub fn put_deployment(&mut self, tenant: &TenantId, plugin: &str, deployment: &Deployment) {
+        let key = keys::deployment(tenant, plugin);
+        self.put_message(Keyspace::Meta, key, deployment);
+    }
+
+    /// Keeps a component's bytes.
+    pub fn put_component(&mut self, digest: &Digest, bytes: &[u8]) {
+        self.put(Keyspace::Meta, keys::component(digest), bytes.to_vec());
+    }
+
+    pub(crate) fn put(&mut self, keyspace: Keyspace, key: Vec<u8>, value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
+        let value = Some(value);
+        self.ops.push(Op {
+            keyspace,
+            key,
+            value,
+        });
+    }
+
+    fn put_message(&mut self, keyspace: Keyspace, key: Vec<u8>, message: &impl Message) {
+        self.put(keyspace, key, message.encode_to_vec());
+    }
+
+    fn delete(&mut self, keyspace: Keyspace, key: Vec<u8>) {
+        self.bytes += key.len();
+        let value = None;
+        self.ops.push(Op {
+            keyspace,
+            key,
+            value,
+        });
+    }
+}
+
+fn index_rows(key: &WorkflowKey, instance: &Instance) -> [Vec<u8>; 2] {
+    let by_status = keys::index_of_status(&key.tenant, instance.status);
+    let by_name = keys::index_of_name(&key.tenant, &instance.name);
+    [by_status, by_name].map(|prefix| keys::index(prefix, &key.id))
+}

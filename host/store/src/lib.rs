@@ -1,0 +1,20 @@
+//! RocksDB: keyspaces, typed keys, the one committer, reads of what is durable.
+//!
+//! Knows `base` only. Only the [`Committer`] writes; what the records mean is the runtime's business.
+
+mod batch;
+mod committer;
+mod convert;
+mod database;
+mod keys;
+mod open;
+mod reader;
+pub mod records;
+mod settings;
+
+pub use batch::{Batch, Op};
+pub use committer::{Commit, CommitError, Committer};
+pub use keys::{Keyspace, TaskKey, TimerKey};
+pub use open::{FORMAT, OpenError, Store};
+pub use reader::{ReadError, Reader, WorkflowFilter};
+pub use settings::StoreOptions;

@@ -1,0 +1,418 @@
+//! What the store's values hold. Protobuf messages derived from these types: a field keeps its tag for
+//! ever, new ones are added at the end, removed tags are never used again.
+//!
+//! Knows nothing of keys, RocksDB or what the runtime does with a record.
+
+use prost::{Enumeration, Message, Oneof};
+
+/// A failure (`types.failure` of the contract).
+#[derive(Clone, PartialEq, Message)]
+pub struct FailureRecord {
+    /// What kind, for programs.
+    #[prost(string, tag = "1")]
+    pub code: String,
+    /// What happened, for people.
+    #[prost(string, tag = "2")]
+    pub message: String,
+    /// Whether trying again can help.
+    #[prost(bool, tag = "3")]
+    pub retryable: bool,
+    /// More for programs, as JSON.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub details: Option<Vec<u8>>,
+}
+
+/// A value or a failure.
+#[derive(Clone, PartialEq, Message)]
+pub struct OutcomeRecord {
+    /// Which of the two; absent stands for an empty value.
+    #[prost(oneof = "OutcomeKind", tags = "1, 2")]
+    pub kind: Option<OutcomeKind>,
+}
+
+/// The two kinds of outcome.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum OutcomeKind {
+    /// It worked.
+    #[prost(bytes = "vec", tag = "1")]
+    Value(Vec<u8>),
+    /// It did not.
+    #[prost(message, tag = "2")]
+    Failure(FailureRecord),
+}
+
+/// Where a workflow instance stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum Status {
+    /// Started, without a turn yet.
+    Pending = 0,
+    /// Begun and not ended.
+    Running = 1,
+    /// Ended with an output.
+    Completed = 2,
+    /// Ended with a failure.
+    Failed = 3,
+    /// Its code no longer does what its history says.
+    Stalled = 4,
+}
+
+/// The workflow that waits for a child's end or an actor's answer.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct Waiter {
+    /// The workflow's id.
+    #[prost(string, tag = "1")]
+    pub workflow_id: String,
+    /// Its run.
+    #[prost(uint32, tag = "2")]
+    pub run: u32,
+    /// Its handle.
+    #[prost(uint32, tag = "3")]
+    pub handle: u32,
+}
+
+/// Keyspace `instance`: one workflow instance.
+#[derive(Clone, PartialEq, Message)]
+pub struct Instance {
+    /// The workflow's name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// The plugin that brings it.
+    #[prost(string, tag = "2")]
+    pub plugin: String,
+    /// Counts from 1: how often the id has been used.
+    #[prost(uint32, tag = "3")]
+    pub run: u32,
+    /// Where it stands.
+    #[prost(enumeration = "Status", tag = "4")]
+    pub status: i32,
+    /// When it was started, in milliseconds since the epoch.
+    #[prost(uint64, tag = "5")]
+    pub created_ms: u64,
+    /// When its status last changed, in milliseconds since the epoch.
+    #[prost(uint64, tag = "6")]
+    pub updated_ms: u64,
+    /// Who waits for its end.
+    #[prost(message, optional, tag = "7")]
+    pub parent: Option<Waiter>,
+    /// What it ended with, once it has.
+    #[prost(message, optional, tag = "8")]
+    pub outcome: Option<OutcomeRecord>,
+    /// Why it stalls, while it does.
+    #[prost(message, optional, tag = "9")]
+    pub stall: Option<Stall>,
+}
+
+/// A difference between a workflow's history and its code.
+#[derive(Clone, PartialEq, Message)]
+pub struct Stall {
+    /// The event's number in the history.
+    #[prost(uint64, tag = "1")]
+    pub event: u64,
+    /// What history holds there.
+    #[prost(string, tag = "2")]
+    pub history: String,
+    /// What the code asked for.
+    #[prost(string, tag = "3")]
+    pub asked: String,
+    /// Where in the code, innermost frame first.
+    #[prost(string, tag = "4")]
+    pub backtrace: String,
+    /// The digest of the component whose code it was.
+    #[prost(bytes = "vec", tag = "5")]
+    pub component: Vec<u8>,
+    /// The first event that the code has not seen: what arrived since its last good turn starts here.
+    #[prost(uint64, tag = "6")]
+    pub unseen_from: u64,
+}
+
+/// How often and when a failed activity is tried again.
+#[derive(Clone, PartialEq, Message)]
+pub struct RetryRecord {
+    /// Attempts in all.
+    #[prost(uint32, tag = "1")]
+    pub max_attempts: u32,
+    /// Wait after the first, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub first_interval_ms: u64,
+    /// Factor from wait to wait.
+    #[prost(double, tag = "3")]
+    pub coefficient: f64,
+    /// Longest wait, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub max_interval_ms: u64,
+}
+
+/// Keyspace `history`: one event of a workflow instance.
+#[derive(Clone, PartialEq, Message)]
+pub struct Event {
+    /// When it was recorded, in milliseconds since the epoch.
+    #[prost(uint64, tag = "1")]
+    pub at_ms: u64,
+    /// What happened. Absent only where a newer host wrote a kind that this one does not know.
+    #[prost(oneof = "EventKind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    pub kind: Option<EventKind>,
+}
+
+/// What can be in a history. The first is always `Started`.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum EventKind {
+    /// The instance was started.
+    #[prost(message, tag = "2")]
+    Started(Started),
+    /// Command: run an activity.
+    #[prost(message, tag = "3")]
+    ActivityScheduled(ActivityScheduled),
+    /// Command: call an actor and wait for its answer.
+    #[prost(message, tag = "4")]
+    ActorCallScheduled(ActorCallScheduled),
+    /// Command: start another workflow and wait for its end.
+    #[prost(message, tag = "5")]
+    ChildScheduled(ChildScheduled),
+    /// Command: arm a timer.
+    #[prost(message, tag = "6")]
+    TimerScheduled(TimerScheduled),
+    /// Command: wait for an event from outside.
+    #[prost(message, tag = "7")]
+    EventAwaited(EventAwaited),
+    /// Command: send an actor a message without waiting (`handle` is 0).
+    #[prost(message, tag = "8")]
+    ActorMessageSent(ActorCallScheduled),
+    /// Command: give up a handle.
+    #[prost(message, tag = "9")]
+    Cancelled(Cancelled),
+    /// A command's result arrived.
+    #[prost(message, tag = "10")]
+    Resolved(Resolved),
+    /// An event from outside arrived.
+    #[prost(message, tag = "11")]
+    EventRaised(EventRaised),
+    /// The instance ended with an output.
+    #[prost(message, tag = "12")]
+    Completed(Completed),
+    /// The instance ended with a failure.
+    #[prost(message, tag = "13")]
+    Failed(FailureRecord),
+}
+
+/// An instance was started.
+#[derive(Clone, PartialEq, Message)]
+pub struct Started {
+    /// The workflow's name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub input: Vec<u8>,
+    /// Where its random numbers come from: 32 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub seed: Vec<u8>,
+    /// The digest of the component that was deployed then.
+    #[prost(bytes = "vec", tag = "4")]
+    pub component: Vec<u8>,
+}
+
+/// An activity is to be run.
+#[derive(Clone, PartialEq, Message)]
+pub struct ActivityScheduled {
+    /// Which handle stands for its result.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// The activity's name.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub input: Vec<u8>,
+    /// The policy that the workflow asked for.
+    #[prost(message, optional, tag = "4")]
+    pub retry: Option<RetryRecord>,
+    /// The time for one attempt that the workflow asked for, in milliseconds.
+    #[prost(uint64, optional, tag = "5")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// An actor is to be called or sent a message.
+#[derive(Clone, PartialEq, Message)]
+pub struct ActorCallScheduled {
+    /// Which handle stands for its answer; 0 where none is waited for.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// The actor's type.
+    #[prost(string, tag = "2")]
+    pub actor_type: String,
+    /// The actor's id.
+    #[prost(string, tag = "3")]
+    pub actor_id: String,
+    /// The method.
+    #[prost(string, tag = "4")]
+    pub method: String,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "5")]
+    pub input: Vec<u8>,
+}
+
+/// A child is to be started.
+#[derive(Clone, PartialEq, Message)]
+pub struct ChildScheduled {
+    /// Which handle stands for its end.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// The workflow's name.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// The id that was asked for; absent: the one made from parent and handle.
+    #[prost(string, optional, tag = "3")]
+    pub id: Option<String>,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub input: Vec<u8>,
+}
+
+/// A timer is armed.
+#[derive(Clone, PartialEq, Message)]
+pub struct TimerScheduled {
+    /// Which handle stands for it.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// How long, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub duration_ms: u64,
+    /// When it is due, in milliseconds since the epoch.
+    #[prost(uint64, tag = "3")]
+    pub due_ms: u64,
+}
+
+/// An event from outside is waited for.
+#[derive(Clone, PartialEq, Message)]
+pub struct EventAwaited {
+    /// Which handle stands for it.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// The event's name as the code wrote it.
+    #[prost(string, tag = "2")]
+    pub name: String,
+}
+
+/// A handle was given up.
+#[derive(Clone, PartialEq, Message)]
+pub struct Cancelled {
+    /// Which.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+}
+
+/// A command's result arrived.
+#[derive(Clone, PartialEq, Message)]
+pub struct Resolved {
+    /// Whose.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// What it is.
+    #[prost(message, optional, tag = "2")]
+    pub outcome: Option<OutcomeRecord>,
+}
+
+/// An event from outside arrived.
+#[derive(Clone, PartialEq, Message)]
+pub struct EventRaised {
+    /// Its name as the raiser wrote it.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Its value.
+    #[prost(bytes = "vec", tag = "2")]
+    pub value: Vec<u8>,
+}
+
+/// The instance ended with an output, which its [`Instance`] holds.
+#[derive(Clone, PartialEq, Message)]
+pub struct Completed {}
+
+/// Keyspace `inbox`: one undelivered message to an entity.
+#[derive(Clone, PartialEq, Message)]
+pub struct Mail {
+    /// What it is.
+    #[prost(oneof = "MailKind", tags = "1, 2, 3")]
+    pub kind: Option<MailKind>,
+}
+
+/// What can be sent to an entity.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum MailKind {
+    /// To an actor: run a method.
+    #[prost(message, tag = "1")]
+    Call(Call),
+    /// To a workflow: a command's result.
+    #[prost(message, tag = "2")]
+    Resolved(MailResolved),
+    /// To a workflow: an event from outside.
+    #[prost(message, tag = "3")]
+    Raised(EventRaised),
+}
+
+/// A method to run.
+#[derive(Clone, PartialEq, Message)]
+pub struct Call {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub method: String,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub input: Vec<u8>,
+    /// Which workflow waits for the answer; absent: nobody.
+    #[prost(message, optional, tag = "3")]
+    pub waiter: Option<Waiter>,
+}
+
+/// A command's result on its way to a workflow.
+#[derive(Clone, PartialEq, Message)]
+pub struct MailResolved {
+    /// For which run.
+    #[prost(uint32, tag = "1")]
+    pub run: u32,
+    /// Whose.
+    #[prost(uint32, tag = "2")]
+    pub handle: u32,
+    /// What it is.
+    #[prost(message, optional, tag = "3")]
+    pub outcome: Option<OutcomeRecord>,
+}
+
+/// Keyspace `task`: a scheduled activity that has not ended.
+#[derive(Clone, PartialEq, Message)]
+pub struct Task {
+    /// The event that scheduled it, which holds name, input and options.
+    #[prost(uint64, tag = "1")]
+    pub event: u64,
+    /// Attempts that have failed.
+    #[prost(uint32, tag = "2")]
+    pub failed_attempts: u32,
+    /// When the next attempt is due, in milliseconds since the epoch; 0: at once.
+    #[prost(uint64, tag = "3")]
+    pub due_ms: u64,
+}
+
+/// Keyspace `reply`: an answer kept for a repeat of its call.
+#[derive(Clone, PartialEq, Message)]
+pub struct Reply {
+    /// The answer.
+    #[prost(message, optional, tag = "1")]
+    pub outcome: Option<OutcomeRecord>,
+    /// When it may be forgotten, in milliseconds since the epoch.
+    #[prost(uint64, tag = "2")]
+    pub expires_ms: u64,
+}
+
+/// Keyspace `meta`: which component stands for a plugin.
+#[derive(Clone, PartialEq, Message)]
+pub struct Deployment {
+    /// The component's digest: 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub component: Vec<u8>,
+    /// The file that it came from, for people.
+    #[prost(string, tag = "2")]
+    pub file: String,
+    /// When, in milliseconds since the epoch.
+    #[prost(uint64, tag = "3")]
+    pub deployed_ms: u64,
+}
