@@ -102,9 +102,7 @@ impl Store {
     pub fn open(dir: &Path, options: &StoreOptions) -> Result<Store, OpenError> {
         make_dir(dir)?;
         let lock = lock(dir)?;
-        let t0 = std::time::Instant::now();
         check_format(dir)?;
-        eprintln!("check {:?}", t0.elapsed());
         let db = open_database(dir, options)
             .map_err(|error| database("open the database", dir, &error))?;
         let db = Database::new(db, lock);

@@ -158,7 +158,9 @@ impl Reader {
     /// The activities of all tenants that have not ended.
     pub fn tasks(&self, after: Option<&TaskKey>, limit: usize) -> Read<Vec<(TaskKey, Task)>> {
         let range = after_last(KeyRange::all(), after.map(keys::task));
-        self.messages(Keyspace::Task, range, limit, keys::read_task)
+        self.queue(Keyspace::Task, range, limit, |key, value| {
+            Ok((keys::read_task(key).ok_or(WRONG_KEY)?, decode(value)?))
+        })
     }
 
     /// The activities of one run that have not ended.
@@ -179,7 +181,7 @@ impl Reader {
             .0
             .checked_add(1)
             .map(|end| keys::timers_from(Timestamp(end)));
-        self.rows(Keyspace::Timer, range, limit, |key, _| {
+        self.queue(Keyspace::Timer, range, limit, |key, _| {
             keys::read_timer(key).ok_or(WRONG_KEY.to_owned())
         })
     }
@@ -333,6 +335,19 @@ impl Reader {
         collect(self.0.walk(keyspace, range), keyspace, limit, read)
     }
 
+    /// Rows of all tenants, from a queue's front. Over a view, because it is when a view ends that RocksDB
+    /// looks for tables of tombstones at the bottom, which the next walk would pass over again.
+    fn queue<T>(
+        &self,
+        keyspace: Keyspace,
+        range: KeyRange,
+        limit: usize,
+        read: impl Fn(&[u8], &[u8]) -> Result<T, String>,
+    ) -> Read<Vec<T>> {
+        let view = self.0.view();
+        collect(view.walk(keyspace, range), keyspace, limit, read)
+    }
+
     /// One thing for each group of rows that begin alike: `read` tells the thing and the beginning.
     fn groups<T>(
         &self,
@@ -341,7 +356,8 @@ impl Reader {
         limit: usize,
         read: impl Fn(&[u8]) -> Option<(T, Vec<u8>)>,
     ) -> Read<Vec<T>> {
-        let mut walk = self.0.walk(keyspace, range);
+        let view = self.0.view();
+        let mut walk = view.walk(keyspace, range);
         let mut found = Vec::new();
         while found.len() < limit {
             let row = walk.row().map_err(|error| refused(keyspace, &error))?;

@@ -1,0 +1,65 @@
+//! `durable:plugin/activity`: what an activity asks for.
+
+use host_base::Payload;
+use wasmtime::Result;
+
+use crate::bindings::durable::plugin::{activity, types};
+use crate::convert;
+use crate::error::Role;
+use crate::guest::{Guest, Side};
+use crate::imports::ActivityImports;
+use crate::refuse;
+
+type GuestResult<T> = std::result::Result<T, types::Failure>;
+
+impl Guest {
+    fn activity(&mut self, function: &'static str) -> Result<&mut dyn ActivityImports> {
+        match &mut self.side {
+            Side::Activity(Some(imports)) => Ok(imports.as_mut()),
+            other => Err(refuse::contract(other.role(), Role::Activity, function).into()),
+        }
+    }
+}
+
+impl activity::Host for Guest {
+    fn info(&mut self) -> Result<activity::Execution> {
+        let info = self.activity("info")?.info();
+        Ok(activity::Execution {
+            name: info.name,
+            workflow_id: info.workflow_id,
+            attempt: info.attempt,
+            idempotency_key: info.idempotency_key,
+        })
+    }
+
+    async fn call_actor(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> Result<GuestResult<Payload>> {
+        let imports = self.activity("call-actor")?;
+        let answer = imports.call_actor(actor_type, actor_id, method, input);
+        let outcome = self.wait_on(answer).await;
+        Ok(outcome.map_err(convert::failure_to_guest))
+    }
+
+    async fn raise_event(
+        &mut self,
+        workflow_id: String,
+        name: String,
+        value: Payload,
+    ) -> Result<GuestResult<()>> {
+        let imports = self.activity("raise-event")?;
+        let answer = imports.raise_event(workflow_id, name, value);
+        let raised = self.wait_on(answer).await;
+        Ok(raised.map_err(convert::failure_to_guest))
+    }
+
+    fn log(&mut self, level: types::LogLevel, message: String) -> Result<()> {
+        self.activity("log")?;
+        Guest::log(self, convert::log_level(level), message);
+        Ok(())
+    }
+}

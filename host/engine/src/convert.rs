@@ -1,0 +1,91 @@
+//! Between the contract's generated types and the plain values that the rest of the host knows.
+//!
+//! Owns the shared types; each role's file converts what only it has.
+
+use std::time::Duration;
+
+use host_base::{Failure, Outcome, Payload};
+
+use crate::bindings::durable::plugin::types;
+use crate::imports::{LogLevel, RetryPolicy, StartError, WorkflowInfo, WorkflowStatus};
+
+/// What a guest's call returned.
+pub(crate) fn outcome(result: Result<Payload, types::Failure>) -> Outcome {
+    result.map_err(failure)
+}
+
+/// A guest's failure.
+pub(crate) fn failure(failure: types::Failure) -> Failure {
+    Failure {
+        code: failure.code,
+        message: failure.message,
+        retryable: failure.retryable,
+        details: failure.details,
+    }
+}
+
+/// A failure that a guest is answered with.
+pub(crate) fn failure_to_guest(failure: Failure) -> types::Failure {
+    types::Failure {
+        code: failure.code,
+        message: failure.message,
+        retryable: failure.retryable,
+        details: failure.details,
+    }
+}
+
+/// A guest's retry policy. A coefficient that is no number would not even be equal to itself in replay.
+pub(crate) fn retry_policy(policy: types::RetryPolicy) -> RetryPolicy {
+    let coefficient = policy.coefficient;
+    RetryPolicy {
+        max_attempts: policy.max_attempts,
+        first_interval: Duration::from_millis(policy.first_interval_ms),
+        coefficient: if coefficient.is_finite() {
+            coefficient
+        } else {
+            1.0
+        },
+        max_interval: Duration::from_millis(policy.max_interval_ms),
+    }
+}
+
+/// A guest's log level.
+pub(crate) fn log_level(level: types::LogLevel) -> LogLevel {
+    match level {
+        types::LogLevel::Debug => LogLevel::Debug,
+        types::LogLevel::Info => LogLevel::Info,
+        types::LogLevel::Warn => LogLevel::Warn,
+        types::LogLevel::Error => LogLevel::Error,
+    }
+}
+
+/// A workflow instance, as a guest is told of it.
+pub(crate) fn workflow_info(info: WorkflowInfo) -> types::WorkflowInfo {
+    types::WorkflowInfo {
+        id: info.id,
+        name: info.name,
+        status: workflow_status(info.status),
+        created_ms: info.created.0,
+        updated_ms: info.updated.0,
+        output: info.output,
+        failure: info.failure.map(failure_to_guest),
+    }
+}
+
+fn workflow_status(status: WorkflowStatus) -> types::WorkflowStatus {
+    match status {
+        WorkflowStatus::Pending => types::WorkflowStatus::Pending,
+        WorkflowStatus::Running => types::WorkflowStatus::Running,
+        WorkflowStatus::Completed => types::WorkflowStatus::Completed,
+        WorkflowStatus::Failed => types::WorkflowStatus::Failed,
+        WorkflowStatus::Stalled => types::WorkflowStatus::Stalled,
+    }
+}
+
+/// Why a workflow was not started, as a guest is told.
+pub(crate) fn start_error(error: StartError) -> types::StartError {
+    match error {
+        StartError::AlreadyExists(info) => types::StartError::AlreadyExists(workflow_info(*info)),
+        StartError::Refused(failure) => types::StartError::Refused(failure_to_guest(failure)),
+    }
+}

@@ -1,0 +1,301 @@
+//! What guests may ask for, one trait per role, answered by whoever runs them.
+//!
+//! Owns the plain values of the contract. No wasmtime type appears here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use host_base::{Failure, Outcome, Payload, Timestamp};
+
+use crate::error::Interrupt;
+
+/// A future that owns what it needs.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Only of use to who looks for a mistake.
+    Debug,
+    /// What a user wants to see; standard output of the guest.
+    Info,
+    /// Something is odd, and work goes on.
+    Warn,
+    /// Something did not work; standard error of the guest.
+    Error,
+}
+
+/// How often and when a failed activity is tried again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first included; 0 counts as 1.
+    pub max_attempts: u32,
+    /// Wait after the first failed attempt.
+    pub first_interval: Duration,
+    /// By what each wait is longer than the one before; below 1 counts as 1.
+    pub coefficient: f64,
+    /// No wait is longer than this.
+    pub max_interval: Duration,
+}
+
+/// What a workflow schedules. Each yields a handle, except `SendActor` and `Cancel`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Runs an activity of the same plugin.
+    Activity {
+        /// Its name.
+        name: String,
+        /// What it takes.
+        input: Payload,
+        /// Overrides the manifest's policy.
+        retry: Option<RetryPolicy>,
+        /// Overrides the manifest's time for one attempt.
+        timeout: Option<Duration>,
+    },
+    /// Calls an actor's method.
+    ActorCall {
+        /// The actor's type.
+        actor_type: String,
+        /// The actor's id.
+        actor_id: String,
+        /// The method.
+        method: String,
+        /// What it takes.
+        input: Payload,
+    },
+    /// Starts another workflow and waits for its result.
+    Child {
+        /// The workflow's name.
+        name: String,
+        /// The child's id; absent: parent's id, a colon and the handle.
+        id: Option<String>,
+        /// What it takes.
+        input: Payload,
+    },
+    /// Completes when so much time has passed.
+    Timer {
+        /// How much.
+        duration: Duration,
+    },
+    /// Completes with the next event of that name.
+    Event {
+        /// The name; case does not matter.
+        name: String,
+    },
+    /// Sends an actor a message without waiting.
+    SendActor {
+        /// The actor's type.
+        actor_type: String,
+        /// The actor's id.
+        actor_id: String,
+        /// The method.
+        method: String,
+        /// What it takes.
+        input: Payload,
+    },
+    /// Gives up interest in a handle.
+    Cancel {
+        /// Which.
+        handle: u32,
+    },
+}
+
+/// What came of one scheduled thing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// Which.
+    pub handle: u32,
+    /// Its value or failure.
+    pub outcome: Outcome,
+}
+
+/// Who the running workflow instance is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowInstance {
+    /// Its id, unique within the tenant.
+    pub id: String,
+    /// The workflow's name.
+    pub name: String,
+    /// Counts from 1.
+    pub run: u32,
+}
+
+/// What a workflow body asks for. An `Err` ends the guest with [`crate::Reason::Interrupted`].
+pub trait WorkflowImports: Send + 'static {
+    /// Who is running.
+    fn instance(&self) -> WorkflowInstance;
+
+    /// Takes a command; returns its handle (0 for `SendActor` and `Cancel`).
+    ///
+    /// # Errors
+    /// The run must stop, for example because history holds another command.
+    fn command(&mut self, command: Command) -> Result<u32, Interrupt>;
+
+    /// The first of these handles that is complete. `Pending` suspends the guest until whoever polls the
+    /// run polls it again; the waker in `cx` may be kept or ignored.
+    fn poll_wait_any(
+        &mut self,
+        handles: &[u32],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Completion, Interrupt>>;
+
+    /// The time of the event that is being handled. It is WASI's wall and monotonic clock too.
+    fn now(&self) -> Timestamp;
+
+    /// The next number of the instance's random stream.
+    fn random_u64(&mut self) -> u64;
+
+    /// A new unique id that every replay repeats.
+    fn new_id(&mut self) -> String;
+
+    /// A log line, of the contract's `log` or of standard output or error.
+    fn log(&mut self, level: LogLevel, message: String);
+}
+
+/// Where a workflow instance stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkflowStatus {
+    /// Started, without a turn yet.
+    Pending,
+    /// Begun and not ended.
+    Running,
+    /// Ended with an output.
+    Completed,
+    /// Ended with a failure.
+    Failed,
+    /// Its code no longer does what its history says.
+    Stalled,
+}
+
+/// One workflow instance, as others see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowInfo {
+    /// Its id.
+    pub id: String,
+    /// The workflow's name.
+    pub name: String,
+    /// Where it stands.
+    pub status: WorkflowStatus,
+    /// When it was started.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+    /// Its result, once completed.
+    pub output: Option<Payload>,
+    /// Its failure, once failed.
+    pub failure: Option<Failure>,
+}
+
+/// Why a workflow was not started.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StartError {
+    /// The id belongs to an instance that has not ended.
+    AlreadyExists(Box<WorkflowInfo>),
+    /// The host refused.
+    Refused(Failure),
+}
+
+/// What an actor's method asks for. An `Err(Interrupt)` ends the turn.
+pub trait ActorImports: Send + 'static {
+    /// Type and id of the actor.
+    fn identity(&self) -> (String, String);
+
+    /// The value under a key, with this turn's own writes applied.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn get_state(&mut self, key: &str) -> Result<Option<Payload>, Interrupt>;
+
+    /// Writes (`Some`) or deletes (`None`) the value under a key.
+    ///
+    /// # Errors
+    /// The turn must stop, for example because a limit is reached.
+    fn set_state(&mut self, key: &str, value: Option<Payload>) -> Result<(), Interrupt>;
+
+    /// Calls another actor and waits for its answer.
+    fn call(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> BoxFuture<Outcome>;
+
+    /// Sends an actor a message as part of this turn.
+    ///
+    /// # Errors
+    /// The turn must stop, for example because a limit is reached.
+    fn send(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> Result<(), Interrupt>;
+
+    /// Starts a workflow as part of this turn and returns its id.
+    fn start_workflow(
+        &mut self,
+        name: String,
+        id: Option<String>,
+        input: Payload,
+    ) -> BoxFuture<Result<String, StartError>>;
+
+    /// Looks up a workflow instance.
+    fn get_workflow(&mut self, id: String) -> BoxFuture<Option<WorkflowInfo>>;
+
+    /// Raises an event for a workflow instance as part of this turn.
+    fn raise_event(
+        &mut self,
+        workflow_id: String,
+        name: String,
+        value: Payload,
+    ) -> BoxFuture<Result<(), Failure>>;
+
+    /// The time at which this turn began. It is WASI's wall clock too.
+    fn now(&self) -> Timestamp;
+
+    /// A log line, of the contract's `log` or of standard output or error.
+    fn log(&mut self, level: LogLevel, message: String);
+}
+
+/// Which activity is running, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivityInfo {
+    /// The activity's name.
+    pub name: String,
+    /// The workflow instance that scheduled it.
+    pub workflow_id: String,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The same on every attempt.
+    pub idempotency_key: String,
+}
+
+/// What an activity asks for.
+pub trait ActivityImports: Send + 'static {
+    /// Which activity is running.
+    fn info(&self) -> ActivityInfo;
+
+    /// Calls an actor and waits for its answer.
+    fn call_actor(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> BoxFuture<Outcome>;
+
+    /// Raises an event for a workflow instance.
+    fn raise_event(
+        &mut self,
+        workflow_id: String,
+        name: String,
+        value: Payload,
+    ) -> BoxFuture<Result<(), Failure>>;
+
+    /// A log line, of the contract's `log` or of standard output or error.
+    fn log(&mut self, level: LogLevel, message: String);
+}

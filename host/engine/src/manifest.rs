@@ -1,0 +1,74 @@
+//! What a plugin says of itself, as plain values (`durable:plugin/manifest`).
+//!
+//! Knows nothing of how it was asked.
+
+use std::time::Duration;
+
+use crate::imports::RetryPolicy;
+
+/// All that a plugin brings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// The plugin's name: a new component of the same name takes over from the old one.
+    pub name: String,
+    /// The plugin's version, for people.
+    pub version: String,
+    /// The workflows.
+    pub workflows: Vec<Definition>,
+    /// The actor types.
+    pub actors: Vec<ActorDefinition>,
+    /// The activities.
+    pub activities: Vec<ActivityDefinition>,
+    /// What `host run` starts when it is told nothing else.
+    pub example: Option<Example>,
+}
+
+/// A workflow or an actor's method. Schemas are JSON Schema documents; empty means that anything goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Definition {
+    /// Its name, unique among its like in the plugin.
+    pub name: String,
+    /// What it does, for people.
+    pub description: String,
+    /// What it takes.
+    pub input_schema: String,
+    /// What it returns.
+    pub output_schema: String,
+}
+
+/// An actor type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActorDefinition {
+    /// Its name, unique in the tenant.
+    pub actor_type: String,
+    /// What it stands for, for people.
+    pub description: String,
+    /// The shape of its typed state.
+    pub state_schema: String,
+    /// What can be called.
+    pub methods: Vec<Definition>,
+    /// After how long without a call it is deactivated; absent: the host's default.
+    pub idle: Option<Duration>,
+}
+
+/// An activity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActivityDefinition {
+    /// Its name and schemas.
+    pub definition: Definition,
+    /// How often and when it is tried again where the workflow does not say.
+    pub retry: Option<RetryPolicy>,
+    /// How long one attempt may take where the workflow does not say.
+    pub timeout: Option<Duration>,
+}
+
+/// What `host run` starts when it is told nothing else.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Example {
+    /// Which workflow.
+    pub workflow: String,
+    /// The instance's id; `{name}` stands for the input's field of that name.
+    pub id: String,
+    /// The input, as JSON text.
+    pub input: String,
+}

@@ -1,0 +1,167 @@
+//! `durable:plugin/workflow`: what a workflow body asks for, as commands and waits.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use host_base::Payload;
+use wasmtime::Result;
+
+use crate::bindings::durable::plugin::{types, workflow};
+use crate::convert;
+use crate::error::Role;
+use crate::guest::{Guest, Side, timed};
+use crate::imports::{Command, Completion, WorkflowImports};
+use crate::refuse;
+
+type GuestOutcome = std::result::Result<Payload, types::Failure>;
+
+impl Guest {
+    fn workflow(&mut self, function: &'static str) -> Result<&mut dyn WorkflowImports> {
+        match &mut self.side {
+            Side::Workflow(imports) => Ok(imports.as_mut()),
+            other => Err(refuse::contract(other.role(), Role::Workflow, function).into()),
+        }
+    }
+
+    fn command(&mut self, function: &'static str, command: Command) -> Result<u32> {
+        Ok(self.workflow(function)?.command(command)?)
+    }
+
+    /// Waits for the first of these handles. What the guest did until now was one turn.
+    async fn wait_for(&mut self, function: &'static str, handles: &[u32]) -> Result<Completion> {
+        self.workflow(function)?;
+        self.begin_turn();
+        let answer = poll_fn(|context| {
+            let imports = match self.workflow(function) {
+                Ok(imports) => imports,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            let poll = imports.poll_wait_any(handles, context);
+            poll.map(|answer| Ok(answer?))
+        });
+        let (completion, waited) = timed(answer).await;
+        self.budget.waited(waited);
+        completion
+    }
+}
+
+impl workflow::Host for Guest {
+    fn info(&mut self) -> Result<workflow::Instance> {
+        let instance = self.workflow("info")?.instance();
+        Ok(workflow::Instance {
+            id: instance.id,
+            name: instance.name,
+            run: instance.run,
+        })
+    }
+
+    fn schedule_activity(
+        &mut self,
+        name: String,
+        input: Payload,
+        options: workflow::ActivityOptions,
+    ) -> Result<u32> {
+        self.command("schedule-activity", activity(name, input, options))
+    }
+
+    fn schedule_actor_call(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> Result<u32> {
+        let call = Command::ActorCall {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        };
+        self.command("schedule-actor-call", call)
+    }
+
+    fn schedule_child(&mut self, name: String, id: Option<String>, input: Payload) -> Result<u32> {
+        self.command("schedule-child", Command::Child { name, id, input })
+    }
+
+    fn schedule_timer(&mut self, duration_ms: u64) -> Result<u32> {
+        let duration = Duration::from_millis(duration_ms);
+        self.command("schedule-timer", Command::Timer { duration })
+    }
+
+    fn schedule_event(&mut self, name: String) -> Result<u32> {
+        self.command("schedule-event", Command::Event { name })
+    }
+
+    fn send_actor(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> Result<()> {
+        let message = Command::SendActor {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        };
+        self.command("send-actor", message).map(drop)
+    }
+
+    fn cancel(&mut self, handle: u32) -> Result<()> {
+        self.command("cancel", Command::Cancel { handle }).map(drop)
+    }
+
+    async fn wait_any(&mut self, handles: Vec<u32>) -> Result<workflow::Completion> {
+        let completion = self.wait_for("wait-any", &handles).await?;
+        Ok(workflow::Completion {
+            handle: completion.handle,
+            outcome: completion.outcome.map_err(convert::failure_to_guest),
+        })
+    }
+
+    async fn wait(&mut self, handle: u32) -> Result<GuestOutcome> {
+        let completion = self.wait_for("wait", &[handle]).await?;
+        Ok(completion.outcome.map_err(convert::failure_to_guest))
+    }
+
+    async fn call_activity(
+        &mut self,
+        name: String,
+        input: Payload,
+        options: workflow::ActivityOptions,
+    ) -> Result<GuestOutcome> {
+        let handle = self.command("call-activity", activity(name, input, options))?;
+        let completion = self.wait_for("call-activity", &[handle]).await?;
+        Ok(completion.outcome.map_err(convert::failure_to_guest))
+    }
+
+    fn now_ms(&mut self) -> Result<u64> {
+        Ok(self.workflow("now-ms")?.now().0)
+    }
+
+    fn random_u64(&mut self) -> Result<u64> {
+        Ok(self.workflow("random-u64")?.random_u64())
+    }
+
+    fn new_id(&mut self) -> Result<String> {
+        Ok(self.workflow("new-id")?.new_id())
+    }
+
+    fn log(&mut self, level: types::LogLevel, message: String) -> Result<()> {
+        self.workflow("log")?;
+        Guest::log(self, convert::log_level(level), message);
+        Ok(())
+    }
+}
+
+fn activity(name: String, input: Payload, options: workflow::ActivityOptions) -> Command {
+    Command::Activity {
+        name,
+        input,
+        retry: options.retry.map(convert::retry_policy),
+        timeout: options.timeout_ms.map(Duration::from_millis),
+    }
+}

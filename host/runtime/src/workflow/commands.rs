@@ -1,0 +1,160 @@
+//! Commands as events: how what the code asks for is recorded, compared and shown.
+//!
+//! Knows nothing of the order in which commands come.
+
+use std::time::Duration;
+
+use host_base::Timestamp;
+use host_engine::{Command, RetryPolicy};
+use host_store::records::{
+    ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, EventAwaited, EventKind,
+    RetryRecord, TimerScheduled,
+};
+
+/// Longest excerpt of an input in a message about a divergence, in characters.
+const EXCERPT_CHARS_MAX: usize = 120;
+
+/// Whether a command's result can be waited for.
+pub(crate) fn yields_handle(command: &Command) -> bool {
+    !matches!(command, Command::SendActor { .. } | Command::Cancel { .. })
+}
+
+/// The event that records a command issued at `now`.
+pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKind {
+    match command {
+        Command::Activity {
+            name,
+            input,
+            retry,
+            timeout,
+        } => EventKind::ActivityScheduled(ActivityScheduled {
+            handle,
+            name,
+            input,
+            retry: retry.as_ref().map(retry_record),
+            timeout_ms: timeout.map(millis),
+        }),
+        Command::ActorCall {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        } => EventKind::ActorCallScheduled(ActorCallScheduled {
+            handle,
+            actor_type,
+            actor_id,
+            method,
+            input,
+        }),
+        Command::SendActor {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        } => EventKind::ActorMessageSent(ActorCallScheduled {
+            handle: 0,
+            actor_type,
+            actor_id,
+            method,
+            input,
+        }),
+        Command::Child { name, id, input } => EventKind::ChildScheduled(ChildScheduled {
+            handle,
+            name,
+            id,
+            input,
+        }),
+        Command::Timer { duration } => EventKind::TimerScheduled(TimerScheduled {
+            handle,
+            duration_ms: millis(duration),
+            due_ms: now.after(duration).0,
+        }),
+        Command::Event { name } => EventKind::EventAwaited(EventAwaited { handle, name }),
+        Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
+    }
+}
+
+fn retry_record(policy: &RetryPolicy) -> RetryRecord {
+    RetryRecord {
+        max_attempts: policy.max_attempts,
+        first_interval_ms: millis(policy.first_interval),
+        coefficient: policy.coefficient,
+        max_interval_ms: millis(policy.max_interval),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether an event records a command, rather than something that arrived.
+pub(crate) fn is_command(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Started(_) | EventKind::Resolved(_) | EventKind::EventRaised(_) => false,
+        EventKind::ActivityScheduled(_)
+        | EventKind::ActorCallScheduled(_)
+        | EventKind::ChildScheduled(_)
+        | EventKind::TimerScheduled(_)
+        | EventKind::EventAwaited(_)
+        | EventKind::ActorMessageSent(_)
+        | EventKind::Cancelled(_)
+        | EventKind::Completed(_)
+        | EventKind::Failed(_) => true,
+    }
+}
+
+/// Whether the code asks for what history holds: kind, name, input and options, all of it. Only the time
+/// at which a timer is due differs, because a replay happens later.
+pub(crate) fn same(held: &EventKind, asked: &EventKind) -> bool {
+    match (held, asked) {
+        (EventKind::TimerScheduled(held), EventKind::TimerScheduled(asked)) => {
+            (held.handle, held.duration_ms) == (asked.handle, asked.duration_ms)
+        }
+        _ => held == asked,
+    }
+}
+
+/// A command in words, for the message about a divergence.
+pub(crate) fn describe(kind: &EventKind) -> String {
+    match kind {
+        EventKind::ActivityScheduled(one) => {
+            let options = match (&one.retry, one.timeout_ms) {
+                (None, None) => String::new(),
+                (retry, timeout) => format!(", retry {retry:?}, timeout {timeout:?} ms"),
+            };
+            format!("activity {}({}){options}", one.name, excerpt(&one.input))
+        }
+        EventKind::ActorCallScheduled(one) => format!("call of {}", actor_method(one)),
+        EventKind::ActorMessageSent(one) => format!("message to {}", actor_method(one)),
+        EventKind::ChildScheduled(one) => {
+            let id = one.id.as_deref().unwrap_or("no id given");
+            format!("child {}({}), {id}", one.name, excerpt(&one.input))
+        }
+        EventKind::TimerScheduled(one) => format!("timer of {} ms", one.duration_ms),
+        EventKind::EventAwaited(one) => format!("wait for event {}", one.name),
+        EventKind::Cancelled(one) => format!("cancel of handle {}", one.handle),
+        EventKind::Completed(_) => "the end, with an output".to_owned(),
+        EventKind::Failed(failure) => format!("the end, with failure {}", failure.code),
+        EventKind::Started(_) => "the start".to_owned(),
+        EventKind::Resolved(one) => format!("the result of handle {}", one.handle),
+        EventKind::EventRaised(one) => format!("event {}", one.name),
+    }
+}
+
+fn actor_method(call: &ActorCallScheduled) -> String {
+    let ActorCallScheduled {
+        actor_type,
+        actor_id,
+        method,
+        ..
+    } = call;
+    format!("{actor_type}/{actor_id}.{method}({})", excerpt(&call.input))
+}
+
+fn excerpt(input: &[u8]) -> String {
+    let text = String::from_utf8_lossy(input);
+    match text.char_indices().nth(EXCERPT_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}

@@ -1,0 +1,500 @@
+//! Replay: answers a workflow's code from its history, and records what it does beyond.
+//!
+//! A synchronous function of history, arrivals and what the code asks; time and randomness come in as
+//! arguments. Knows nothing of stores, guests or tasks.
+//!
+//! The rule that makes a replay repeat the first run: a wait returns, of the handles waited for, the
+//! completion that history holds first and that was not returned before. It does not matter when a
+//! completion was written relative to the wait. An event from outside goes to the waits for its name in
+//! the order in which they began; the match is made when a wait asks, so that a wait that was given up
+//! loses its place and the event does not get lost.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use host_base::{Outcome, Payload, Timestamp};
+use host_engine::{Command, Completion, Interrupt, LogLevel};
+use host_store::records::{
+    Completed, Event, EventKind, EventRaised, OutcomeRecord, Resolved, Started,
+};
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::workflow::commands::{describe, event_of, is_command, same, yields_handle};
+
+/// The bounds of one instance.
+#[derive(Clone, Copy, Debug)]
+pub struct MachineLimits {
+    /// Events in the history.
+    pub history_events_max: u64,
+    /// Commands whose results are outstanding.
+    pub pending_max: usize,
+}
+
+/// Something that reached the instance from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrival {
+    /// A command's result.
+    Resolved {
+        /// Whose.
+        handle: u32,
+        /// What it is.
+        outcome: Outcome,
+    },
+    /// An event.
+    Raised {
+        /// Its name; case does not matter.
+        name: String,
+        /// Its value.
+        value: Payload,
+    },
+}
+
+/// Where the code no longer does what its history says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The event's number in the history.
+    pub event: u64,
+    /// What history holds there.
+    pub history: String,
+    /// What the code asked for.
+    pub asked: String,
+}
+
+impl Divergence {
+    fn interrupt(&self) -> Interrupt {
+        let Divergence {
+            event,
+            history,
+            asked,
+        } = self;
+        Interrupt(format!(
+            "event {event} of the history is {history}, and the code asked for {asked}"
+        ))
+    }
+}
+
+#[derive(Debug)]
+struct Ready {
+    handle: u32,
+    at: Timestamp,
+    outcome: Outcome,
+}
+
+/// Waits and events of one name.
+#[derive(Debug, Default)]
+struct Channel {
+    waiting: VecDeque<u32>,
+    raised: VecDeque<(u64, Timestamp, Payload)>,
+}
+
+/// The replay state of one instance.
+#[derive(Debug)]
+pub struct Machine {
+    unread: VecDeque<(u64, Event)>,
+    next_sequence: u64,
+    /// Events from this number on have not been seen by the code in a turn that was committed.
+    unseen_from: u64,
+    live: bool,
+    waiting: bool,
+    now: Timestamp,
+    turn_at: Timestamp,
+    next_handle: u32,
+    /// Handles whose result was not returned yet, as far as the code has come.
+    open: HashSet<u32>,
+    /// Handles whose result was not recorded yet, as far as the history goes.
+    expected: HashSet<u32>,
+    /// By the number of the event that completed them.
+    ready: BTreeMap<u64, Ready>,
+    channels: HashMap<String, Channel>,
+    random: ChaCha12Rng,
+    recorded: Vec<(u64, Event)>,
+    logs: Vec<(LogLevel, String)>,
+    divergence: Option<Divergence>,
+    limits: MachineLimits,
+}
+
+impl Machine {
+    /// The machine of an instance that was started at `at` and whose history after that event is `rest`.
+    /// The code has seen the events below `unseen_from` in turns that were committed.
+    pub fn new(
+        started: &Started,
+        at: Timestamp,
+        rest: Vec<(u64, Event)>,
+        unseen_from: u64,
+        limits: MachineLimits,
+    ) -> Machine {
+        Machine {
+            next_sequence: rest.last().map_or(1, |(last, _)| last + 1),
+            expected: expected_in(&rest),
+            unread: rest.into(),
+            unseen_from,
+            live: unseen_from <= 1,
+            waiting: false,
+            now: at,
+            turn_at: at,
+            next_handle: 1,
+            open: HashSet::new(),
+            ready: BTreeMap::new(),
+            channels: HashMap::new(),
+            random: ChaCha12Rng::from_seed(seed(&started.seed)),
+            recorded: Vec::new(),
+            logs: Vec::new(),
+            divergence: None,
+            limits,
+        }
+    }
+
+    /// A turn begins at `at`: what it records bears this time.
+    pub fn begin_turn(&mut self, at: Timestamp) {
+        self.turn_at = at;
+    }
+
+    /// Records something that arrived. False where nothing waits for it, which records nothing.
+    pub fn arrive(&mut self, arrival: Arrival) -> bool {
+        let kind = match arrival {
+            Arrival::Resolved { handle, outcome } => {
+                if !self.expected.remove(&handle) {
+                    return false;
+                }
+                let outcome = Some(OutcomeRecord::from(outcome));
+                EventKind::Resolved(Resolved { handle, outcome })
+            }
+            Arrival::Raised { name, value } => EventKind::EventRaised(EventRaised { name, value }),
+        };
+        let event = self.record(kind);
+        self.unread.push_back(event);
+        true
+    }
+
+    /// Takes a command from the code and returns its handle, 0 where it has none.
+    ///
+    /// # Errors
+    /// History holds another command, or a limit is reached.
+    pub fn command(&mut self, command: Command) -> Result<u32, Interrupt> {
+        let handle = if yields_handle(&command) {
+            self.next_handle
+        } else {
+            0
+        };
+        let asked = event_of(command, handle, self.turn_at);
+        match self.next_held_command() {
+            Some((_, held)) if same(&held, &asked) => self.accept(&held),
+            Some((event, held)) => return self.diverge(event, describe(&held), describe(&asked)),
+            None if !self.live => return self.ended_early(describe(&asked)),
+            None => {
+                self.check_limits()?;
+                self.accept(&asked);
+                self.expect(&asked);
+                self.record(asked);
+            }
+        }
+        self.next_handle += u32::from(handle != 0);
+        Ok(handle)
+    }
+
+    /// The first of these handles that is complete; none: the code has to wait for an arrival.
+    ///
+    /// # Errors
+    /// History holds another command where the code waits.
+    pub fn first_of(&mut self, handles: &[u32]) -> Result<Option<Completion>, Interrupt> {
+        self.waiting = false;
+        loop {
+            if let Some(completion) = self.take_first(handles) {
+                return Ok(Some(completion));
+            }
+            match self.unread.pop_front() {
+                Some((
+                    event,
+                    Event {
+                        kind: Some(held), ..
+                    },
+                )) if is_command(&held) => {
+                    let asked = format!("a wait for {} handles", handles.len());
+                    return self.diverge(event, describe(&held), asked);
+                }
+                Some((sequence, event)) => self.file(sequence, event),
+                None => {
+                    self.waiting = true;
+                    self.live = true;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// The code returned; records how.
+    ///
+    /// # Errors
+    /// History says that it went on.
+    pub fn finish(&mut self, outcome: &Outcome) -> Result<(), Interrupt> {
+        if let Some((event, held)) = self.next_held_command() {
+            return self.diverge(event, describe(&held), "the end".to_owned());
+        }
+        if !self.live {
+            return self.ended_early("the end".to_owned());
+        }
+        self.record(match outcome {
+            Ok(_) => EventKind::Completed(Completed {}),
+            Err(failure) => EventKind::Failed(failure.clone().into()),
+        });
+        Ok(())
+    }
+
+    /// Whether the code waits for an arrival.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Whether the code has come to where history ends.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Where code and history differ, if they do.
+    pub fn divergence(&self) -> Option<&Divergence> {
+        self.divergence.as_ref()
+    }
+
+    /// The time of the latest event that the code has seen.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The next number of the instance's random stream.
+    pub fn random_u64(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+
+    /// A new unique id, out of the same stream.
+    pub fn new_id(&mut self) -> String {
+        let mut bytes = [0; 16];
+        self.random.fill_bytes(&mut bytes);
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        id.to_string()
+    }
+
+    /// Keeps a log line, unless the code has logged it before.
+    pub fn log(&mut self, level: LogLevel, message: String) {
+        if self.live {
+            self.logs.push((level, message));
+        }
+    }
+
+    /// The events recorded since the last call.
+    pub fn take_recorded(&mut self) -> Vec<(u64, Event)> {
+        std::mem::take(&mut self.recorded)
+    }
+
+    /// The lines logged since the last call.
+    pub fn take_logs(&mut self) -> Vec<(LogLevel, String)> {
+        std::mem::take(&mut self.logs)
+    }
+
+    /// The number that the next event gets.
+    pub fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    fn next_held_command(&mut self) -> Option<(u64, EventKind)> {
+        while let Some((sequence, event)) = self.unread.pop_front() {
+            match event.kind {
+                Some(kind) if is_command(&kind) => return Some((sequence, kind)),
+                _ => self.file(sequence, event),
+            }
+        }
+        None
+    }
+
+    /// Keeps a completion until the code waits for it.
+    fn file(&mut self, sequence: u64, event: Event) {
+        let at = Timestamp(event.at_ms);
+        match event.kind {
+            Some(EventKind::Resolved(Resolved { handle, outcome }))
+                if self.open.contains(&handle) =>
+            {
+                let outcome = Outcome::from(outcome.unwrap_or_default());
+                let ready = Ready {
+                    handle,
+                    at,
+                    outcome,
+                };
+                self.ready.insert(sequence, ready);
+            }
+            Some(EventKind::EventRaised(EventRaised { name, value })) => {
+                let channel = self.channel(&name);
+                channel.raised.push_back((sequence, at, value));
+            }
+            _ => {}
+        }
+    }
+
+    /// Follows a command that history holds or that was just issued.
+    fn accept(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::EventAwaited(one) => {
+                let handle = one.handle;
+                self.channel(&one.name).waiting.push_back(handle);
+            }
+            EventKind::Cancelled(one) => self.give_up(one.handle),
+            other => self.open.extend(handle_of(other)),
+        }
+    }
+
+    fn give_up(&mut self, handle: u32) {
+        self.open.remove(&handle);
+        self.ready.retain(|_, ready| ready.handle != handle);
+        for channel in self.channels.values_mut() {
+            channel.waiting.retain(|waiting| *waiting != handle);
+        }
+    }
+
+    fn expect(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Cancelled(one) => {
+                self.expected.remove(&one.handle);
+            }
+            other => self.expected.extend(handle_of(other)),
+        }
+    }
+
+    fn take_first(&mut self, handles: &[u32]) -> Option<Completion> {
+        let resolved = self
+            .ready
+            .iter()
+            .find(|(_, one)| handles.contains(&one.handle));
+        let resolved = resolved.map(|(sequence, _)| *sequence);
+        let raised = self.first_raised(handles);
+        let earlier = |event: u64| resolved.is_none_or(|resolved| event < resolved);
+        let (sequence, at, completion) = match raised {
+            Some((event, name, place)) if earlier(event) => self.take_raised(&name, place)?,
+            _ => self.take_resolved(resolved?)?,
+        };
+        self.now = self.now.max(at);
+        self.live |= sequence >= self.unseen_from;
+        Some(completion)
+    }
+
+    fn take_resolved(&mut self, sequence: u64) -> Option<(u64, Timestamp, Completion)> {
+        let Ready {
+            handle,
+            at,
+            outcome,
+        } = self.ready.remove(&sequence)?;
+        self.open.remove(&handle);
+        Some((sequence, at, Completion { handle, outcome }))
+    }
+
+    /// The earliest event that one of these waits gets: its number, its name, its place in the line.
+    fn first_raised(&self, handles: &[u32]) -> Option<(u64, String, usize)> {
+        let matches = self.channels.iter().filter_map(|(name, channel)| {
+            let mut pairs = channel.waiting.iter().zip(&channel.raised).enumerate();
+            let (place, (_, raised)) = pairs.find(|(_, (handle, _))| handles.contains(handle))?;
+            Some((raised.0, name, place))
+        });
+        let (sequence, name, place) = matches.min()?;
+        Some((sequence, name.clone(), place))
+    }
+
+    fn take_raised(&mut self, name: &str, place: usize) -> Option<(u64, Timestamp, Completion)> {
+        let channel = self.channels.get_mut(name)?;
+        let handle = channel.waiting.remove(place)?;
+        let (sequence, at, value) = channel.raised.remove(place)?;
+        let outcome = Ok(value);
+        Some((sequence, at, Completion { handle, outcome }))
+    }
+
+    fn channel(&mut self, name: &str) -> &mut Channel {
+        self.channels.entry(name.to_lowercase()).or_default()
+    }
+
+    fn record(&mut self, kind: EventKind) -> (u64, Event) {
+        let event = Event {
+            at_ms: self.turn_at.0,
+            kind: Some(kind),
+        };
+        let recorded = (self.next_sequence, event);
+        self.next_sequence += 1;
+        self.recorded.push(recorded.clone());
+        recorded
+    }
+
+    fn check_limits(&self) -> Result<(), Interrupt> {
+        let MachineLimits {
+            history_events_max,
+            pending_max,
+        } = self.limits;
+        if self.next_sequence >= history_events_max {
+            let text = format!("the history has reached its limit of {history_events_max} events");
+            return Err(Interrupt(text));
+        }
+        if self.open.len() >= pending_max {
+            let text = format!("{pending_max} commands are outstanding, which is the limit");
+            return Err(Interrupt(text));
+        }
+        Ok(())
+    }
+
+    fn ended_early<T>(&mut self, asked: String) -> Result<T, Interrupt> {
+        let history = "a wait for what had not arrived yet".to_owned();
+        self.diverge(self.unseen_from, history, asked)
+    }
+
+    fn diverge<T>(&mut self, event: u64, history: String, asked: String) -> Result<T, Interrupt> {
+        let divergence = Divergence {
+            event,
+            history,
+            asked,
+        };
+        let interrupt = divergence.interrupt();
+        // Only the first counts: what follows it is the code running on without a guide.
+        self.divergence.get_or_insert(divergence);
+        Err(interrupt)
+    }
+}
+
+/// The handles of a history whose results have not been recorded and that were not given up.
+fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
+    let mut expected = HashSet::new();
+    for kind in history.iter().filter_map(|(_, event)| event.kind.as_ref()) {
+        match kind {
+            EventKind::Resolved(one) => {
+                expected.remove(&one.handle);
+            }
+            EventKind::Cancelled(one) => {
+                expected.remove(&one.handle);
+            }
+            other => expected.extend(handle_of(other)),
+        }
+    }
+    expected
+}
+
+/// The handle of a command whose result arrives as `Resolved`.
+fn handle_of(kind: &EventKind) -> Option<u32> {
+    match kind {
+        EventKind::ActivityScheduled(one) => Some(one.handle),
+        EventKind::ActorCallScheduled(one) => Some(one.handle),
+        EventKind::ChildScheduled(one) => Some(one.handle),
+        EventKind::TimerScheduled(one) => Some(one.handle),
+        EventKind::Started(_)
+        | EventKind::EventAwaited(_)
+        | EventKind::ActorMessageSent(_)
+        | EventKind::Cancelled(_)
+        | EventKind::Resolved(_)
+        | EventKind::EventRaised(_)
+        | EventKind::Completed(_)
+        | EventKind::Failed(_) => None,
+    }
+}
+
+/// A seed of another length than 32 bytes was written by nobody; it is cut or filled up all the same,
+/// because a replay must not fail for it.
+fn seed(bytes: &[u8]) -> [u8; 32] {
+    let mut seed = [0; 32];
+    let length = bytes.len().min(seed.len());
+    seed[..length].copy_from_slice(&bytes[..length]);
+    seed
+}
+
+#[cfg(test)]
+mod tests;

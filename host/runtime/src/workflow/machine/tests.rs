@@ -1,0 +1,321 @@
+//! Replay as facts: a body runs against arrivals, its history is kept, and the next body must agree.
+
+use host_base::Failure;
+
+use super::*;
+
+const LIMITS: MachineLimits = MachineLimits {
+    history_events_max: 1_000,
+    pending_max: 100,
+};
+
+type History = Vec<(u64, Event)>;
+
+fn machine(history: &History, unseen_from: u64) -> Machine {
+    let started = Started {
+        seed: vec![7; 32],
+        ..Started::default()
+    };
+    Machine::new(
+        &started,
+        Timestamp(1_000),
+        history.clone(),
+        unseen_from,
+        LIMITS,
+    )
+}
+
+/// A body that has seen nothing yet.
+fn fresh() -> Machine {
+    machine(&History::new(), 1)
+}
+
+/// A body whose committed turns have seen the whole history.
+fn replay(history: &History) -> Machine {
+    machine(history, history.last().map_or(1, |(last, _)| last + 1))
+}
+
+fn activity(name: &str) -> Command {
+    Command::Activity {
+        name: name.to_owned(),
+        input: b"1".to_vec(),
+        retry: None,
+        timeout: None,
+    }
+}
+
+fn event(name: &str) -> Command {
+    Command::Event {
+        name: name.to_owned(),
+    }
+}
+
+fn result_of(handle: u32, value: &str) -> Arrival {
+    Arrival::Resolved {
+        handle,
+        outcome: Ok(value.into()),
+    }
+}
+
+fn raised(name: &str, value: &str) -> Arrival {
+    Arrival::Raised {
+        name: name.to_owned(),
+        value: value.into(),
+    }
+}
+
+/// What a wait gives: handle and value, or `None` where the body has to wait.
+fn wait(machine: &mut Machine, handles: &[u32]) -> Option<(u32, String)> {
+    let completion = machine.first_of(handles).unwrap()?;
+    let value = String::from_utf8(completion.outcome.unwrap()).unwrap();
+    Some((completion.handle, value))
+}
+
+fn got(handle: u32, value: &str) -> Option<(u32, String)> {
+    Some((handle, value.to_owned()))
+}
+
+/// One activity scheduled, resolved, seen, and a second one scheduled after it.
+fn two_steps() -> History {
+    let mut body = fresh();
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    assert!(body.arrive(result_of(1, "a")));
+    assert_eq!(wait(&mut body, &[1]), got(1, "a"));
+    body.command(activity("second")).unwrap();
+    assert_eq!(wait(&mut body, &[2]), None);
+    body.take_recorded()
+}
+
+#[test]
+fn a_replay_repeats_commands_and_results_and_records_nothing() {
+    let mut body = replay(&two_steps());
+    assert_eq!(body.command(activity("first")), Ok(1));
+    assert_eq!(wait(&mut body, &[1]), got(1, "a"));
+    assert_eq!(body.command(activity("second")), Ok(2));
+    assert_eq!(wait(&mut body, &[2]), None);
+    assert_eq!(body.take_recorded(), []);
+    assert_eq!(body.divergence(), None);
+}
+
+#[test]
+fn results_come_in_the_order_in_which_they_arrived_again() {
+    let run = |body: &mut Machine| {
+        for name in ["a", "b", "c"] {
+            body.command(activity(name)).unwrap();
+        }
+    };
+    let mut body = fresh();
+    run(&mut body);
+    assert_eq!(wait(&mut body, &[1, 2, 3]), None);
+    assert!(body.arrive(result_of(3, "c")));
+    assert!(body.arrive(result_of(1, "a")));
+    assert_eq!(wait(&mut body, &[1, 2]), got(1, "a"));
+    assert_eq!(wait(&mut body, &[2, 3]), got(3, "c"));
+    let mut again = replay(&body.take_recorded());
+    run(&mut again);
+    assert_eq!(wait(&mut again, &[1, 2]), got(1, "a"));
+    assert_eq!(wait(&mut again, &[2, 3]), got(3, "c"));
+    assert_eq!(wait(&mut again, &[2]), None);
+}
+
+#[test]
+fn another_command_is_a_divergence_that_says_where_and_what() {
+    let mut body = replay(&two_steps());
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), got(1, "a"));
+    assert!(body.command(activity("other")).is_err());
+    let expected = Divergence {
+        event: 3,
+        history: "activity second(1)".to_owned(),
+        asked: "activity other(1)".to_owned(),
+    };
+    assert_eq!(body.divergence(), Some(&expected));
+}
+
+#[test]
+fn another_input_or_option_is_a_divergence() {
+    let mut body = replay(&two_steps());
+    let Command::Activity { name, input, .. } = activity("first") else {
+        unreachable!("an activity is an activity");
+    };
+    let timeout = Some(std::time::Duration::from_secs(1));
+    let asked = Command::Activity {
+        name,
+        input,
+        retry: None,
+        timeout,
+    };
+    assert!(body.command(asked).is_err());
+    assert!(body.divergence().is_some());
+}
+
+#[test]
+fn code_that_waits_where_history_has_a_command_diverges() {
+    let mut body = replay(&two_steps());
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), got(1, "a"));
+    assert!(body.first_of(&[1]).is_err());
+}
+
+#[test]
+fn code_that_asks_for_more_than_it_had_asked_for_diverges() {
+    let mut body = fresh();
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    let mut changed = replay(&body.take_recorded());
+    changed.command(activity("first")).unwrap();
+    assert!(changed.command(activity("more")).is_err());
+}
+
+#[test]
+fn code_that_returns_where_it_had_waited_diverges() {
+    let mut body = fresh();
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    let mut changed = replay(&body.take_recorded());
+    changed.command(activity("first")).unwrap();
+    assert!(changed.finish(&Ok(Payload::new())).is_err());
+}
+
+#[test]
+fn what_arrived_while_the_code_did_not_fit_is_seen_by_code_that_does() {
+    let mut body = fresh();
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    let mut history = body.take_recorded();
+    let unseen_from = body.next_sequence();
+    let mut stalled = machine(&history, unseen_from);
+    assert!(stalled.command(activity("other")).is_err());
+    let mut parked = machine(&history, unseen_from);
+    assert!(parked.arrive(result_of(1, "a")));
+    history.extend(parked.take_recorded());
+
+    let mut repaired = machine(&history, unseen_from);
+    repaired.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut repaired, &[1]), got(1, "a"));
+    assert_eq!(repaired.command(activity("second")), Ok(2));
+    assert_eq!(repaired.finish(&Ok(Payload::new())), Ok(()));
+}
+
+#[test]
+fn events_are_kept_and_go_to_the_waits_in_order_whatever_their_case() {
+    let mut body = fresh();
+    assert!(body.arrive(raised("GO", "1")));
+    assert!(body.arrive(raised("go", "2")));
+    body.command(event("Go")).unwrap();
+    body.command(event("go")).unwrap();
+    assert_eq!(wait(&mut body, &[2]), got(2, "2"));
+    assert_eq!(wait(&mut body, &[1]), got(1, "1"));
+}
+
+#[test]
+fn a_wait_for_an_event_that_is_given_up_leaves_it_to_the_next() {
+    let mut body = fresh();
+    body.command(event("go")).unwrap();
+    body.command(event("go")).unwrap();
+    assert!(body.arrive(raised("go", "1")));
+    body.command(Command::Cancel { handle: 1 }).unwrap();
+    assert_eq!(wait(&mut body, &[2]), got(2, "1"));
+}
+
+#[test]
+fn a_result_that_nobody_waits_for_is_not_recorded() {
+    let mut body = fresh();
+    body.command(activity("a")).unwrap();
+    body.command(Command::Cancel { handle: 1 }).unwrap();
+    assert!(!body.arrive(result_of(1, "late")));
+    assert!(!body.arrive(result_of(9, "unknown")));
+    let mut once = fresh();
+    once.command(activity("a")).unwrap();
+    assert!(once.arrive(result_of(1, "first")));
+    assert!(!once.arrive(result_of(1, "again")));
+}
+
+#[test]
+fn a_line_is_logged_once() {
+    let body_to_the_wait = |body: &mut Machine| {
+        body.log(LogLevel::Info, "begun".to_owned());
+        body.command(activity("a")).unwrap();
+        assert_eq!(wait(body, &[1]), None);
+    };
+    let mut body = fresh();
+    body_to_the_wait(&mut body);
+    assert_eq!(body.take_logs().len(), 1);
+    let mut again = replay(&body.take_recorded());
+    body_to_the_wait(&mut again);
+    assert_eq!(again.take_logs(), []);
+    assert!(again.arrive(result_of(1, "x")));
+    assert_eq!(wait(&mut again, &[1]), got(1, "x"));
+    again.log(LogLevel::Info, "gone on".to_owned());
+    assert_eq!(again.take_logs().len(), 1);
+}
+
+#[test]
+fn time_random_numbers_and_ids_are_the_same_in_every_replay() {
+    let run = |body: &mut Machine| {
+        body.command(activity("a")).unwrap();
+        let early = (body.now(), body.random_u64(), body.new_id());
+        let _ = body.first_of(&[1]).unwrap();
+        (early, body.now(), body.random_u64())
+    };
+    let mut body = fresh();
+    body.begin_turn(Timestamp(1_005));
+    body.command(activity("a")).unwrap();
+    body.begin_turn(Timestamp(2_000));
+    assert!(body.arrive(result_of(1, "x")));
+    let history = body.take_recorded();
+    let first = run(&mut machine(&history, 2));
+    let second = run(&mut replay(&history));
+    assert_eq!(first, second);
+    assert_eq!(first.1, Timestamp(2_000));
+}
+
+#[test]
+fn a_timer_is_due_so_long_after_the_turn_that_armed_it() {
+    let mut body = fresh();
+    body.begin_turn(Timestamp(5_000));
+    let duration = std::time::Duration::from_millis(50);
+    body.command(Command::Timer { duration }).unwrap();
+    let recorded = body.take_recorded();
+    let Some(EventKind::TimerScheduled(timer)) = &recorded[0].1.kind else {
+        panic!("{recorded:?}");
+    };
+    assert_eq!(timer.due_ms, 5_050);
+    let mut later = replay(&recorded);
+    later.begin_turn(Timestamp(9_000));
+    assert_eq!(later.command(Command::Timer { duration }), Ok(1));
+}
+
+#[test]
+fn limits_are_named_with_their_values() {
+    let mut body = fresh();
+    for _ in 0..LIMITS.pending_max {
+        body.command(activity("a")).unwrap();
+    }
+    let refused = body.command(activity("a")).unwrap_err();
+    assert_eq!(
+        refused.0,
+        "100 commands are outstanding, which is the limit"
+    );
+    assert_eq!(body.divergence(), None);
+    let mut long = fresh();
+    for value in 0..LIMITS.history_events_max {
+        assert!(long.arrive(raised("go", &value.to_string())));
+    }
+    let refused = long.command(activity("a")).unwrap_err();
+    assert_eq!(
+        refused.0,
+        "the history has reached its limit of 1000 events"
+    );
+}
+
+#[test]
+fn a_failure_ends_the_history_with_its_reason() {
+    let mut body = fresh();
+    let failure = Failure::new("rejected", "no title");
+    assert_eq!(body.finish(&Err(failure.clone())), Ok(()));
+    let recorded = body.take_recorded();
+    let expected = Some(EventKind::Failed(failure.into()));
+    assert_eq!(recorded[0].1.kind, expected);
+}
