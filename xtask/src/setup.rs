@@ -126,24 +126,28 @@ fn has_libclang() -> bool {
     }
     folders
         .iter()
-        .any(|folder| holds_file(folder, "libclang", ".so"))
+        .any(|folder| holds_file(folder, is_libclang))
+}
+
+/// `libclang.so`, `libclang-14.so.1` and the like. `libclang-cpp.so.14` is another library, which comes
+/// with other packages.
+fn is_libclang(name: &str) -> bool {
+    name.starts_with("libclang") && name.contains(".so") && !name.starts_with("libclang-cpp")
 }
 
 fn has_wasm_target() -> Result<bool> {
     let arguments = ["--print", "target-libdir", "--target", "wasm32-wasip2"];
     let folder = output_of("rustc", &arguments)?;
-    Ok(holds_file(Path::new(folder.trim()), "libstd-", ".rlib"))
+    let is_std = |name: &str| name.starts_with("libstd-") && name.ends_with(".rlib");
+    Ok(holds_file(Path::new(folder.trim()), is_std))
 }
 
-fn holds_file(folder: &Path, start: &str, part: &str) -> bool {
+fn holds_file(folder: &Path, is_it: impl Fn(&str) -> bool) -> bool {
     std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()
-        .any(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name.starts_with(start) && name.contains(part)
-        })
+        .any(|entry| is_it(&entry.file_name().to_string_lossy()))
 }
 
 fn output_of(program: &str, arguments: &[&str]) -> Result<String> {
@@ -174,6 +178,12 @@ mod tests {
     #[test]
     fn a_complete_machine_needs_nothing() {
         assert_eq!(missing_steps(&COMPLETE).unwrap(), []);
+    }
+
+    #[test]
+    fn the_cpp_library_of_clang_is_not_taken_for_libclang() {
+        assert!(is_libclang("libclang.so") && is_libclang("libclang-14.so.14.0.6"));
+        assert!(!is_libclang("libclang-cpp.so.14"));
     }
 
     #[test]
