@@ -124,9 +124,7 @@ fn has_libclang() -> bool {
             folders.push(entry.path().join("lib"));
         }
     }
-    folders
-        .iter()
-        .any(|folder| holds_file(folder, is_libclang))
+    folders.iter().any(|folder| holds_file(folder, is_libclang))
 }
 
 /// `libclang.so`, `libclang-14.so.1` and the like. `libclang-cpp.so.14` is another library, which comes
