@@ -1,5 +1,35 @@
 //! Actors, workflows and activities: turns, replay, and what follows from them.
 //!
-//! Knows `base`, `store` and `engine`; sees neither RocksDB nor wasmtime.
+//! Knows `base`, `store` and `engine`; sees neither RocksDB nor wasmtime. Everything is asked of a
+//! [`Runtime`]. Inside, `workflow`, `actor` and `activity` do not know each other: a turn of each yields one
+//! batch and plain effects, which are performed once the batch is durable.
 
+mod activity;
+mod actor;
+mod core;
+mod dedup;
+mod effect;
+mod entity;
+mod error;
+mod keeper;
+mod limits;
+mod locks;
+mod observer;
+mod options;
+mod outbox;
+mod plugins;
+mod recovery;
+mod runtime;
+mod start;
+mod starts;
+mod timers;
+mod view;
+mod waits;
+mod watchers;
 pub mod workflow;
+
+pub use error::{DeployError, StartError, StartupError, StoreError};
+pub use observer::{Happening, Observer, Speaker};
+pub use options::RuntimeOptions;
+pub use runtime::{Deployed, Runtime, Unfinished};
+pub use view::{WorkflowView, status_name};

@@ -124,6 +124,9 @@ pub struct Stall {
     /// The first event that the code has not seen: what arrived since its last good turn starts here.
     #[prost(uint64, tag = "6")]
     pub unseen_from: u64,
+    /// Whether the same code may go on another time: it had no time, no room or was not there.
+    #[prost(bool, tag = "7")]
+    pub may_pass: bool,
 }
 
 /// How often and when a failed activity is tried again.

@@ -1,6 +1,282 @@
-//! Workflow instances: what their code asks for, what history holds, and whether the two agree.
+//! Workflow instances: turns over a history, in memory while they are hot and replayed when they are not.
+//!
+//! Owns what an instance is at the moment: not there, waiting with its code, or stalled without. What its
+//! code asks for is compared by [`machine`]; what a turn changes is put together by [`turn`].
 
+mod body;
+mod children;
 mod commands;
+mod imports;
+mod load;
 mod machine;
+mod outstanding;
+mod turn;
+
+use std::sync::{Arc, Mutex};
+
+use host_base::WorkflowKey;
+use host_store::records::{Event, Instance, MailKind};
+use host_store::{Batch, ReadError};
 
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
+pub(crate) use turn::job;
+
+use crate::core::Core;
+use crate::effect::Message;
+use crate::entity::live::Turns;
+use crate::locks::lock;
+use crate::workflow::body::{Body, Step};
+use crate::workflow::children::Child;
+use crate::workflow::outstanding::Outstanding;
+use crate::workflow::turn::Change;
+
+/// What a live body holds beside the machine: guest memory, fiber and page tables, in bytes, as measured.
+const BODY_BYTES: usize = 48 << 10;
+
+/// The turns of one workflow id.
+pub(crate) struct WorkflowTurns {
+    core: Arc<Core>,
+    key: WorkflowKey,
+    state: State,
+}
+
+enum State {
+    /// It was not looked at yet.
+    Unknown,
+    /// No instance of the id takes turns.
+    Absent,
+    /// One does.
+    Loaded(Box<Loaded>),
+}
+
+/// An instance that has not ended.
+struct Loaded {
+    /// As the store has it, or will have it when what is queued is durable.
+    instance: Instance,
+    seed: Vec<u8>,
+    machine: Arc<Mutex<Machine>>,
+    outstanding: Outstanding,
+    /// None while it stalls.
+    body: Option<Body>,
+}
+
+impl Turns for WorkflowTurns {
+    async fn handle(&mut self, messages: Vec<Message>) -> Result<(), ReadError> {
+        self.look(&messages).await?;
+        match &mut self.state {
+            State::Loaded(loaded) => {
+                let ended = loaded.turn(&self.core, &self.key, messages).await?;
+                if ended {
+                    self.state = State::Absent;
+                }
+            }
+            State::Absent | State::Unknown => discard(&self.core, &self.key, messages).await,
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        let held = match &self.state {
+            State::Unknown | State::Absent => 0,
+            State::Loaded(loaded) => loaded.bytes(),
+        };
+        size_of::<Self>() + held
+    }
+}
+
+impl WorkflowTurns {
+    pub(crate) fn new(core: Arc<Core>, key: WorkflowKey) -> WorkflowTurns {
+        WorkflowTurns {
+            core,
+            key,
+            state: State::Unknown,
+        }
+    }
+
+    /// Reads the instance where what is known of it may be old.
+    async fn look(&mut self, messages: &[Message]) -> Result<(), ReadError> {
+        let told = messages
+            .iter()
+            .any(|message| matches!(message, Message::Look));
+        let old = match &self.state {
+            State::Unknown => true,
+            State::Absent => told,
+            State::Loaded(loaded) => told && loaded.could_go_on(&self.core, &self.key),
+        };
+        if !old {
+            return Ok(());
+        }
+        let known = !matches!(self.state, State::Unknown);
+        // What is read must hold what was written.
+        if known && self.core.settle().await.is_err() {
+            return Ok(());
+        }
+        self.state = match load::load(&self.core, &self.key).await? {
+            Some(loaded) => State::Loaded(Box::new(loaded)),
+            None => State::Absent,
+        };
+        Ok(())
+    }
+}
+
+/// There is no instance that the messages could be for: takes them out of the store.
+async fn discard(core: &Core, key: &WorkflowKey, messages: Vec<Message>) {
+    let mut batch = Batch::new();
+    for message in messages {
+        turn::delete_cause(&mut batch, key, &message);
+    }
+    if !batch.is_empty() {
+        core.commit(batch, Vec::new()).await;
+    }
+}
+
+impl Loaded {
+    /// One turn. True where the instance ended with it.
+    async fn turn(
+        &mut self,
+        core: &Arc<Core>,
+        key: &WorkflowKey,
+        messages: Vec<Message>,
+    ) -> Result<bool, ReadError> {
+        let mut change = Change::new(core, key, core.clock.now());
+        let first = self.receive(&mut change, messages);
+        let arrived = lock(&self.machine).recorded();
+        let (step, children) = self.run(core, key).await?;
+        let recorded = lock(&self.machine).take_recorded();
+        change.say(lock(&self.machine).take_logs());
+        let ended = match step {
+            Step::Asleep => {
+                change.record(self, recorded);
+                false
+            }
+            Step::Waits => {
+                change.record(self, recorded);
+                change.start(children);
+                change.go_on(self);
+                false
+            }
+            Step::Ended(outcome) => {
+                change.record(self, recorded);
+                change.start(children);
+                change.end(self, outcome);
+                true
+            }
+            Step::Broke(failure) => {
+                // What the code asked for in this turn is dropped with it; what arrived stays.
+                change.record(self, before(recorded, arrived));
+                change.break_off(self, first + arrived as u64, failure);
+                true
+            }
+            Step::Stalls(stall) => {
+                change.record(self, before(recorded, arrived));
+                change.stall(self, stall, first);
+                self.body = None;
+                false
+            }
+        };
+        change.commit().await;
+        Ok(ended)
+    }
+
+    /// Records what arrived; returns the number of the turn's first event.
+    fn receive(&mut self, change: &mut Change<'_>, messages: Vec<Message>) -> u64 {
+        let mut machine = lock(&self.machine);
+        let first = machine.next_sequence();
+        machine.begin_turn(change.now);
+        for message in messages {
+            change.delete_cause(&message);
+            if let Some(arrival) = arrival(message, self.instance.run) {
+                machine.arrive(arrival);
+            }
+        }
+        first
+    }
+
+    /// Runs the body until it waits for what has not arrived, or ends; returns the children to be started.
+    async fn run(
+        &mut self,
+        core: &Arc<Core>,
+        key: &WorkflowKey,
+    ) -> Result<(Step, Vec<Child>), ReadError> {
+        let mut children = Vec::new();
+        let mut looked_at = lock(&self.machine).recorded();
+        loop {
+            let Some(body) = &mut self.body else {
+                return Ok((self.asleep(), children));
+            };
+            let step = body.run(core, &self.machine).await;
+            let wanted = lock(&self.machine).children_from(looked_at);
+            looked_at = lock(&self.machine).recorded();
+            if wanted.is_empty() || !matches!(step, Step::Waits | Step::Ended(_)) {
+                return Ok((step, children));
+            }
+            let run = self.instance.run;
+            let refused = children::prepare(core, key, run, wanted, &mut children).await?;
+            if refused.is_empty() || !matches!(step, Step::Waits) {
+                return Ok((step, children));
+            }
+            let mut machine = lock(&self.machine);
+            refused.into_iter().for_each(|arrival| {
+                machine.arrive(arrival);
+            });
+        }
+    }
+
+    /// Why there is no body.
+    fn asleep(&self) -> Step {
+        match self.instance.stall {
+            Some(_) => Step::Asleep,
+            None => {
+                let plugin = &self.instance.plugin;
+                Step::Stalls(body::no_plugin(&lock(&self.machine), plugin))
+            }
+        }
+    }
+
+    /// Whether a component is deployed that the instance has not tried while it stalled.
+    fn could_go_on(&self, core: &Core, key: &WorkflowKey) -> bool {
+        let Some(stall) = &self.instance.stall else {
+            return false;
+        };
+        let plugin = core.plugins.named(&key.tenant, &self.instance.plugin);
+        plugin.is_some_and(|plugin| stall.may_pass || plugin.digest().0[..] != stall.component)
+    }
+
+    fn bytes(&self) -> usize {
+        let body = self.body.as_ref().map_or(0, |_| BODY_BYTES);
+        size_of::<Self>() + body + lock(&self.machine).bytes()
+    }
+}
+
+fn before(mut recorded: Vec<(u64, Event)>, count: usize) -> Vec<(u64, Event)> {
+    recorded.truncate(count);
+    recorded
+}
+
+/// What a message brings to this run; nothing where it is for another one.
+fn arrival(message: Message, run: u32) -> Option<Arrival> {
+    let (of_run, arrival) = match message {
+        Message::Mail(_, mail) => match mail.kind? {
+            MailKind::Resolved(one) => {
+                let outcome = one.outcome.unwrap_or_default().into();
+                let handle = one.handle;
+                (one.run, Arrival::Resolved { handle, outcome })
+            }
+            MailKind::Raised(event) => {
+                let (name, value) = (event.name, event.value);
+                (run, Arrival::Raised { name, value })
+            }
+            MailKind::Call(_) => return None,
+        },
+        Message::Activity(end) => {
+            let (handle, outcome) = (end.task.handle, end.outcome);
+            (end.task.run, Arrival::Resolved { handle, outcome })
+        }
+        Message::Timer(timer) => {
+            let (handle, outcome) = (timer.handle, Ok(Vec::new()));
+            (timer.run, Arrival::Resolved { handle, outcome })
+        }
+        Message::Call(_) | Message::Look => return None,
+    };
+    (of_run == run).then_some(arrival)
+}

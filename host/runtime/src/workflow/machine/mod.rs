@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use host_base::{Outcome, Payload, Timestamp};
 use host_engine::{Command, Completion, Interrupt, LogLevel};
 use host_store::records::{
-    Completed, Event, EventKind, EventRaised, OutcomeRecord, Resolved, Started,
+    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Resolved, Started,
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -136,7 +136,7 @@ impl Machine {
             open: HashSet::new(),
             ready: BTreeMap::new(),
             channels: HashMap::new(),
-            random: ChaCha12Rng::from_seed(seed(&started.seed)),
+            random: ChaCha12Rng::from_seed(seed_of(started)),
             recorded: Vec::new(),
             logs: Vec::new(),
             divergence: None,
@@ -227,16 +227,25 @@ impl Machine {
     /// # Errors
     /// History says that it went on.
     pub fn finish(&mut self, outcome: &Outcome) -> Result<(), Interrupt> {
-        if let Some((event, held)) = self.next_held_command() {
-            return self.diverge(event, describe(&held), "the end".to_owned());
-        }
-        if !self.live {
-            return self.ended_early("the end".to_owned());
-        }
+        self.may_end("the end".to_owned())?;
         self.record(match outcome {
             Ok(_) => EventKind::Completed(Completed {}),
             Err(failure) => EventKind::Failed(failure.clone().into()),
         });
+        Ok(())
+    }
+
+    /// Whether history agrees that the code goes no further; `asked` says how it ended.
+    ///
+    /// # Errors
+    /// History says that it went on.
+    pub fn may_end(&mut self, asked: String) -> Result<(), Interrupt> {
+        if let Some((event, held)) = self.next_held_command() {
+            return self.diverge(event, describe(&held), asked);
+        }
+        if !self.live {
+            return self.ended_early(asked);
+        }
         Ok(())
     }
 
@@ -285,9 +294,40 @@ impl Machine {
         std::mem::take(&mut self.recorded)
     }
 
+    /// How many events were recorded since they were last taken.
+    pub fn recorded(&self) -> usize {
+        self.recorded.len()
+    }
+
+    /// The children that the code asked for, among the events recorded since the last taking, from that
+    /// place on.
+    pub fn children_from(&self, place: usize) -> Vec<ChildScheduled> {
+        let events = self.recorded.iter().skip(place);
+        let children = events.filter_map(|(_, event)| match &event.kind {
+            Some(EventKind::ChildScheduled(child)) => Some(child.clone()),
+            _ => None,
+        });
+        children.collect()
+    }
+
     /// The lines logged since the last call.
     pub fn take_logs(&mut self) -> Vec<(LogLevel, String)> {
         std::mem::take(&mut self.logs)
+    }
+
+    /// Bytes that it holds, about: what arrived and was not taken, and its tables.
+    pub fn bytes(&self) -> usize {
+        let ready = self.ready.values().map(|one| match &one.outcome {
+            Ok(value) => value.len(),
+            Err(failure) => failure.message.len(),
+        });
+        let raised = self.channels.values().flat_map(|one| &one.raised);
+        let raised = raised.map(|(.., value)| value.len());
+        let handles = self.open.len() + self.expected.len();
+        size_of::<Self>()
+            + ready.sum::<usize>()
+            + raised.sum::<usize>()
+            + handles * size_of::<u64>()
     }
 
     /// The number that the next event gets.
@@ -489,7 +529,8 @@ fn handle_of(kind: &EventKind) -> Option<u32> {
 
 /// A seed of another length than 32 bytes was written by nobody; it is cut or filled up all the same,
 /// because a replay must not fail for it.
-fn seed(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn seed_of(started: &Started) -> [u8; 32] {
+    let bytes = &started.seed;
     let mut seed = [0; 32];
     let length = bytes.len().min(seed.len());
     seed[..length].copy_from_slice(&bytes[..length]);

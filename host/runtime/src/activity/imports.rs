@@ -1,0 +1,151 @@
+//! What an activity may ask for.
+//!
+//! Everything that it makes happen has a key that is the same on every attempt, so that it happens once.
+
+use std::sync::{Arc, Mutex};
+
+use host_base::failure::code;
+use host_base::{ActorKey, Digest, Failure, Outcome, Payload, WorkflowKey};
+use host_engine::{ActivityImports, ActivityInfo, BoxFuture, Interrupt, LogLevel};
+use host_store::Batch;
+use host_store::records::{EventRaised, OutcomeRecord, Reply};
+
+use crate::activity::Replies;
+use crate::core::Core;
+use crate::dedup::{Calls, Cause};
+use crate::effect::ActivityJob;
+use crate::limits;
+use crate::locks::lock;
+use crate::observer::{Happening, Speaker};
+use crate::start::unreadable;
+
+/// Characters of an idempotency key: 128 bits.
+const IDEMPOTENCY_KEY_CHARS: usize = 32;
+
+/// The answers to one attempt.
+pub(crate) struct Imports {
+    core: Arc<Core>,
+    info: ActivityInfo,
+    workflow: WorkflowKey,
+    calls: Mutex<Calls>,
+    replies: Replies,
+}
+
+impl Imports {
+    pub(crate) fn new(core: &Arc<Core>, job: &ActivityJob, replies: &Replies) -> Imports {
+        let workflow = job.task.workflow.clone();
+        Imports {
+            core: Arc::clone(core),
+            info: ActivityInfo {
+                name: job.name.clone(),
+                workflow_id: workflow.id.clone(),
+                attempt: job.failed_attempts + 1,
+                idempotency_key: idempotency_key(&job.seed, job.task.handle),
+            },
+            workflow,
+            calls: Mutex::new(Calls::of(Some(Cause::activity(&job.task)))),
+            replies: Arc::clone(replies),
+        }
+    }
+
+    fn key(&self, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
+        let key = lock(&self.calls).key(target, method, input);
+        lock(&self.replies).extend(key);
+        key
+    }
+
+    fn target(&self, actor_type: String, id: String) -> Result<ActorKey, Failure> {
+        let key = ActorKey::new(self.workflow.tenant.clone(), actor_type, id);
+        key.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))
+    }
+}
+
+/// The same on every attempt; the seed makes it unlike that of any other run, also in another store.
+fn idempotency_key(seed: &[u8], handle: u32) -> String {
+    let mut key = Digest::of(&[seed, &handle.to_be_bytes()].concat()).to_string();
+    key.truncate(IDEMPOTENCY_KEY_CHARS);
+    key
+}
+
+impl ActivityImports for Imports {
+    fn info(&self) -> ActivityInfo {
+        self.info.clone()
+    }
+
+    fn call_actor(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> BoxFuture<Outcome> {
+        let checked = limits::check_payload(&self.core.limits, "a call's input", &input);
+        let target = checked
+            .map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+            .and_then(|()| self.target(actor_type, actor_id));
+        let target = match target {
+            Ok(target) => target,
+            Err(failure) => return Box::pin(async { Err(failure) }),
+        };
+        let key = self.key(&target, &method, &input);
+        let core = Arc::clone(&self.core);
+        Box::pin(async move { core.call_actor(target, method, input, key).await })
+    }
+
+    fn raise_event(
+        &mut self,
+        workflow_id: String,
+        name: String,
+        value: Payload,
+    ) -> BoxFuture<Result<(), Failure>> {
+        // The same bookkeeping as for calls; an event's target has no type.
+        let target = self.target("workflow event".to_owned(), workflow_id.clone());
+        let key = target.map(|target| self.key(&target, &name, &value));
+        let core = Arc::clone(&self.core);
+        let tenant = self.workflow.tenant.clone();
+        Box::pin(async move {
+            let key = key?;
+            let to = WorkflowKey::new(tenant, workflow_id);
+            let to = to.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))?;
+            raise(&core, to, EventRaised { name, value }, key).await
+        })
+    }
+
+    fn log(&mut self, level: LogLevel, line: String) {
+        let speaker = Speaker::Activity {
+            name: self.info.name.clone(),
+            workflow: self.workflow.clone(),
+        };
+        self.core.observer.observe(Happening::Said {
+            speaker,
+            level,
+            line,
+        });
+    }
+}
+
+/// Sends the event and keeps, in the same batch, that it was sent.
+async fn raise(
+    core: &Arc<Core>,
+    to: WorkflowKey,
+    event: EventRaised,
+    key: Option<Digest>,
+) -> Result<(), Failure> {
+    let mut batch = Batch::new();
+    if let Some(key) = key {
+        if core
+            .reader
+            .reply(&to.tenant, &key)
+            .map_err(unreadable)?
+            .is_some()
+        {
+            return Ok(());
+        }
+        let reply = Reply {
+            outcome: Some(OutcomeRecord::default()),
+            expires_ms: core.clock.now().after(core.limits.reply_retention).0,
+        };
+        batch.put_reply(&to.tenant, &key, &reply);
+    }
+    core.raise(&to, event, batch).await
+}

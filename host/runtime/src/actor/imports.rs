@@ -1,0 +1,268 @@
+//! What an actor's method may ask for: converts, checks limits, and notes it in the turn.
+
+use std::sync::{Arc, Mutex};
+
+use host_base::failure::code;
+use host_base::{ActorKey, Failure, InvalidId, Outcome, Payload, Timestamp, WorkflowKey};
+use host_engine::{ActorImports, BoxFuture, Interrupt, LogLevel, StartError, WorkflowInfo};
+use host_store::ReadError;
+use host_store::records::{Call, EventRaised};
+
+use crate::actor::turn::{Turn, Writes};
+use crate::core::Core;
+use crate::limits;
+use crate::locks::lock;
+use crate::start::{self, IdState, NewWorkflow, unreadable};
+use crate::view::WorkflowView;
+use crate::waits::{Awaited, Circle};
+
+/// The answers to one turn.
+pub(crate) struct Imports(Arc<Shared>);
+
+struct Shared {
+    core: Arc<Core>,
+    key: ActorKey,
+    turn: Arc<Mutex<Turn>>,
+}
+
+impl Imports {
+    pub(crate) fn new(core: &Arc<Core>, key: &ActorKey, turn: &Arc<Mutex<Turn>>) -> Imports {
+        Imports(Arc::new(Shared {
+            core: Arc::clone(core),
+            key: key.clone(),
+            turn: Arc::clone(turn),
+        }))
+    }
+}
+
+impl Shared {
+    fn actor(&self, actor_type: String, id: String) -> Result<ActorKey, InvalidId> {
+        ActorKey::new(self.key.tenant.clone(), actor_type, id)
+    }
+
+    fn workflow(&self, id: String) -> Result<WorkflowKey, Failure> {
+        let key = WorkflowKey::new(self.key.tenant.clone(), id);
+        key.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))
+    }
+
+    fn check_payload(&self, what: &str, payload: &[u8]) -> Result<(), Interrupt> {
+        limits::check_payload(&self.core.limits, what, payload)
+    }
+
+    /// What the turn has sent and started so far, if it may send more.
+    fn with_room<T>(&self, note: impl FnOnce(&mut Writes) -> T) -> Result<T, Interrupt> {
+        let mut turn = lock(&self.turn);
+        let writes = turn.writes();
+        let max = self.core.limits.turn_effects_max;
+        if writes.sent() >= max {
+            let text = format!("a turn may send and start {max} things (`turn_effects_max`)");
+            return Err(Interrupt(text));
+        }
+        Ok(note(writes))
+    }
+
+    async fn call(&self, target: ActorKey, method: String, input: Payload) -> Outcome {
+        let waiting = self
+            .core
+            .waits
+            .begin(&self.key, Awaited::Actor(target.clone()));
+        let _waiting = waiting.map_err(|Circle| {
+            let text = format!(
+                "{} calls {target}.{method}, which waits for it already: the call would never end",
+                self.key
+            );
+            Failure::new(code::DEADLOCK, text)
+        })?;
+        let key = lock(&self.turn).call_key(&target, &method, &input);
+        self.core.call_actor(target, method, input, key).await
+    }
+
+    async fn start(
+        &self,
+        name: String,
+        id: Option<String>,
+        input: Payload,
+    ) -> Result<String, StartError> {
+        let id = id.unwrap_or_else(|| start::made_id(self.core.random()));
+        let key = self.workflow(id).map_err(StartError::Refused)?;
+        let plugin = start::plugin_of(&self.core.plugins, &key, &name);
+        let plugin = plugin.map_err(StartError::Refused)?;
+        if let Some(view) = self.started_in_turn(&key) {
+            return Err(StartError::AlreadyExists(Box::new(view.info())));
+        }
+        let permit = self.core.starts.permit_for(&self.key, &key).await;
+        let permit = permit.map_err(|Circle| StartError::Refused(start_circle(&key)))?;
+        match start::id_state(&self.core.reader, &key).map_err(unreadable_start)? {
+            IdState::Active(view) => Err(StartError::AlreadyExists(Box::new(view.info()))),
+            IdState::Free(before) => {
+                let id = key.id.clone();
+                let new = NewWorkflow {
+                    key,
+                    name,
+                    plugin,
+                    input,
+                    parent: None,
+                    seed: self.core.random(),
+                    before,
+                };
+                let noted = self.with_room(|writes| writes.starts.push((new, permit)));
+                noted.map_err(|Interrupt(text)| {
+                    StartError::Refused(Failure::new(code::LIMIT, text))
+                })?;
+                Ok(id)
+            }
+        }
+    }
+
+    fn started_in_turn(&self, key: &WorkflowKey) -> Option<WorkflowView> {
+        let mut turn = lock(&self.turn);
+        let now = turn.now;
+        let mut starts = turn.writes().starts.iter();
+        let (new, _) = starts.find(|(new, _)| new.key == *key)?;
+        Some(WorkflowView::new(key.clone(), start::instance(new, now)))
+    }
+
+    fn find(&self, key: &WorkflowKey) -> Result<Option<WorkflowView>, ReadError> {
+        if let Some(view) = self.started_in_turn(key) {
+            return Ok(Some(view));
+        }
+        let instance = self.core.reader.instance(key)?;
+        Ok(instance.map(|instance| WorkflowView::new(key.clone(), instance)))
+    }
+
+    fn raise(&self, id: String, name: String, value: Payload) -> Result<(), Failure> {
+        let key = self.workflow(id)?;
+        let found = self.find(&key).map_err(unreadable)?;
+        start::check_raisable(&key, found.as_ref())?;
+        let event = EventRaised { name, value };
+        let noted = self.with_room(|writes| writes.events.push((key, event)));
+        noted.map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+    }
+}
+
+impl ActorImports for Imports {
+    fn identity(&self) -> (String, String) {
+        let key = &self.0.key;
+        (key.actor_type.clone(), key.id.clone())
+    }
+
+    fn get_state(&mut self, key: &str) -> Result<Option<Payload>, Interrupt> {
+        let Shared { core, turn, .. } = &*self.0;
+        if let Some(known) = lock(turn).known(key) {
+            return Ok(known);
+        }
+        let value = core.reader.state(&self.0.key, key);
+        let value = value.map_err(|error| Interrupt(error.to_string()))?;
+        lock(turn).remember(key, value.clone());
+        Ok(value)
+    }
+
+    fn set_state(&mut self, key: &str, value: Option<Payload>) -> Result<(), Interrupt> {
+        let max = self.0.core.limits.turn_writes_max;
+        limits::check_state_key(key)?;
+        if let Some(value) = &value {
+            self.0.check_payload("a state value", value)?;
+        }
+        let mut turn = lock(&self.0.turn);
+        let state = &mut turn.writes().state;
+        if state.len() >= max && !state.contains_key(key) {
+            let text = format!("a turn may write {max} keys (`turn_writes_max`)");
+            return Err(Interrupt(text));
+        }
+        state.insert(key.to_owned(), value);
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> BoxFuture<Outcome> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let target = shared.actor(actor_type, actor_id);
+            let target = target.map_err(|e| Failure::new(code::BAD_INPUT, e.to_string()))?;
+            shared.call(target, method, input).await
+        })
+    }
+
+    fn send(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> Result<(), Interrupt> {
+        let to = self.0.actor(actor_type, actor_id);
+        let to = to.map_err(|error| Interrupt(error.to_string()))?;
+        self.0.check_payload("a message", &input)?;
+        let call = Call {
+            method,
+            input,
+            waiter: None,
+        };
+        self.0.with_room(|writes| writes.messages.push((to, call)))
+    }
+
+    fn start_workflow(
+        &mut self,
+        name: String,
+        id: Option<String>,
+        input: Payload,
+    ) -> BoxFuture<Result<String, StartError>> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let checked = shared.check_payload("a workflow's input", &input);
+            checked
+                .map_err(|Interrupt(text)| StartError::Refused(Failure::new(code::LIMIT, text)))?;
+            shared.start(name, id, input).await
+        })
+    }
+
+    fn get_workflow(&mut self, id: String) -> BoxFuture<Option<WorkflowInfo>> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let key = shared.workflow(id).ok()?;
+            match shared.find(&key) {
+                Ok(view) => view.map(WorkflowView::info),
+                Err(error) => {
+                    shared.core.store_unreadable(&error);
+                    None
+                }
+            }
+        })
+    }
+
+    fn raise_event(
+        &mut self,
+        workflow_id: String,
+        name: String,
+        value: Payload,
+    ) -> BoxFuture<Result<(), Failure>> {
+        let raised = self.0.raise(workflow_id, name, value);
+        Box::pin(async move { raised })
+    }
+
+    fn now(&self) -> Timestamp {
+        lock(&self.0.turn).now
+    }
+
+    fn log(&mut self, level: LogLevel, message: String) {
+        let mut turn = lock(&self.0.turn);
+        turn.writes().lines.push((level, message));
+    }
+}
+
+fn start_circle(key: &WorkflowKey) -> Failure {
+    let text = format!(
+        "whether workflow {} is started is decided by a turn that waits for this one",
+        key.id
+    );
+    Failure::new(code::DEADLOCK, text)
+}
+
+fn unreadable_start(error: ReadError) -> StartError {
+    StartError::Refused(unreadable(error))
+}

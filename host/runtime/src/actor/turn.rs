@@ -1,0 +1,273 @@
+//! One turn of an actor: what it reads, what it changes, and how that becomes a batch.
+//!
+//! Nothing of a turn that fails is kept but the failure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
+use host_engine::LogLevel;
+use host_store::Batch;
+use host_store::records::{
+    Call, EventRaised, Mail, MailKind, MailResolved, OutcomeRecord, Reply, Waiter,
+};
+
+use crate::core::Core;
+use crate::dedup::Calls;
+use crate::effect::Effect;
+use crate::observer::{Happening, Speaker};
+use crate::start::{self, NewWorkflow};
+use crate::starts::StartPermit;
+
+/// An actor's state in memory, and what its present turn has done so far.
+#[derive(Default)]
+pub(crate) struct Turn {
+    /// Values as of the last turn; `None`: the store has none.
+    state: HashMap<String, Option<Payload>>,
+    state_bytes: usize,
+    pub(crate) now: Timestamp,
+    calls: Option<Calls>,
+    writes: Writes,
+}
+
+/// What a turn changes.
+#[derive(Default)]
+pub(crate) struct Writes {
+    pub(crate) state: BTreeMap<String, Option<Payload>>,
+    pub(crate) messages: Vec<(ActorKey, Call)>,
+    pub(crate) events: Vec<(WorkflowKey, EventRaised)>,
+    pub(crate) starts: Vec<(NewWorkflow, StartPermit)>,
+    pub(crate) lines: Vec<(LogLevel, String)>,
+}
+
+impl Writes {
+    /// Messages, events and starts.
+    pub(crate) fn sent(&self) -> usize {
+        self.messages.len() + self.events.len() + self.starts.len()
+    }
+}
+
+impl Turn {
+    pub(crate) fn begin(&mut self, now: Timestamp, calls: Calls) {
+        self.now = now;
+        self.calls = Some(calls);
+        self.writes = Writes::default();
+    }
+
+    /// Ends the turn. What it wrote is the actor's state from now on, if it succeeded.
+    pub(crate) fn end(&mut self, succeeded: bool) -> Writes {
+        let writes = std::mem::take(&mut self.writes);
+        if !succeeded {
+            return Writes {
+                lines: writes.lines,
+                ..Writes::default()
+            };
+        }
+        for (key, value) in &writes.state {
+            self.remember(key, value.clone());
+        }
+        writes
+    }
+
+    /// The value under a key, if it is known here: `Some(None)` where there is none.
+    pub(crate) fn known(&self, key: &str) -> Option<Option<Payload>> {
+        let written = self.writes.state.get(key);
+        written.or_else(|| self.state.get(key)).cloned()
+    }
+
+    /// Keeps what was read or written.
+    pub(crate) fn remember(&mut self, key: &str, value: Option<Payload>) {
+        let size = |value: &Option<Payload>| value.as_ref().map_or(0, Vec::len);
+        self.state_bytes += size(&value);
+        match self.state.get_mut(key) {
+            Some(held) => {
+                self.state_bytes -= size(held);
+                *held = value;
+            }
+            None => {
+                self.state_bytes += key.len();
+                self.state.insert(key.to_owned(), value);
+            }
+        }
+    }
+
+    /// Bytes of state in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.state_bytes
+    }
+
+    /// Drops all state from memory.
+    pub(crate) fn forget(&mut self) {
+        self.state = HashMap::new();
+        self.state_bytes = 0;
+    }
+
+    /// What the present turn changes.
+    pub(crate) fn writes(&mut self) -> &mut Writes {
+        &mut self.writes
+    }
+
+    /// The key of the turn's next call.
+    pub(crate) fn call_key(
+        &mut self,
+        target: &ActorKey,
+        method: &str,
+        input: &[u8],
+    ) -> Option<Digest> {
+        self.calls.as_mut()?.key(target, method, input)
+    }
+}
+
+/// The batch and the effects of one turn, in the making.
+pub(crate) struct Change<'a> {
+    core: &'a Core,
+    actor: &'a ActorKey,
+    pub(crate) batch: Batch,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Change<'_> {
+    pub(crate) fn new<'a>(core: &'a Core, actor: &'a ActorKey) -> Change<'a> {
+        Change {
+            core,
+            actor,
+            batch: Batch::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// All that the turn's method wrote, sent and started.
+    pub(crate) fn write(&mut self, writes: Writes) {
+        for (key, value) in &writes.state {
+            match value {
+                Some(value) => self.batch.put_state(self.actor, key, value),
+                None => self.batch.delete_state(self.actor, key),
+            }
+        }
+        for (to, call) in writes.messages {
+            self.send(Entity::Actor(to), MailKind::Call(call));
+        }
+        for (to, event) in writes.events {
+            self.send(Entity::Workflow(to), MailKind::Raised(event));
+        }
+        for (new, permit) in writes.starts {
+            start::put(&mut self.batch, &new, self.core.clock.now());
+            self.effects.push(Effect::Release(permit));
+            self.effects.push(Effect::Begin(new.key));
+        }
+        self.say(writes.lines);
+    }
+
+    /// The message is handled; whoever waits for its result is sent it.
+    pub(crate) fn finish_mail(&mut self, sequence: u64, call: Call, outcome: Outcome) {
+        let to = Entity::Actor(self.actor.clone());
+        self.batch.delete_mail(&to, sequence);
+        match (call.waiter, outcome) {
+            (Some(waiter), outcome) => self.resolve(waiter, outcome),
+            (None, Ok(_)) => {}
+            (None, Err(failure)) => self.tell_failed(call.method, failure),
+        }
+    }
+
+    /// Keeps the answer for a repeat, unless trying again may bring a better one. Says whether it did.
+    pub(crate) fn keep_answer(&mut self, key: &Digest, outcome: &Outcome) -> bool {
+        if outcome.as_ref().is_err_and(|failure| failure.retryable) {
+            return false;
+        }
+        let now = self.core.clock.now();
+        let reply = Reply {
+            outcome: Some(OutcomeRecord::from(outcome.clone())),
+            expires_ms: now.after(self.core.limits.reply_retention).0,
+        };
+        self.batch.put_reply(&self.actor.tenant, key, &reply);
+        true
+    }
+
+    fn resolve(&mut self, waiter: Waiter, outcome: Outcome) {
+        let workflow = WorkflowKey {
+            tenant: self.actor.tenant.clone(),
+            id: waiter.workflow_id,
+        };
+        let resolved = MailResolved {
+            run: waiter.run,
+            handle: waiter.handle,
+            outcome: Some(OutcomeRecord::from(outcome)),
+        };
+        self.send(Entity::Workflow(workflow), MailKind::Resolved(resolved));
+    }
+
+    fn send(&mut self, to: Entity, kind: MailKind) {
+        let sequence = self.core.sequences.next();
+        let mail = Mail { kind: Some(kind) };
+        self.batch.put_mail(&to, sequence, &mail);
+        let deliver = Effect::Deliver(to, sequence, Box::new(mail));
+        self.effects.push(deliver);
+    }
+
+    fn say(&mut self, lines: Vec<(LogLevel, String)>) {
+        for (level, line) in lines {
+            let speaker = Speaker::Actor(self.actor.clone());
+            let said = Happening::Said {
+                speaker,
+                level,
+                line,
+            };
+            self.effects.push(Effect::Tell(Box::new(said)));
+        }
+    }
+
+    fn tell_failed(&mut self, method: String, failure: Failure) {
+        let failed = Happening::MessageFailed {
+            actor: self.actor.clone(),
+            method,
+            failure,
+        };
+        self.effects.push(Effect::Tell(Box::new(failed)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun() -> Turn {
+        let mut turn = Turn::default();
+        turn.begin(Timestamp(1), Calls::of(None));
+        turn
+    }
+
+    fn write(turn: &mut Turn, key: &str, value: Option<&str>) {
+        let value = value.map(Payload::from);
+        turn.writes().state.insert(key.to_owned(), value);
+    }
+
+    #[test]
+    fn a_turn_sees_its_own_writes_and_a_failed_one_leaves_nothing() {
+        let mut turn = begun();
+        write(&mut turn, "a", Some("1"));
+        assert_eq!(turn.known("a"), Some(Some("1".into())));
+        assert!(turn.end(false).state.is_empty());
+        assert_eq!(turn.known("a"), None);
+    }
+
+    #[test]
+    fn the_next_turn_sees_what_was_written_and_deleted() {
+        let mut turn = begun();
+        write(&mut turn, "a", Some("1"));
+        write(&mut turn, "b", None);
+        assert_eq!(turn.end(true).state.len(), 2);
+        turn.begin(Timestamp(2), Calls::of(None));
+        assert_eq!(turn.known("a"), Some(Some("1".into())));
+        assert_eq!(turn.known("b"), Some(None));
+    }
+
+    #[test]
+    fn bytes_follow_what_is_kept() {
+        let mut turn = begun();
+        turn.remember("key", Some(vec![0; 10]));
+        assert_eq!(turn.bytes(), 13);
+        turn.remember("key", Some(vec![0; 4]));
+        assert_eq!(turn.bytes(), 7);
+        turn.forget();
+        assert_eq!((turn.bytes(), turn.known("key")), (0, None));
+    }
+}

@@ -1,0 +1,218 @@
+//! What all parts of the runtime share: the store's two ends, the clock, the plugins, the entities.
+//!
+//! Owns how a turn becomes durable and how a message finds its entity; knows nothing of what turns do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use host_base::failure::code;
+use host_base::{ActorKey, Clock, Digest, Entity, Failure, Limits, Outcome, Payload, WorkflowKey};
+use host_engine::Engine;
+use host_store::records::{EventRaised, Mail, MailKind};
+use host_store::{Batch, CommitError, Committer, ReadError, Reader};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::activity::Activities;
+use crate::actor::ActorTurns;
+use crate::effect::{Effect, Message, WaitingCall};
+use crate::entity::{Entities, Full, Newcomer, live};
+use crate::observer::{Happening, Observer};
+use crate::outbox::Queued;
+use crate::plugins::Plugins;
+use crate::start::{self, unreadable};
+use crate::starts::Starts;
+use crate::timers::Timers;
+use crate::view::WorkflowView;
+use crate::waits::Waits;
+use crate::watchers::Watchers;
+use crate::workflow::WorkflowTurns;
+
+/// How long whoever finds a mailbox full waits before trying again.
+const FULL_WAIT: Duration = Duration::from_millis(5);
+/// Numbers of messages that one opening of the store may use up.
+const SEQUENCES_PER_BOOT: u64 = 1 << 40;
+
+pub(crate) struct Core {
+    pub(crate) reader: Reader,
+    pub(crate) committer: Committer,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) engine: Engine,
+    pub(crate) plugins: Plugins,
+    pub(crate) waits: Arc<Waits>,
+    pub(crate) starts: Arc<Starts>,
+    pub(crate) entities: Entities,
+    pub(crate) timers: Timers,
+    pub(crate) activities: Activities,
+    pub(crate) watchers: Watchers,
+    /// One permit for each workflow instance that the engine's pool holds.
+    pub(crate) fibers: Arc<Semaphore>,
+    pub(crate) outbox: mpsc::Sender<Queued>,
+    pub(crate) tasks: tokio::runtime::Handle,
+    pub(crate) sequences: Sequences,
+}
+
+/// Numbers of messages: each is used once, however often the host is started.
+pub(crate) struct Sequences(AtomicU64);
+
+impl Sequences {
+    /// `boot` is the number of this opening of the store.
+    pub(crate) fn of_boot(boot: u64) -> Sequences {
+        Sequences(AtomicU64::new(boot.saturating_mul(SEQUENCES_PER_BOOT)))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Core {
+    /// Hands a turn's batch to the disk, and its effects to whoever performs them afterwards.
+    pub(crate) async fn commit(&self, batch: Batch, effects: Vec<Effect>) {
+        let commit = self.committer.commit(batch);
+        // It ends only when the store is closed, and then there are no effects.
+        drop(self.outbox.send(Queued { commit, effects }).await);
+    }
+
+    /// Waits until all that was committed before is durable.
+    pub(crate) async fn settle(&self) -> Result<(), CommitError> {
+        self.committer.commit(Batch::new()).await
+    }
+
+    /// Tells an entity of something that lies in the store: it may come late, for it cannot be lost.
+    pub(crate) fn notify(self: &Arc<Self>, to: &Entity, message: Message) {
+        if let Err(Full(message)) = self.send(to, message) {
+            match message {
+                Message::Mail(..) => self.entities.miss(to),
+                other => {
+                    let (core, to) = (Arc::clone(self), to.clone());
+                    self.tasks.spawn(async move { core.tell(&to, other).await });
+                }
+            }
+        }
+    }
+
+    /// Tells an entity, and waits while its mailbox is full.
+    pub(crate) async fn tell(self: &Arc<Self>, to: &Entity, mut message: Message) {
+        while let Err(Full(back)) = self.send(to, message) {
+            if self.committer.closed_reason().is_some() {
+                return;
+            }
+            message = back;
+            tokio::time::sleep(FULL_WAIT).await;
+        }
+    }
+
+    /// Calls an actor and waits for its answer, which comes when its turn is durable.
+    pub(crate) async fn call_actor(
+        self: &Arc<Self>,
+        actor: ActorKey,
+        method: String,
+        input: Payload,
+        key: Option<Digest>,
+    ) -> Outcome {
+        let (answer, answered) = oneshot::channel();
+        let call = WaitingCall {
+            method,
+            input,
+            key,
+            answer,
+        };
+        let actor = Entity::Actor(actor);
+        if self.send(&actor, Message::Call(Box::new(call))).is_err() {
+            let max = self.limits.inbox_messages_max;
+            let text = format!("{actor} has {max} messages waiting, which is the limit; try again");
+            return Err(Failure::transient(code::BUSY, text));
+        }
+        answered
+            .await
+            .unwrap_or_else(|_| Err(self.no_answer(&actor)))
+    }
+
+    /// Raises an event for a workflow, in one batch with what `batch` holds; durable when this returns.
+    pub(crate) async fn raise(
+        self: &Arc<Self>,
+        to: &WorkflowKey,
+        event: EventRaised,
+        mut batch: Batch,
+    ) -> Result<(), Failure> {
+        let instance = self.reader.instance(to).map_err(unreadable)?;
+        let view = instance.map(|instance| WorkflowView::new(to.clone(), instance));
+        start::check_raisable(to, view.as_ref())?;
+        let mail = Mail {
+            kind: Some(MailKind::Raised(event)),
+        };
+        let sequence = self.sequences.next();
+        let entity = Entity::Workflow(to.clone());
+        batch.put_mail(&entity, sequence, &mail);
+        let (done, durable) = oneshot::channel();
+        let deliver = Effect::Deliver(entity.clone(), sequence, Box::new(mail));
+        self.commit(
+            batch,
+            vec![deliver, Effect::Answer(done, Ok(Payload::new()))],
+        )
+        .await;
+        let durable = durable.await;
+        durable
+            .unwrap_or_else(|_| Err(self.no_answer(&entity)))
+            .map(drop)
+    }
+
+    fn no_answer(&self, actor: &Entity) -> Failure {
+        let why = self.committer.closed_reason();
+        let why = why.unwrap_or_else(|| "the host is stopping".to_owned());
+        Failure::transient(code::BUSY, format!("{actor} gave no answer: {why}"))
+    }
+
+    fn send(self: &Arc<Self>, to: &Entity, message: Message) -> Result<(), Full> {
+        self.entities
+            .send(to, message, |newcomer| self.run_entity(to, newcomer))
+    }
+
+    fn run_entity(self: &Arc<Self>, entity: &Entity, newcomer: Newcomer) {
+        let core = Arc::clone(self);
+        match entity {
+            Entity::Workflow(key) => {
+                let turns = WorkflowTurns::new(Arc::clone(self), key.clone());
+                self.tasks
+                    .spawn(live::live(core, entity.clone(), newcomer, turns));
+            }
+            Entity::Actor(key) => {
+                let turns = ActorTurns::new(Arc::clone(self), key.clone());
+                self.tasks
+                    .spawn(live::live(core, entity.clone(), newcomer, turns));
+            }
+        }
+    }
+
+    /// The store takes no more changes: nothing that waits for one can be answered any more.
+    pub(crate) fn store_closed(&self, error: &CommitError) {
+        tracing::error!(%error, "stop taking work");
+        self.watchers.close();
+        let reason = error.to_string();
+        self.observer.observe(Happening::Closed { reason });
+    }
+
+    /// The store cannot be read: what it holds must not be changed on a guess.
+    pub(crate) fn store_unreadable(&self, error: &ReadError) {
+        tracing::error!(%error, "stop taking work");
+        self.watchers.close();
+        let reason = error.to_string();
+        self.observer.observe(Happening::Closed { reason });
+        let committer = self.committer.clone();
+        // Closing waits for the disk.
+        self.tasks.spawn_blocking(move || committer.close());
+    }
+
+    /// Random bytes from the operating system, for what must be unlike anything else.
+    pub(crate) fn random(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let filled = SysRng.try_fill_bytes(&mut bytes);
+        filled.expect("an operating system that the host runs on has random numbers");
+        bytes
+    }
+}

@@ -1,0 +1,156 @@
+//! The keys under which answers are kept for repeats.
+//!
+//! A key says who called what with which input, and how often the same was called before by the same
+//! cause. So a repeat finds the first one's answer, and another call never does.
+
+use std::collections::HashMap;
+
+use host_base::{ActorKey, Digest, Entity};
+use host_store::TaskKey;
+
+/// What makes a call happen, if it can happen again: a message or an activity that is run anew after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cause(Digest);
+
+impl Cause {
+    /// A message in an entity's inbox.
+    pub(crate) fn mail(to: &Entity, sequence: u64) -> Cause {
+        let (kind, owner) = match to {
+            Entity::Workflow(key) => ("workflow mail", key.id.clone()),
+            Entity::Actor(key) => ("actor mail", format!("{}\0{}", key.actor_type, key.id)),
+        };
+        let mut parts = Parts::new(kind);
+        parts.add(to.tenant().as_str().as_bytes());
+        parts.add(owner.as_bytes());
+        parts.add(&sequence.to_be_bytes());
+        Cause(parts.digest())
+    }
+
+    /// An activity, whichever attempt.
+    pub(crate) fn activity(task: &TaskKey) -> Cause {
+        let mut parts = Parts::new("activity");
+        parts.add(task.workflow.tenant.as_str().as_bytes());
+        parts.add(task.workflow.id.as_bytes());
+        parts.add(&task.run.to_be_bytes());
+        parts.add(&task.handle.to_be_bytes());
+        Cause(parts.digest())
+    }
+
+    /// A call that has a key itself.
+    pub(crate) fn call(key: Digest) -> Cause {
+        Cause(key)
+    }
+
+    /// Whoever calls from outside and says that it may call again.
+    pub(crate) fn caller(idempotency_key: &str) -> Cause {
+        let mut parts = Parts::new("caller");
+        parts.add(idempotency_key.as_bytes());
+        Cause(parts.digest())
+    }
+}
+
+/// The calls that one run of a cause has made so far.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    cause: Option<Cause>,
+    made: HashMap<Digest, u32>,
+}
+
+impl Calls {
+    /// Of a run of `cause`; none: it is never run again, and its calls need no keys.
+    pub(crate) fn of(cause: Option<Cause>) -> Calls {
+        Calls {
+            cause,
+            made: HashMap::new(),
+        }
+    }
+
+    /// The key of the next call, which counts as made.
+    pub(crate) fn key(&mut self, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
+        let Cause(cause) = self.cause?;
+        let mut parts = Parts::new("call");
+        parts.add(&cause.0);
+        for text in [
+            target.tenant.as_str(),
+            &target.actor_type,
+            &target.id,
+            method,
+        ] {
+            parts.add(text.as_bytes());
+        }
+        parts.add(input);
+        let what = parts.digest();
+        let occurrence = self.made.entry(what).or_default();
+        *occurrence += 1;
+        let mut parts = Parts::new("occurrence");
+        parts.add(&what.0);
+        parts.add(&occurrence.to_be_bytes());
+        Some(parts.digest())
+    }
+}
+
+/// Parts of a key, each with its length, so that they cannot flow into each other.
+struct Parts(Vec<u8>);
+
+impl Parts {
+    fn new(kind: &str) -> Parts {
+        let mut parts = Parts(Vec::with_capacity(128));
+        parts.add(kind.as_bytes());
+        parts
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        self.0.extend((part.len() as u64).to_be_bytes());
+        self.0.extend(part);
+    }
+
+    fn digest(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_base::TenantId;
+
+    use super::*;
+
+    fn target(id: &str) -> ActorKey {
+        ActorKey::new(TenantId::default(), "T", id).unwrap()
+    }
+
+    fn keys(cause: &str, calls: &[(&str, &str, &str)]) -> Vec<Digest> {
+        let mut made = Calls::of(Some(Cause::caller(cause)));
+        let keys = calls
+            .iter()
+            .map(|(id, method, input)| made.key(&target(id), method, input.as_bytes()).unwrap());
+        keys.collect()
+    }
+
+    #[test]
+    fn the_same_calls_of_the_same_cause_have_the_same_keys_again() {
+        let calls = [("a", "m", "1"), ("a", "m", "1"), ("b", "m", "1")];
+        let first = keys("cause", &calls);
+        assert_eq!(first, keys("cause", &calls));
+        assert!(first[0] != first[1] && first[1] != first[2] && first[0] != first[2]);
+    }
+
+    #[test]
+    fn whatever_differs_makes_another_key() {
+        let key = |cause, call| keys(cause, &[call])[0];
+        let base = key("c", ("a", "m", "1"));
+        let others = [
+            key("d", ("a", "m", "1")),
+            key("c", ("b", "m", "1")),
+            key("c", ("a", "n", "1")),
+            key("c", ("a", "m", "2")),
+            key("c", ("am", "", "1")),
+        ];
+        assert!(others.iter().all(|other| *other != base));
+    }
+
+    #[test]
+    fn what_is_never_run_again_needs_no_keys() {
+        assert_eq!(Calls::of(None).key(&target("a"), "m", b""), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! What follows from a turn once its batch is durable, as plain values.
+//!
+//! The parts of the runtime meet here and know nothing of each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use host_base::{Digest, Entity, Outcome, Payload, WorkflowKey};
+use host_engine::RetryPolicy;
+use host_store::records::Mail;
+use host_store::{TaskKey, TimerKey};
+use tokio::sync::oneshot;
+
+use crate::observer::Happening;
+use crate::starts::StartPermit;
+
+/// One consequence of a turn.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Answers whoever called and waits.
+    Answer(oneshot::Sender<Outcome>, Outcome),
+    /// A message lies in an entity's inbox under this number.
+    Deliver(Entity, u64, Box<Mail>),
+    /// A workflow was started and waits for its first turn.
+    Begin(WorkflowKey),
+    /// A timer was armed.
+    Arm(TimerKey),
+    /// An activity was scheduled.
+    Run(Box<ActivityJob>),
+    /// A workflow ended or stalled.
+    Stopped(WorkflowKey),
+    /// Something happened that may be told.
+    Tell(Box<Happening>),
+    /// The start that the permit was for is durable.
+    Release(StartPermit),
+    /// The turn of that number is durable.
+    Settle(Settled, u64),
+}
+
+/// How many of an entity's turns are durable; shared between the entity and whoever performs effects.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settled(Arc<AtomicU64>);
+
+impl Settled {
+    /// All turns up to this number are durable.
+    pub(crate) fn set(&self, turn: u64) {
+        self.0.store(turn, Ordering::Release);
+    }
+
+    /// The last turn that is known to be durable.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A scheduled activity, with all that an attempt needs.
+#[derive(Clone, Debug)]
+pub(crate) struct ActivityJob {
+    pub(crate) task: TaskKey,
+    /// The event that scheduled it.
+    pub(crate) event: u64,
+    pub(crate) plugin: String,
+    pub(crate) name: String,
+    pub(crate) input: Payload,
+    pub(crate) options: ActivityOptions,
+    /// The workflow run's random seed: makes idempotency keys that nobody else has.
+    pub(crate) seed: Vec<u8>,
+    pub(crate) failed_attempts: u32,
+    /// When the next attempt is due, in milliseconds since the epoch; 0: at once.
+    pub(crate) due_ms: u64,
+}
+
+/// What the workflow asked for; the rest comes from the manifest, then from the host.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ActivityOptions {
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) timeout_ms: Option<u64>,
+}
+
+/// What can be told to an entity.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A message of the inbox, with its number.
+    Mail(u64, Box<Mail>),
+    /// To an actor: a call whose caller waits.
+    Call(Box<WaitingCall>),
+    /// To a workflow: an activity's last attempt ended.
+    Activity(Box<ActivityEnd>),
+    /// To a workflow: a timer is due.
+    Timer(Box<TimerKey>),
+    /// Something in the store has changed: look there.
+    Look,
+}
+
+/// A call whose caller waits. If the caller goes away, the call is not made.
+#[derive(Debug)]
+pub(crate) struct WaitingCall {
+    pub(crate) method: String,
+    pub(crate) input: Payload,
+    /// Under which key the answer is kept for a repeat.
+    pub(crate) key: Option<Digest>,
+    pub(crate) answer: oneshot::Sender<Outcome>,
+}
+
+/// How an activity ended.
+#[derive(Debug)]
+pub(crate) struct ActivityEnd {
+    pub(crate) task: TaskKey,
+    pub(crate) outcome: Outcome,
+    /// The keys of the calls that it made: nobody repeats them any more.
+    pub(crate) replies: Vec<Digest>,
+}

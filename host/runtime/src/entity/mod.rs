@@ -1,0 +1,242 @@
+//! The entities that are in memory: finds an entity's mailbox, brings entities in and lets them go.
+//!
+//! Workflows and actors are the same here. Knows neither turns nor the store's records.
+
+mod inbox;
+pub(crate) mod live;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use host_base::{Entity, Limits, Timestamp};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
+
+use crate::effect::Message;
+use crate::locks::lock;
+
+/// More shards make two cores meet at the same lock less often.
+const SHARDS: usize = 32;
+
+/// An entity that is in memory.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    mailbox: mpsc::Sender<Message>,
+    /// Asks it to leave the memory.
+    evict: Notify,
+    /// When its last turn ended, in milliseconds since the epoch.
+    used_ms: AtomicU64,
+    bytes: AtomicUsize,
+    /// Whether there is mail in the store that is not in the mailbox.
+    missed_mail: AtomicBool,
+}
+
+/// All entities that are in memory.
+pub(crate) struct Entities {
+    shards: Vec<Mutex<HashMap<Entity, Arc<Slot>>>>,
+    hasher: RandomState,
+    bounds: Bounds,
+    live: AtomicUsize,
+    bytes: AtomicUsize,
+    /// There are too many of them.
+    crowded: Notify,
+}
+
+#[derive(Clone, Copy)]
+struct Bounds {
+    mailbox: usize,
+    live: usize,
+    bytes: usize,
+    idle: Duration,
+}
+
+/// A message that found the mailbox full.
+pub(crate) struct Full(pub(crate) Message);
+
+/// A new entity's ends: whoever gets them runs it.
+pub(crate) struct Newcomer {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) mailbox: mpsc::Receiver<Message>,
+}
+
+impl Entities {
+    pub(crate) fn new(limits: &Limits) -> Entities {
+        Entities {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            bounds: Bounds {
+                mailbox: limits.inbox_messages_max,
+                live: limits.entities_live_max,
+                bytes: limits.entities_live_bytes_max,
+                idle: limits.entity_idle_max,
+            },
+            live: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            crowded: Notify::new(),
+        }
+    }
+
+    /// Puts a message into the entity's mailbox; `run` is given an entity that was not in memory.
+    ///
+    /// # Errors
+    /// The mailbox is full; nothing has happened.
+    pub(crate) fn send(
+        &self,
+        to: &Entity,
+        message: Message,
+        run: impl FnOnce(Newcomer),
+    ) -> Result<(), Full> {
+        let mut shard = lock(self.shard(to));
+        // Under the lock, so that the entity cannot leave between being found and being told.
+        match shard.entry(to.clone()) {
+            Entry::Occupied(entry) => entry.get().push(message),
+            Entry::Vacant(entry) => {
+                let (slot, mailbox) = Slot::new(self.bounds.mailbox);
+                entry.insert(Arc::clone(&slot));
+                let pushed = slot.push(message);
+                drop(shard);
+                self.came();
+                run(Newcomer { slot, mailbox });
+                pushed
+            }
+        }
+    }
+
+    /// There is mail for the entity in the store that did not fit into its mailbox.
+    pub(crate) fn miss(&self, to: &Entity) {
+        if let Some(slot) = lock(self.shard(to)).get(to) {
+            slot.missed_mail.store(true, Ordering::Release);
+        }
+    }
+
+    /// Lets the entity go, unless there is a message for it.
+    fn leave(&self, entity: &Entity, slot: &Slot, mailbox: &mpsc::Receiver<Message>) -> bool {
+        let mut shard = lock(self.shard(entity));
+        if !mailbox.is_empty() || slot.missed_mail.load(Ordering::Acquire) {
+            return false;
+        }
+        shard.remove(entity);
+        drop(shard);
+        self.live.fetch_sub(1, Ordering::Relaxed);
+        let bytes = slot.bytes.load(Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        true
+    }
+
+    /// A turn of the entity has ended, and it now holds so many bytes.
+    fn turned(&self, slot: &Slot, now: Timestamp, bytes: usize) {
+        slot.used_ms.store(now.0, Ordering::Relaxed);
+        let before = slot.bytes.swap(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let all = self.bytes.fetch_sub(before, Ordering::Relaxed) - before;
+        if all > self.bounds.bytes {
+            self.crowded.notify_one();
+        }
+    }
+
+    fn came(&self) {
+        if self.live.fetch_add(1, Ordering::Relaxed) >= self.bounds.live {
+            self.crowded.notify_one();
+        }
+    }
+
+    /// How many are in memory.
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when there are too many of them.
+    pub(crate) async fn crowded(&self) {
+        self.crowded.notified().await;
+    }
+
+    /// Asks those to leave that have been idle for long, and the oldest ones where there are too many or
+    /// they hold too much.
+    pub(crate) fn evict(&self, now: Timestamp) {
+        let mut slots = self.slots(|_| true);
+        slots.retain(|(used, slot)| {
+            let idle = now.since(*used) >= self.bounds.idle;
+            if idle {
+                slot.evict.notify_one();
+            }
+            !idle
+        });
+        let surplus = slots.len().saturating_sub(self.bounds.live);
+        let count = if surplus == 0 {
+            0
+        } else {
+            surplus + self.bounds.live / 10
+        };
+        evict_oldest(&mut slots, count);
+        let held: usize = slots.iter().map(|(_, slot)| slot.held()).sum();
+        if held > self.bounds.bytes {
+            let half = slots.len() / 2;
+            evict_oldest(&mut slots, half);
+        }
+    }
+
+    /// Asks so many workflows to leave, the oldest first.
+    pub(crate) fn evict_workflows(&self, count: usize) {
+        let mut slots = self.slots(|entity| matches!(entity, Entity::Workflow(_)));
+        evict_oldest(&mut slots, count);
+    }
+
+    fn slots(&self, wanted: impl Fn(&Entity) -> bool) -> Vec<(Timestamp, Arc<Slot>)> {
+        let mut slots = Vec::new();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let found = shard.iter().filter(|(entity, _)| wanted(entity));
+            slots.extend(found.map(|(_, slot)| (slot.used(), Arc::clone(slot))));
+        }
+        slots
+    }
+
+    fn shard(&self, entity: &Entity) -> &Mutex<HashMap<Entity, Arc<Slot>>> {
+        let hash = self.hasher.hash_one(entity);
+        // The remainder of a division by a small constant always fits.
+        &self.shards[(hash % SHARDS as u64) as usize]
+    }
+}
+
+impl Slot {
+    fn new(mailbox_max: usize) -> (Arc<Slot>, mpsc::Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel(mailbox_max);
+        let slot = Arc::new(Slot {
+            mailbox: sender,
+            evict: Notify::new(),
+            used_ms: AtomicU64::new(u64::MAX),
+            bytes: AtomicUsize::new(0),
+            missed_mail: AtomicBool::new(true),
+        });
+        (slot, receiver)
+    }
+
+    fn push(&self, message: Message) -> Result<(), Full> {
+        match self.mailbox.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message) | TrySendError::Closed(message)) => Err(Full(message)),
+        }
+    }
+
+    fn used(&self) -> Timestamp {
+        Timestamp(self.used_ms.load(Ordering::Relaxed))
+    }
+
+    fn held(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+fn evict_oldest(slots: &mut [(Timestamp, Arc<Slot>)], count: usize) {
+    let count = count.min(slots.len());
+    if count == 0 {
+        return;
+    }
+    slots.select_nth_unstable_by_key(count - 1, |(used, _)| *used);
+    let oldest = &slots[..count];
+    oldest.iter().for_each(|(_, slot)| slot.evict.notify_one());
+}

@@ -1,0 +1,72 @@
+//! What the runtime answers when it cannot do what it is asked, and who must act.
+
+use host_base::Failure;
+use host_engine::{EngineError, LoadError};
+use host_store::{CommitError, OpenError, ReadError};
+
+use crate::view::WorkflowView;
+
+/// A runtime cannot be opened; the operator must act.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// The data directory cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The data directory cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The sandbox cannot be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The operating system gives no threads.
+    #[error("start the runtime's threads: {0}")]
+    Threads(std::io::Error),
+}
+
+/// The store failed under a running host. The operator must act.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It takes no changes.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// A component was not deployed. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The file is no plugin that this host can run.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Another plugin of the tenant brings something of the same name.
+    #[error(
+        "deploy {file}: its {what} {name} is brought by plugin {owner} already; rename one of the two, or \
+         give both components the same plugin name if one replaces the other"
+    )]
+    Taken {
+        /// The file.
+        file: String,
+        /// A workflow or an actor type.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The plugin that has it.
+        owner: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A workflow was not started.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StartError {
+    /// The id belongs to an instance that has not ended. Nothing was started.
+    #[error("workflow {} already exists and is {}", .0.key.id, .0.status_name())]
+    AlreadyExists(Box<WorkflowView>),
+    /// The host refused, for example because no plugin has a workflow of that name.
+    #[error("{0}")]
+    Refused(Failure),
+}

@@ -1,0 +1,57 @@
+//! Keeps house: lets idle entities go, and forgets answers that no repeat can want any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_store::{Batch, ReadError};
+
+use crate::core::Core;
+
+/// How often idle entities are looked for.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks between two walks over the kept answers.
+const LOOKS_PER_WALK: u32 = 600;
+/// Answers that are read at once.
+const PAGE: usize = 1_000;
+
+/// Runs until it is aborted or the store cannot be read.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut looks = 0_u32;
+    loop {
+        tokio::select! {
+            () = core.entities.crowded() => {}
+            () = tokio::time::sleep(LOOK) => looks += 1,
+        }
+        core.entities.evict(core.clock.now());
+        if looks == LOOKS_PER_WALK {
+            looks = 0;
+            if let Err(error) = forget_expired(&core).await {
+                return core.store_unreadable(&error);
+            }
+        }
+    }
+}
+
+/// Deletes the answers whose time is over.
+pub(crate) async fn forget_expired(core: &Core) -> Result<(), ReadError> {
+    let now = core.clock.now().0;
+    let mut last = None;
+    loop {
+        let replies = core.reader.replies(last, PAGE)?;
+        let more = replies.len() == PAGE;
+        last = replies
+            .last()
+            .map(|(tenant, key, _)| (tenant.clone(), *key));
+        let mut batch = Batch::new();
+        for (tenant, key, _) in replies.iter().filter(|(.., one)| one.expires_ms <= now) {
+            batch.delete_reply(tenant, key);
+        }
+        if !batch.is_empty() {
+            core.commit(batch, Vec::new()).await;
+        }
+        if !more {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,30 @@
+//! Checks of what guests hand over against the limits; each message names the limit and its value.
+
+use host_base::Limits;
+use host_base::limits::ID_BYTES_MAX;
+use host_engine::Interrupt;
+
+/// Longest key of an actor's state, in bytes: it is part of a key on disk, as an id is.
+const STATE_KEY_BYTES_MAX: usize = ID_BYTES_MAX;
+
+/// Whether a payload may be as long as it is.
+pub(crate) fn check_payload(limits: &Limits, what: &str, payload: &[u8]) -> Result<(), Interrupt> {
+    let (bytes, max) = (payload.len(), limits.payload_bytes_max);
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(Interrupt(format!(
+        "{what} of {bytes} bytes is longer than the limit `payload_bytes_max` of {max}"
+    )))
+}
+
+/// Whether the key of a state value may be as long as it is.
+pub(crate) fn check_state_key(key: &str) -> Result<(), Interrupt> {
+    let bytes = key.len();
+    if bytes <= STATE_KEY_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Interrupt(format!(
+        "a state key may have {STATE_KEY_BYTES_MAX} bytes, and this one has {bytes}"
+    )))
+}

@@ -1,0 +1,54 @@
+//! Performs what follows from turns, in order, once their batches are durable.
+//!
+//! One task for all: a group of batches becomes durable at once, and is then dealt with in one go.
+
+use std::sync::Arc;
+
+use host_store::Commit;
+use tokio::sync::mpsc;
+
+use crate::core::Core;
+use crate::effect::{Effect, Message};
+use host_base::Entity;
+
+/// Turns on their way to the disk; more make their entities wait.
+pub(crate) const TURNS_QUEUED_MAX: usize = 4_096;
+
+/// A turn on its way to the disk.
+pub(crate) struct Queued {
+    pub(crate) commit: Commit,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// Runs until the core is gone or the store is closed. What a batch that did not become durable would
+/// have caused is dropped with it, so that whoever waits for an answer learns that there is none.
+pub(crate) async fn run(core: Arc<Core>, mut turns: mpsc::Receiver<Queued>) {
+    while let Some(turn) = turns.recv().await {
+        match turn.commit.await {
+            Ok(()) => turn
+                .effects
+                .into_iter()
+                .for_each(|effect| perform(&core, effect)),
+            Err(error) => {
+                turns.close();
+                core.store_closed(&error);
+                return;
+            }
+        }
+    }
+}
+
+fn perform(core: &Arc<Core>, effect: Effect) {
+    match effect {
+        // Whoever no longer waits does not want to know.
+        Effect::Answer(caller, outcome) => drop(caller.send(outcome)),
+        Effect::Deliver(to, sequence, mail) => core.notify(&to, Message::Mail(sequence, mail)),
+        Effect::Begin(key) => core.notify(&Entity::Workflow(key), Message::Look),
+        Effect::Arm(timer) => core.timers.arm(timer),
+        Effect::Run(job) => core.activities.run(core, *job),
+        Effect::Stopped(key) => core.watchers.tell(&key),
+        Effect::Tell(happening) => core.observer.observe(*happening),
+        Effect::Release(permit) => drop(permit),
+        Effect::Settle(settled, turn) => settled.set(turn),
+    }
+}

@@ -1,0 +1,118 @@
+//! Which component stands for each plugin, and which plugin brings what.
+//!
+//! Knows loaded plugins; how they got here is the business of whoever deploys.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use host_base::TenantId;
+use host_engine::Plugin;
+
+/// The plugins of all tenants.
+#[derive(Default)]
+pub(crate) struct Plugins(RwLock<HashMap<TenantId, Catalog>>);
+
+/// The plugins of one tenant, and who brings each workflow and actor type.
+#[derive(Clone, Default)]
+struct Catalog {
+    plugins: BTreeMap<String, Plugin>,
+    workflows: HashMap<String, Plugin>,
+    actors: HashMap<String, Plugin>,
+}
+
+/// Two plugins of a tenant bring something of the same name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) what: &'static str,
+    pub(crate) name: String,
+    pub(crate) owner: String,
+}
+
+impl Plugins {
+    /// The plugin of that name.
+    pub(crate) fn named(&self, tenant: &TenantId, name: &str) -> Option<Plugin> {
+        self.read().get(tenant)?.plugins.get(name).cloned()
+    }
+
+    /// The plugin that brings the workflow.
+    pub(crate) fn of_workflow(&self, tenant: &TenantId, workflow: &str) -> Option<Plugin> {
+        self.read().get(tenant)?.workflows.get(workflow).cloned()
+    }
+
+    /// The plugin that brings the actor type.
+    pub(crate) fn of_actor(&self, tenant: &TenantId, actor_type: &str) -> Option<Plugin> {
+        self.read().get(tenant)?.actors.get(actor_type).cloned()
+    }
+
+    /// Whether the plugin could take its place.
+    ///
+    /// # Errors
+    /// Another plugin brings something of the same name.
+    pub(crate) fn check(&self, tenant: &TenantId, plugin: &Plugin) -> Result<(), Taken> {
+        let tenants = self.read();
+        let catalog = tenants.get(tenant);
+        catalog.map_or(Ok(()), |catalog| catalog.check(plugin))
+    }
+
+    /// The plugin takes the place of the one of its name.
+    ///
+    /// # Errors
+    /// As with [`Plugins::check`]; nothing has changed then.
+    pub(crate) fn put(&self, tenant: &TenantId, plugin: Plugin) -> Result<(), Taken> {
+        let mut tenants = self.write();
+        let catalog = tenants.entry(tenant.clone()).or_default();
+        catalog.check(&plugin)?;
+        catalog.put(plugin);
+        Ok(())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantId, Catalog>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantId, Catalog>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Catalog {
+    fn check(&self, plugin: &Plugin) -> Result<(), Taken> {
+        let manifest = plugin.manifest();
+        let workflows = manifest.workflows.iter().map(|one| &one.name);
+        let actors = manifest.actors.iter().map(|one| &one.actor_type);
+        not_taken("workflow", &self.workflows, &manifest.name, workflows)?;
+        not_taken("actor type", &self.actors, &manifest.name, actors)
+    }
+
+    fn put(&mut self, plugin: Plugin) {
+        let manifest = plugin.manifest();
+        let name = &manifest.name;
+        self.workflows
+            .retain(|_, owner| owner.manifest().name != *name);
+        self.actors
+            .retain(|_, owner| owner.manifest().name != *name);
+        for workflow in &manifest.workflows {
+            self.workflows.insert(workflow.name.clone(), plugin.clone());
+        }
+        for actor in &manifest.actors {
+            self.actors.insert(actor.actor_type.clone(), plugin.clone());
+        }
+        self.plugins.insert(name.clone(), plugin.clone());
+    }
+}
+
+fn not_taken<'a>(
+    what: &'static str,
+    owners: &HashMap<String, Plugin>,
+    plugin: &str,
+    mut names: impl Iterator<Item = &'a String>,
+) -> Result<(), Taken> {
+    let taken = names.find_map(|name| {
+        let owner = &owners.get(name)?.manifest().name;
+        (owner != plugin).then(|| (name.clone(), owner.clone()))
+    });
+    match taken {
+        Some((name, owner)) => Err(Taken { what, name, owner }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,111 @@
+//! What goes on after the host was stopped, killed or has crashed.
+//!
+//! Everything that a turn causes lies in the store until it is done: tasks, mail, timers, instances that
+//! have not begun. So nothing has to be found out but where they lie. Sleeping workflows are left alone.
+
+use std::sync::Arc;
+
+use host_base::{Entity, WorkflowKey};
+use host_store::records::{EventKind, Status, Task};
+use host_store::{Batch, ReadError, TaskKey};
+
+use crate::core::Core;
+use crate::effect::{ActivityJob, Message};
+use crate::view::is_active;
+use crate::workflow::job;
+
+/// Rows that are read at once.
+const PAGE: usize = 1_000;
+
+/// Starts whatever can go on. Doing it twice does no harm.
+pub(crate) async fn go_on(core: &Arc<Core>) -> Result<(), ReadError> {
+    tasks(core).await?;
+    mail(core).await?;
+    with_status(core, Status::Pending).await?;
+    try_stalled(core).await
+}
+
+/// Lets stalled workflows try whether the present component agrees with them.
+pub(crate) async fn try_stalled(core: &Arc<Core>) -> Result<(), ReadError> {
+    with_status(core, Status::Stalled).await
+}
+
+async fn tasks(core: &Arc<Core>) -> Result<(), ReadError> {
+    let mut last = None;
+    loop {
+        let tasks = core.reader.tasks(last.as_ref(), PAGE)?;
+        let more = tasks.len() == PAGE;
+        for (key, task) in tasks {
+            last = Some(key.clone());
+            match wanted_job(core, &key, &task)? {
+                Some(job) => core.activities.run(core, job),
+                None => forget(core, &key).await,
+            }
+        }
+        if !more {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The task as a job; none where its workflow has ended meanwhile.
+fn wanted_job(core: &Core, key: &TaskKey, task: &Task) -> Result<Option<ActivityJob>, ReadError> {
+    let reader = &core.reader;
+    let instance = reader.instance(&key.workflow)?;
+    let Some(instance) = instance.filter(|one| one.run == key.run && is_active(one)) else {
+        return Ok(None);
+    };
+    let kind = |sequence| {
+        let event = reader.event(&key.workflow, key.run, sequence)?;
+        Ok(event.and_then(|event| event.kind))
+    };
+    Ok(match (kind(0)?, kind(task.event)?) {
+        (Some(EventKind::Started(started)), Some(EventKind::ActivityScheduled(scheduled))) => {
+            let plugin = instance.plugin;
+            let seed = &started.seed;
+            Some(job(&key.workflow, key.run, plugin, seed, task, scheduled))
+        }
+        _ => None,
+    })
+}
+
+async fn forget(core: &Core, key: &TaskKey) {
+    let mut batch = Batch::new();
+    batch.delete_task(key);
+    core.commit(batch, Vec::new()).await;
+}
+
+async fn mail(core: &Arc<Core>) -> Result<(), ReadError> {
+    let mut last: Option<Entity> = None;
+    loop {
+        let entities = core.reader.entities_with_mail(last.as_ref(), PAGE)?;
+        let more = entities.len() == PAGE;
+        last = entities.last().cloned();
+        for entity in entities {
+            core.tell(&entity, Message::Look).await;
+        }
+        if !more {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn with_status(core: &Arc<Core>, status: Status) -> Result<(), ReadError> {
+    let mut last: Option<WorkflowKey> = None;
+    loop {
+        let keys = core
+            .reader
+            .workflows_with_status(status, last.as_ref(), PAGE)?;
+        let more = keys.len() == PAGE;
+        last = keys.last().cloned();
+        for key in keys {
+            core.tell(&Entity::Workflow(key), Message::Look).await;
+        }
+        if !more {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,495 @@
+//! The door to everything: opens a data directory, deploys, starts, calls, looks, and closes.
+//!
+//! Converts what callers say and hands it on; what turns do is elsewhere.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use host_base::failure::code;
+use host_base::{ActorKey, Digest, Failure, Outcome, Payload, TenantId, WorkflowKey};
+use host_engine::{Engine, EngineOptions, Interrupt, Manifest, Plugin};
+use host_store::records::{Deployment, Event, EventRaised, Status};
+use host_store::{Batch, Reader, Store, WorkflowFilter};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::activity::Activities;
+use crate::core::{Core, Sequences};
+use crate::dedup::{Calls, Cause};
+use crate::effect::Effect;
+use crate::entity::Entities;
+use crate::error::{DeployError, StartError, StartupError, StoreError};
+use crate::options::RuntimeOptions;
+use crate::plugins::{Plugins, Taken};
+use crate::start::{self, IdState, NewWorkflow, unreadable};
+use crate::starts::{StartPermit, Starts};
+use crate::timers::Timers;
+use crate::view::WorkflowView;
+use crate::waits::Waits;
+use crate::watchers::Watchers;
+use crate::{keeper, limits, outbox, recovery, timers};
+
+/// Where compiled components are kept, in the data directory.
+const CACHE_DIR: &str = "cache";
+/// How long a shutdown waits for activities that run.
+const ACTIVITIES_GRACE: Duration = Duration::from_secs(5);
+/// How long a shutdown waits for the threads after that.
+const THREADS_GRACE: Duration = Duration::from_secs(5);
+/// Instances that are counted at once.
+const PAGE: usize = 10_000;
+
+/// Actors, workflows and activities of one data directory. It has threads of its own.
+pub struct Runtime {
+    core: Arc<Core>,
+    threads: Option<tokio::runtime::Runtime>,
+    /// Taken when the timers are started.
+    going: std::sync::Mutex<bool>,
+}
+
+/// What [`Runtime::deploy`] did.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// The plugin's name, version, workflows, actors, activities, example.
+    pub manifest: Manifest,
+    /// Whether another component stood for the plugin's name before.
+    pub changed: bool,
+}
+
+/// What lies in the data directory and has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Workflows that had not begun.
+    pub pending: usize,
+    /// Workflows that had begun.
+    pub running: usize,
+    /// Workflows whose code no longer does what their history says.
+    pub stalled: usize,
+}
+
+impl Runtime {
+    /// Opens the data directory and loads the plugins that it remembers. Nothing goes on by itself before
+    /// [`Runtime::resume`]. Blocks the calling thread.
+    ///
+    /// # Errors
+    /// See [`StartupError`].
+    pub fn open(options: RuntimeOptions) -> Result<Runtime, StartupError> {
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("runtime")
+            .enable_all()
+            .build()
+            .map_err(StartupError::Threads)?;
+        let store = Store::open(&options.data, &options.store)?;
+        let engine = Engine::new(EngineOptions {
+            limits: options.limits.clone(),
+            cache_dir: Some(options.data.join(CACHE_DIR)),
+            instances_max: options.instances_max,
+        })?;
+        let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);
+        let core = core(options, store, engine, outbox, threads.handle().clone());
+        threads.spawn(outbox::run(Arc::clone(&core), turns));
+        threads.spawn(keeper::run(Arc::clone(&core)));
+        load_remembered(&core, &threads)?;
+        Ok(Runtime {
+            core,
+            threads: Some(threads),
+            going: std::sync::Mutex::new(false),
+        })
+    }
+
+    /// Checks, compiles and remembers a component; it stands for its plugin's name from now on. Instances
+    /// that were started on another component go on with this one, or stall where it differs.
+    ///
+    /// # Errors
+    /// See [`DeployError`]; nothing has changed then.
+    pub async fn deploy(
+        &self,
+        tenant: &TenantId,
+        file: &str,
+        bytes: &[u8],
+    ) -> Result<Deployed, DeployError> {
+        let core = &self.core;
+        let plugin = core.engine.load(file, bytes).await?;
+        let manifest = plugin.manifest().clone();
+        let before = core.plugins.named(tenant, &manifest.name);
+        let same = before.as_ref().map(Plugin::digest) == Some(plugin.digest());
+        if same {
+            let changed = false;
+            return Ok(Deployed { manifest, changed });
+        }
+        let taken = |taken| already_taken(file, taken);
+        core.plugins.check(tenant, &plugin).map_err(taken)?;
+        remember(core, tenant, &plugin, file, bytes).await?;
+        core.plugins.put(tenant, plugin).map_err(taken)?;
+        self.change_over().await?;
+        let changed = before.is_some();
+        Ok(Deployed { manifest, changed })
+    }
+
+    /// A tenant's plugins by name: what they say of themselves, and what was deployed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn plugins(&self, tenant: &TenantId) -> Result<Vec<(Manifest, Deployment)>, StoreError> {
+        let deployments = self.core.reader.deployments(tenant)?;
+        let known = deployments.into_iter().filter_map(|(name, deployment)| {
+            let plugin = self.core.plugins.named(tenant, &name)?;
+            Some((plugin.manifest().clone(), deployment))
+        });
+        Ok(known.collect())
+    }
+
+    /// Goes on with what had not ended when the directory was closed; returns what that is.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resume(&self) -> Result<Unfinished, StoreError> {
+        let unfinished = self.unfinished()?;
+        let first = !std::mem::replace(&mut *crate::locks::lock(&self.going), true);
+        if first {
+            let core = Arc::clone(&self.core);
+            self.core.tasks.spawn(timers::run(core));
+        }
+        recovery::go_on(&self.core).await?;
+        Ok(unfinished)
+    }
+
+    /// What has not ended.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn unfinished(&self) -> Result<Unfinished, StoreError> {
+        let count = |status| count(&self.core.reader, status);
+        Ok(Unfinished {
+            pending: count(Status::Pending)?,
+            running: count(Status::Running)?,
+            stalled: count(Status::Stalled)?,
+        })
+    }
+
+    /// Starts a workflow; durable when this returns. Without an id, the host makes one.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing was started.
+    pub async fn start_workflow(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        id: Option<&str>,
+        input: Payload,
+    ) -> Result<WorkflowView, StartError> {
+        let core = &self.core;
+        check_payload(core, "a workflow's input", &input).map_err(StartError::Refused)?;
+        let id = id.map_or_else(|| start::made_id(core.random()), str::to_owned);
+        let key = WorkflowKey::new(tenant.clone(), id);
+        let key = key.map_err(|error| refused(code::BAD_INPUT, error.to_string()))?;
+        let plugin = start::plugin_of(&core.plugins, &key, name).map_err(StartError::Refused)?;
+        let permit = core.starts.permit(&key).await;
+        let state = start::id_state(&core.reader, &key);
+        match state.map_err(|error| StartError::Refused(unreadable(error)))? {
+            IdState::Active(view) => Err(StartError::AlreadyExists(view)),
+            IdState::Free(before) => {
+                let new = NewWorkflow {
+                    key,
+                    name: name.to_owned(),
+                    plugin,
+                    input,
+                    parent: None,
+                    seed: core.random(),
+                    before,
+                };
+                self.start(new, permit).await.map_err(StartError::Refused)
+            }
+        }
+    }
+
+    async fn start(&self, new: NewWorkflow, permit: StartPermit) -> Result<WorkflowView, Failure> {
+        let now = self.core.clock.now();
+        let mut batch = Batch::new();
+        start::put(&mut batch, &new, now);
+        let view = WorkflowView::new(new.key.clone(), start::instance(&new, now));
+        let (done, durable) = oneshot::channel();
+        let effects = vec![
+            Effect::Release(permit),
+            Effect::Begin(new.key),
+            Effect::Answer(done, Ok(Payload::new())),
+        ];
+        self.core.commit(batch, effects).await;
+        match durable.await {
+            Ok(_) => Ok(view),
+            Err(_) => Err(self.closed()),
+        }
+    }
+
+    /// Waits until the workflow's present run has ended or stalls. `None`: there is no such instance.
+    ///
+    /// # Errors
+    /// The store failed meanwhile.
+    pub async fn wait_for_workflow(
+        &self,
+        key: &WorkflowKey,
+    ) -> Result<Option<WorkflowView>, StoreError> {
+        loop {
+            let stopped = self.core.watchers.watch(key);
+            match self.workflow(key)? {
+                Some(view) if !view.has_ended() && view.stall.is_none() => {}
+                other => return Ok(other),
+            }
+            if stopped.await.is_err() {
+                // It was closed, and the reason is known to the committer.
+                self.core.settle().await?;
+            }
+        }
+    }
+
+    /// One workflow instance.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn workflow(&self, key: &WorkflowKey) -> Result<Option<WorkflowView>, StoreError> {
+        let instance = self.core.reader.instance(key)?;
+        Ok(instance.map(|instance| WorkflowView::new(key.clone(), instance)))
+    }
+
+    /// A page of a tenant's workflow instances, in the order of their ids, behind `after`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn workflows(
+        &self,
+        tenant: &TenantId,
+        filter: &WorkflowFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<WorkflowView>, StoreError> {
+        let page = self.core.reader.workflows(tenant, filter, after, limit)?;
+        let views = page.into_iter();
+        Ok(views
+            .map(|(key, instance)| WorkflowView::new(key, instance))
+            .collect())
+    }
+
+    /// A page of a run's history: events with their numbers, from number `from`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn history(
+        &self,
+        key: &WorkflowKey,
+        run: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, StoreError> {
+        Ok(self.core.reader.history(key, run, from, limit)?)
+    }
+
+    /// Raises an event for a workflow; durable when this returns.
+    ///
+    /// # Errors
+    /// There is no such instance, it has ended, or the store failed.
+    pub async fn raise_event(
+        &self,
+        key: &WorkflowKey,
+        name: &str,
+        value: Payload,
+    ) -> Result<(), Failure> {
+        check_payload(&self.core, "an event's value", &value)?;
+        let name = name.to_owned();
+        let event = EventRaised { name, value };
+        self.core.raise(key, event, Batch::new()).await
+    }
+
+    /// Calls an actor's method; its turn is durable when this returns. A call with the idempotency key of
+    /// an earlier one (to the same method, with the same input) gets that one's answer and has no second
+    /// effect, for as long as answers are kept.
+    ///
+    /// # Errors
+    /// The method's failure, or why it could not be called.
+    pub async fn call_actor(
+        &self,
+        actor: &ActorKey,
+        method: &str,
+        input: Payload,
+        idempotency_key: Option<&str>,
+    ) -> Outcome {
+        check_payload(&self.core, "a call's input", &input)?;
+        let cause = idempotency_key.map(Cause::caller);
+        let key = Calls::of(cause).key(actor, method, &input);
+        let (actor, method) = (actor.clone(), method.to_owned());
+        self.core.call_actor(actor, method, input, key).await
+    }
+
+    /// Where tasks can be spawned that use the runtime much: they share its threads then.
+    pub fn handle(&self) -> &tokio::runtime::Handle {
+        &self.core.tasks
+    }
+
+    /// Entities (workflows and actors) that are in memory.
+    pub fn entities_live(&self) -> usize {
+        self.core.entities.live()
+    }
+
+    /// Takes no more work, lets activities that run end for a moment, makes durable what is queued and
+    /// frees the directory. Nothing is lost without it; only the next start takes longer.
+    pub async fn shutdown(mut self) {
+        let Some(threads) = self.threads.take() else {
+            return;
+        };
+        self.core.activities.stop(ACTIVITIES_GRACE).await;
+        let committer = self.core.committer.clone();
+        let (done, ended) = oneshot::channel();
+        // Both block, and this may be a thread that runs tasks.
+        thread::spawn(move || {
+            committer.close();
+            threads.shutdown_timeout(THREADS_GRACE);
+            drop(committer);
+            // Whoever dropped the future does not want to know.
+            let _ = done.send(());
+        });
+        drop(ended.await);
+    }
+
+    /// Live workflows leave the memory, so that they come back on the new component, and stalled ones try.
+    async fn change_over(&self) -> Result<(), StoreError> {
+        self.core.entities.evict_workflows(usize::MAX);
+        if *crate::locks::lock(&self.going) {
+            recovery::try_stalled(&self.core).await?;
+        }
+        Ok(())
+    }
+
+    fn closed(&self) -> Failure {
+        let why = self.core.committer.closed_reason();
+        let why = why.unwrap_or_else(|| "the host is stopping".to_owned());
+        Failure::transient(code::BUSY, why)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            // Dropping it here would block, which a thread that runs tasks must not.
+            threads.shutdown_background();
+        }
+    }
+}
+
+fn core(
+    options: RuntimeOptions,
+    store: Store,
+    engine: Engine,
+    outbox: mpsc::Sender<outbox::Queued>,
+    tasks: tokio::runtime::Handle,
+) -> Arc<Core> {
+    let waits = Arc::new(Waits::default());
+    Arc::new(Core {
+        reader: store.reader,
+        committer: store.committer,
+        clock: options.clock,
+        observer: options.observer,
+        fibers: Arc::new(Semaphore::new(engine.instances_max())),
+        engine,
+        plugins: Plugins::default(),
+        starts: Arc::new(Starts::new(Arc::clone(&waits))),
+        waits,
+        entities: Entities::new(&options.limits),
+        timers: Timers::default(),
+        activities: Activities::new(&options.limits),
+        watchers: Watchers::default(),
+        outbox,
+        tasks,
+        sequences: Sequences::of_boot(store.boot),
+        limits: options.limits,
+    })
+}
+
+/// Loads what was deployed before, on threads where waiting is allowed.
+fn load_remembered(
+    core: &Arc<Core>,
+    threads: &tokio::runtime::Runtime,
+) -> Result<(), StartupError> {
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| threads.block_on(load_deployments(core)));
+        loading.join().unwrap_or(Ok(()))
+    })
+}
+
+async fn load_deployments(core: &Core) -> Result<(), StartupError> {
+    for tenant in core.reader.tenants()? {
+        for (name, deployment) in core.reader.deployments(&tenant)? {
+            if let Err(why) = load_deployment(core, &tenant, &name, &deployment).await {
+                // What else is there can still run; its own workflows wait until it is deployed again.
+                tracing::warn!(plugin = name, why, "a plugin is not loaded");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn load_deployment(
+    core: &Core,
+    tenant: &TenantId,
+    name: &str,
+    deployment: &Deployment,
+) -> Result<(), String> {
+    let digest = Digest::from_bytes(&deployment.component).ok_or("its record has no digest")?;
+    let component = core.reader.component(&digest);
+    let bytes = component.map_err(|error| error.to_string())?;
+    let bytes = bytes.ok_or("its component is not in the store")?;
+    let plugin = core.engine.load(name, &bytes).await;
+    let plugin = plugin.map_err(|error| error.to_string())?;
+    let put = core.plugins.put(tenant, plugin);
+    put.map_err(|taken| already_taken(name, taken).to_string())
+}
+
+async fn remember(
+    core: &Core,
+    tenant: &TenantId,
+    plugin: &Plugin,
+    file: &str,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    let digest = plugin.digest();
+    let deployment = Deployment {
+        component: digest.0.to_vec(),
+        file: file.to_owned(),
+        deployed_ms: core.clock.now().0,
+    };
+    let mut batch = Batch::new();
+    if core.reader.component(&digest)?.is_none() {
+        batch.put_component(&digest, bytes);
+    }
+    batch.put_deployment(tenant, &plugin.manifest().name, &deployment);
+    Ok(core.committer.commit(batch).await?)
+}
+
+fn already_taken(file: &str, taken: Taken) -> DeployError {
+    let Taken { what, name, owner } = taken;
+    DeployError::Taken {
+        file: file.to_owned(),
+        what,
+        name,
+        owner,
+    }
+}
+
+fn count(reader: &Reader, status: Status) -> Result<usize, StoreError> {
+    let mut last = None;
+    let mut count = 0;
+    loop {
+        let page = reader.workflows_with_status(status, last.as_ref(), PAGE)?;
+        count += page.len();
+        if page.len() < PAGE {
+            return Ok(count);
+        }
+        last = page.into_iter().next_back();
+    }
+}
+
+fn check_payload(core: &Core, what: &str, payload: &[u8]) -> Result<(), Failure> {
+    let checked = limits::check_payload(&core.limits, what, payload);
+    checked.map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+}
+
+fn refused(code: &str, text: String) -> StartError {
+    StartError::Refused(Failure::new(code, text))
+}

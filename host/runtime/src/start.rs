@@ -1,0 +1,120 @@
+//! How a workflow comes into being, whoever starts it: a caller, an actor or another workflow.
+//!
+//! Owns what is written; who may start which id is decided by whoever holds the permit.
+
+use host_base::failure::code;
+use host_base::{Failure, Payload, Timestamp, WorkflowKey};
+use host_engine::Plugin;
+use host_store::records::{Event, EventKind, Instance, Started, Status, Waiter};
+use host_store::{Batch, ReadError, Reader};
+
+use crate::plugins::Plugins;
+use crate::view::{WorkflowView, is_active};
+
+/// A workflow that is to be started.
+pub(crate) struct NewWorkflow {
+    pub(crate) key: WorkflowKey,
+    pub(crate) name: String,
+    pub(crate) plugin: Plugin,
+    pub(crate) input: Payload,
+    pub(crate) parent: Option<Waiter>,
+    pub(crate) seed: [u8; 32],
+    /// The instance that had the id before, if one had.
+    pub(crate) before: Option<Box<Instance>>,
+}
+
+/// Whether an id can be used for a new instance.
+pub(crate) enum IdState {
+    /// It can; what had it before has ended.
+    Free(Option<Box<Instance>>),
+    /// It belongs to an instance that has not ended.
+    Active(Box<WorkflowView>),
+}
+
+/// Looks whether an id is free. Whoever asks holds the permit, or the answer is old at once.
+pub(crate) fn id_state(reader: &Reader, key: &WorkflowKey) -> Result<IdState, ReadError> {
+    let instance = reader.instance(key)?;
+    Ok(match instance {
+        Some(instance) if is_active(&instance) => {
+            IdState::Active(Box::new(WorkflowView::new(key.clone(), instance)))
+        }
+        ended => IdState::Free(ended.map(Box::new)),
+    })
+}
+
+/// The plugin that brings the workflow.
+pub(crate) fn plugin_of(
+    plugins: &Plugins,
+    key: &WorkflowKey,
+    name: &str,
+) -> Result<Plugin, Failure> {
+    plugins.of_workflow(&key.tenant, name).ok_or_else(|| {
+        let text = format!("no plugin brings a workflow of the name {name}");
+        Failure::new(code::NOT_FOUND, text)
+    })
+}
+
+/// Writes a new instance that waits for its first turn.
+pub(crate) fn put(batch: &mut Batch, new: &NewWorkflow, now: Timestamp) {
+    let instance = instance(new, now);
+    batch.put_instance(&new.key, new.before.as_deref(), &instance);
+    let started = Started {
+        name: new.name.clone(),
+        input: new.input.clone(),
+        seed: new.seed.to_vec(),
+        component: new.plugin.digest().0.to_vec(),
+    };
+    let event = Event {
+        at_ms: now.0,
+        kind: Some(EventKind::Started(started)),
+    };
+    batch.put_event(&new.key, instance.run, 0, &event);
+}
+
+/// The instance as it is written.
+pub(crate) fn instance(new: &NewWorkflow, now: Timestamp) -> Instance {
+    Instance {
+        name: new.name.clone(),
+        plugin: new.plugin.manifest().name.clone(),
+        run: new.before.as_ref().map_or(1, |before| before.run + 1),
+        status: Status::Pending.into(),
+        created_ms: now.0,
+        updated_ms: now.0,
+        parent: new.parent.clone(),
+        outcome: None,
+        stall: None,
+    }
+}
+
+/// Whether an event can be raised for what was found under the id.
+pub(crate) fn check_raisable(
+    key: &WorkflowKey,
+    found: Option<&WorkflowView>,
+) -> Result<(), Failure> {
+    match found {
+        None => {
+            let text = format!("no workflow has the id {}", key.id);
+            Err(Failure::new(code::NOT_FOUND, text))
+        }
+        Some(view) if view.has_ended() => {
+            let text = format!("workflow {} is {} already", key.id, view.status_name());
+            Err(Failure::new(code::ALREADY_ENDED, text))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The store cannot be read, as an answer to whoever wanted something of it.
+pub(crate) fn unreadable(error: ReadError) -> Failure {
+    Failure::transient(code::BUSY, error.to_string())
+}
+
+/// The id of a workflow that is started without one.
+pub(crate) fn made_id(random: [u8; 32]) -> String {
+    let (bytes, _) = random
+        .split_first_chunk::<16>()
+        .expect("32 is more than 16");
+    uuid::Builder::from_random_bytes(*bytes)
+        .into_uuid()
+        .to_string()
+}

@@ -1,0 +1,119 @@
+//! Fires what is due: one task that walks the timer keyspace in the order of due times.
+//!
+//! A timer that is not due yet costs nothing in memory. A timer's row lies in the store until the turn that
+//! it causes is durable, so a crash fires it again and loses none.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use host_base::{Entity, Timestamp};
+use host_store::{ReadError, TimerKey};
+use tokio::sync::Notify;
+
+use crate::core::Core;
+use crate::effect::Message;
+use crate::locks::lock;
+
+/// Timers that are read and fired before other work gets its turn.
+const PAGE: usize = 256;
+
+/// Where the walk stands.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What was due at this time has been read already.
+    scanned: Timestamp,
+    /// Armed since, though due before: the walk does not come by again.
+    late: Vec<TimerKey>,
+    /// When the walk goes on by itself.
+    wakes: Option<Timestamp>,
+}
+
+impl Timers {
+    /// A timer has been written.
+    pub(crate) fn arm(&self, timer: TimerKey) {
+        let mut state = lock(&self.state);
+        let due = timer.due;
+        if due <= state.scanned {
+            state.late.push(timer);
+        } else if state.wakes.is_some_and(|wakes| wakes <= due) {
+            return;
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn begin_scan(&self, now: Timestamp) -> Vec<TimerKey> {
+        let mut state = lock(&self.state);
+        state.scanned = now;
+        state.wakes = None;
+        std::mem::take(&mut state.late)
+    }
+
+    /// False where a timer came late meanwhile.
+    fn may_sleep_until(&self, next: Option<Timestamp>) -> bool {
+        let mut state = lock(&self.state);
+        state.wakes = Some(next.unwrap_or(Timestamp(u64::MAX)));
+        state.late.is_empty()
+    }
+}
+
+/// Runs until it is aborted or the store cannot be read.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut last = None;
+    loop {
+        match scan(&core, &mut last).await {
+            Ok(next) => sleep_until(&core, next).await,
+            Err(error) => return core.store_unreadable(&error),
+        }
+    }
+}
+
+/// Fires what is due; returns when the next one is.
+async fn scan(
+    core: &Arc<Core>,
+    last: &mut Option<TimerKey>,
+) -> Result<Option<Timestamp>, ReadError> {
+    loop {
+        let now = core.clock.now();
+        for timer in core.timers.begin_scan(now) {
+            fire(core, timer).await;
+        }
+        let due = core.reader.timers(last.as_ref(), now, PAGE)?;
+        let more = due.len() == PAGE;
+        for timer in due {
+            *last = Some(timer.clone());
+            fire(core, timer).await;
+        }
+        if !more {
+            let next = core.reader.timers(last.as_ref(), Timestamp(u64::MAX), 1)?;
+            return Ok(next.first().map(|timer| timer.due));
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn fire(core: &Arc<Core>, timer: TimerKey) {
+    let workflow = Entity::Workflow(timer.workflow.clone());
+    core.tell(&workflow, Message::Timer(Box::new(timer))).await;
+}
+
+async fn sleep_until(core: &Core, next: Option<Timestamp>) {
+    if !core.timers.may_sleep_until(next) {
+        return;
+    }
+    let changed = core.timers.changed.notified();
+    match next {
+        Some(next) => {
+            // The clock counts whole milliseconds, and a timer must not be early.
+            let wait = next.since(core.clock.now()) + Duration::from_micros(100);
+            drop(tokio::time::timeout(wait, changed).await);
+        }
+        None => changed.await,
+    }
+}

@@ -1,0 +1,104 @@
+//! What others see of a workflow instance.
+//!
+//! Knows the records; the store and the entity that own them are elsewhere.
+
+use host_base::{Outcome, Timestamp, WorkflowKey};
+use host_engine::{WorkflowInfo, WorkflowStatus};
+use host_store::records::{Instance, Stall, Status};
+
+/// A workflow instance as of its last commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowView {
+    /// Whose and which.
+    pub key: WorkflowKey,
+    /// The workflow's name.
+    pub name: String,
+    /// The plugin that brings it.
+    pub plugin: String,
+    /// How often the id has been used, this time included.
+    pub run: u32,
+    /// Where it stands.
+    pub status: WorkflowStatus,
+    /// When it was started.
+    pub created: Timestamp,
+    /// When its status last changed.
+    pub updated: Timestamp,
+    /// What it ended with, once it has.
+    pub outcome: Option<Outcome>,
+    /// Why it stalls, while it does.
+    pub stall: Option<Stall>,
+}
+
+impl WorkflowView {
+    pub(crate) fn new(key: WorkflowKey, instance: Instance) -> WorkflowView {
+        WorkflowView {
+            key,
+            status: status_of(&instance),
+            name: instance.name,
+            plugin: instance.plugin,
+            run: instance.run,
+            created: Timestamp(instance.created_ms),
+            updated: Timestamp(instance.updated_ms),
+            outcome: instance.outcome.map(Outcome::from),
+            stall: instance.stall,
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        match self.status {
+            WorkflowStatus::Completed | WorkflowStatus::Failed => true,
+            WorkflowStatus::Pending | WorkflowStatus::Running | WorkflowStatus::Stalled => false,
+        }
+    }
+
+    /// Where it stands, as one lower-case word.
+    pub fn status_name(&self) -> &'static str {
+        status_name(self.status)
+    }
+
+    pub(crate) fn info(self) -> WorkflowInfo {
+        let (output, failure) = match self.outcome {
+            Some(Ok(output)) => (Some(output), None),
+            Some(Err(failure)) => (None, Some(failure)),
+            None => (None, None),
+        };
+        WorkflowInfo {
+            id: self.key.id,
+            name: self.name,
+            status: self.status,
+            created: self.created,
+            updated: self.updated,
+            output,
+            failure,
+        }
+    }
+}
+
+/// A status as one lower-case word.
+pub fn status_name(status: WorkflowStatus) -> &'static str {
+    match status {
+        WorkflowStatus::Pending => "pending",
+        WorkflowStatus::Running => "running",
+        WorkflowStatus::Completed => "completed",
+        WorkflowStatus::Failed => "failed",
+        WorkflowStatus::Stalled => "stalled",
+    }
+}
+
+pub(crate) fn status_of(instance: &Instance) -> WorkflowStatus {
+    match instance.status() {
+        Status::Pending => WorkflowStatus::Pending,
+        Status::Running => WorkflowStatus::Running,
+        Status::Completed => WorkflowStatus::Completed,
+        Status::Failed => WorkflowStatus::Failed,
+        Status::Stalled => WorkflowStatus::Stalled,
+    }
+}
+
+pub(crate) fn is_active(instance: &Instance) -> bool {
+    match instance.status() {
+        Status::Pending | Status::Running | Status::Stalled => true,
+        Status::Completed | Status::Failed => false,
+    }
+}

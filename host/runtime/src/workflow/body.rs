@@ -1,0 +1,206 @@
+//! A workflow's code on an instance of its own: begun, driven from wait to wait, and judged when it ends.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use host_base::failure::code;
+use host_base::{Digest, Failure, Outcome, WorkflowKey};
+use host_engine::{GuestError, Plugin, Reason, WorkflowInstance, WorkflowRun};
+use host_store::records::{Instance, Stall, Started};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::core::Core;
+use crate::locks::lock;
+use crate::workflow::imports::Imports;
+use crate::workflow::machine::Machine;
+
+/// Workflows that make room at once when all instances are in use.
+const EVICTED_AT_ONCE: usize = 64;
+/// How long a body that found no instance waits before it tries again, and how often it does.
+const BUSY_WAIT: Duration = Duration::from_millis(50);
+const BUSY_TRIES: u32 = 100;
+
+/// The code of one run, with the instance that it lives on.
+pub(crate) struct Body {
+    run: WorkflowRun,
+    begin: Begin,
+    _fiber: OwnedSemaphorePermit,
+}
+
+/// What a body begins with; kept, because it may have to begin again.
+#[derive(Clone)]
+pub(crate) struct Begin {
+    plugin: Plugin,
+    info: WorkflowInstance,
+    input: Vec<u8>,
+    seed: [u8; 32],
+}
+
+/// How far a body came.
+pub(crate) enum Step {
+    /// There is no body.
+    Asleep,
+    /// It waits for what has not arrived.
+    Waits,
+    /// It returned.
+    Ended(Outcome),
+    /// It broke, as every replay would.
+    Broke(Failure),
+    /// It cannot go on with this component.
+    Stalls(Stall),
+}
+
+impl Begin {
+    pub(crate) fn new(
+        plugin: Plugin,
+        key: &WorkflowKey,
+        instance: &Instance,
+        started: &Started,
+        seed: [u8; 32],
+    ) -> Begin {
+        Begin {
+            plugin,
+            info: WorkflowInstance {
+                id: key.id.clone(),
+                name: instance.name.clone(),
+                run: instance.run,
+            },
+            input: started.input.clone(),
+            seed,
+        }
+    }
+
+    fn run(&self, core: &Core, machine: &Arc<Mutex<Machine>>) -> WorkflowRun {
+        let imports = Imports::new(self.info.clone(), Arc::clone(machine), &core.limits);
+        let (name, input) = (&self.info.name, self.input.clone());
+        self.plugin
+            .run_workflow(name, input, self.seed, Box::new(imports))
+    }
+}
+
+impl Body {
+    /// A body that has not run yet. Waits for a free instance, for which others leave the memory.
+    pub(crate) async fn begin(core: &Core, begin: Begin, machine: &Arc<Mutex<Machine>>) -> Body {
+        let free = Arc::clone(&core.fibers).try_acquire_owned();
+        let fiber = match free {
+            Ok(fiber) => fiber,
+            Err(_) => {
+                core.entities.evict_workflows(EVICTED_AT_ONCE);
+                let fiber = Arc::clone(&core.fibers).acquire_owned().await;
+                fiber.expect("the semaphore of the instances is never closed")
+            }
+        };
+        Body {
+            run: begin.run(core, machine),
+            begin,
+            _fiber: fiber,
+        }
+    }
+
+    /// Runs until it waits or ends.
+    pub(crate) async fn run(&mut self, core: &Core, machine: &Arc<Mutex<Machine>>) -> Step {
+        for _ in 0..BUSY_TRIES {
+            match drive(&mut self.run, machine).await {
+                None => return Step::Waits,
+                // It has not begun, so that it can begin again.
+                Some(Err(error)) if matches!(error.reason, Reason::Exhausted(_)) => {
+                    core.entities.evict_workflows(EVICTED_AT_ONCE);
+                    tokio::time::sleep(BUSY_WAIT).await;
+                    self.run = self.begin.run(core, machine);
+                }
+                Some(result) => {
+                    let component = self.begin.plugin.digest();
+                    return judge(result, &mut lock(machine), component);
+                }
+            }
+        }
+        let text = "the machine had no room for an instance".to_owned();
+        Step::Stalls(stall_at(&lock(machine), text, "", Digest::of(b"")))
+    }
+}
+
+/// Polls the run until it has ended or waits for an arrival; `None`: it waits.
+async fn drive(
+    run: &mut WorkflowRun,
+    machine: &Mutex<Machine>,
+) -> Option<Result<Outcome, GuestError>> {
+    poll_fn(|context| match Pin::new(&mut *run).poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if lock(machine).is_waiting() => Poll::Ready(None),
+        // It computes for long and lets others run.
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
+fn judge(result: Result<Outcome, GuestError>, machine: &mut Machine, component: Digest) -> Step {
+    match result {
+        Ok(outcome) => match machine.finish(&outcome) {
+            Ok(()) => Step::Ended(outcome),
+            Err(_) => Step::Stalls(divergence(machine, "", component)),
+        },
+        Err(error) if machine.divergence().is_some() => {
+            Step::Stalls(divergence(machine, &error.backtrace, component))
+        }
+        Err(error) => match &error.reason {
+            // Neither says anything about what the code would do: it may go on another time.
+            Reason::Overran | Reason::Missing | Reason::Exhausted(_) => {
+                let asked = error.to_string();
+                Step::Stalls(stall_at(machine, asked, &error.backtrace, component))
+            }
+            Reason::Trap(_)
+            | Reason::Memory { .. }
+            | Reason::Refused { .. }
+            | Reason::Interrupted(_) => match machine.may_end(error.to_string()) {
+                Ok(()) => Step::Broke(broken(&error)),
+                Err(_) => Step::Stalls(divergence(machine, &error.backtrace, component)),
+            },
+        },
+    }
+}
+
+/// A body that breaks does so in every replay, so that trying again does not help its caller.
+fn broken(error: &GuestError) -> Failure {
+    Failure {
+        retryable: false,
+        ..error.failure()
+    }
+}
+
+fn divergence(machine: &Machine, backtrace: &str, component: Digest) -> Stall {
+    let found = machine.divergence();
+    let found = found.expect("the machine has just refused what the code asked for");
+    Stall {
+        event: found.event,
+        history: found.history.clone(),
+        asked: found.asked.clone(),
+        backtrace: backtrace.to_owned(),
+        component: component.0.to_vec(),
+        unseen_from: 0,
+        may_pass: false,
+    }
+}
+
+fn stall_at(machine: &Machine, asked: String, backtrace: &str, component: Digest) -> Stall {
+    Stall {
+        event: machine.next_sequence(),
+        history: "nothing yet".to_owned(),
+        asked,
+        backtrace: backtrace.to_owned(),
+        component: component.0.to_vec(),
+        unseen_from: 0,
+        may_pass: true,
+    }
+}
+
+/// Why an instance of a plugin that is not there cannot go on.
+pub(crate) fn no_plugin(machine: &Machine, plugin: &str) -> Stall {
+    let asked = format!(
+        "nothing, because plugin {plugin} is not deployed ({})",
+        code::NOT_FOUND
+    );
+    stall_at(machine, asked, "", Digest([0; 32]))
+}

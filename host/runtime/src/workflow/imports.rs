@@ -1,0 +1,110 @@
+//! What a workflow body may ask for: checked against the limits, and answered by the machine.
+
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use host_base::ids::check_id;
+use host_base::{InvalidId, Limits, Timestamp};
+use host_engine::{Command, Completion, Interrupt, LogLevel, WorkflowImports, WorkflowInstance};
+
+use crate::limits;
+use crate::locks::lock;
+use crate::workflow::machine::Machine;
+
+/// The answers to one body.
+pub(crate) struct Imports {
+    info: WorkflowInstance,
+    machine: Arc<Mutex<Machine>>,
+    limits: Limits,
+}
+
+impl Imports {
+    pub(crate) fn new(
+        info: WorkflowInstance,
+        machine: Arc<Mutex<Machine>>,
+        limits: &Limits,
+    ) -> Imports {
+        Imports {
+            info,
+            machine,
+            limits: limits.clone(),
+        }
+    }
+
+    /// Ids are checked here, where the answer is the same in every replay.
+    fn check(&self, command: &Command) -> Result<(), Interrupt> {
+        match command {
+            Command::Activity { input, .. } => self.check_input("an activity's input", input),
+            Command::ActorCall {
+                actor_type,
+                actor_id,
+                input,
+                ..
+            }
+            | Command::SendActor {
+                actor_type,
+                actor_id,
+                input,
+                ..
+            } => {
+                valid(check_id("actor type", actor_type))?;
+                valid(check_id("actor id", actor_id))?;
+                self.check_input("a message", input)
+            }
+            Command::Child { id, input, .. } => {
+                let id = id.as_deref();
+                valid(id.map_or(Ok(()), |id| check_id("workflow id", id)))?;
+                self.check_input("a child's input", input)
+            }
+            Command::Timer { .. } | Command::Event { .. } | Command::Cancel { .. } => Ok(()),
+        }
+    }
+
+    fn check_input(&self, what: &str, input: &[u8]) -> Result<(), Interrupt> {
+        limits::check_payload(&self.limits, what, input)
+    }
+}
+
+fn valid(id: Result<(), InvalidId>) -> Result<(), Interrupt> {
+    id.map_err(|error| Interrupt(error.to_string()))
+}
+
+impl WorkflowImports for Imports {
+    fn instance(&self) -> WorkflowInstance {
+        self.info.clone()
+    }
+
+    fn command(&mut self, command: Command) -> Result<u32, Interrupt> {
+        self.check(&command)?;
+        lock(&self.machine).command(command)
+    }
+
+    fn poll_wait_any(
+        &mut self,
+        handles: &[u32],
+        _: &mut Context<'_>,
+    ) -> Poll<Result<Completion, Interrupt>> {
+        // Nobody is woken: whoever polls the run polls it again when something has arrived.
+        match lock(&self.machine).first_of(handles) {
+            Ok(Some(completion)) => Poll::Ready(Ok(completion)),
+            Ok(None) => Poll::Pending,
+            Err(interrupt) => Poll::Ready(Err(interrupt)),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        lock(&self.machine).now()
+    }
+
+    fn random_u64(&mut self) -> u64 {
+        lock(&self.machine).random_u64()
+    }
+
+    fn new_id(&mut self) -> String {
+        lock(&self.machine).new_id()
+    }
+
+    fn log(&mut self, level: LogLevel, message: String) {
+        lock(&self.machine).log(level, message);
+    }
+}

@@ -1,0 +1,317 @@
+//! What one turn of a workflow changes: its events as a batch, its commands as effects.
+
+use std::time::Duration;
+
+use host_base::{Digest, Entity, Failure, Outcome, Timestamp, WorkflowKey};
+use host_engine::{LogLevel, RetryPolicy};
+use host_store::records::{
+    ActivityScheduled, ActorCallScheduled, Call, Event, EventKind, Instance, Mail, MailKind,
+    MailResolved, OutcomeRecord, RetryRecord, Stall, Status, Task, TimerScheduled, Waiter,
+};
+use host_store::{Batch, TaskKey, TimerKey};
+
+use crate::core::Core;
+use crate::effect::{ActivityJob, ActivityOptions, Effect, Message};
+use crate::observer::{Happening, Speaker};
+use crate::start;
+use crate::workflow::Loaded;
+use crate::workflow::children::Child;
+use crate::workflow::outstanding::Kind;
+
+/// The batch and the effects of one turn, in the making.
+pub(crate) struct Change<'a> {
+    core: &'a Core,
+    key: &'a WorkflowKey,
+    pub(crate) now: Timestamp,
+    batch: Batch,
+    effects: Vec<Effect>,
+}
+
+impl<'a> Change<'a> {
+    pub(crate) fn new(core: &'a Core, key: &'a WorkflowKey, now: Timestamp) -> Change<'a> {
+        Change {
+            core,
+            key,
+            now,
+            batch: Batch::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// What a message left in the store goes with the turn that handles it.
+    pub(crate) fn delete_cause(&mut self, message: &Message) {
+        delete_cause(&mut self.batch, self.key, message);
+    }
+
+    /// Writes events, and what the commands among them ask for.
+    pub(crate) fn record(&mut self, loaded: &mut Loaded, recorded: Vec<(u64, Event)>) {
+        let run = loaded.instance.run;
+        for (sequence, event) in recorded {
+            self.batch.put_event(self.key, run, sequence, &event);
+            let Some(kind) = event.kind else { continue };
+            if let Some((handle, due)) = loaded.outstanding.follow(&kind) {
+                self.batch.delete_timer(&self.timer(run, handle, due));
+            }
+            self.carry_out(loaded, sequence, kind);
+        }
+    }
+
+    fn carry_out(&mut self, loaded: &Loaded, sequence: u64, command: EventKind) {
+        let run = loaded.instance.run;
+        match command {
+            EventKind::ActivityScheduled(one) => self.schedule(loaded, sequence, one),
+            EventKind::ActorCallScheduled(one) => {
+                let waiter = Waiter {
+                    workflow_id: self.key.id.clone(),
+                    run,
+                    handle: one.handle,
+                };
+                self.send_call(one, Some(waiter));
+            }
+            EventKind::ActorMessageSent(one) => self.send_call(one, None),
+            EventKind::TimerScheduled(one) => self.arm(run, &one),
+            // Children are started separately, for their ids must be looked at first.
+            EventKind::ChildScheduled(_)
+            | EventKind::Started(_)
+            | EventKind::EventAwaited(_)
+            | EventKind::Cancelled(_)
+            | EventKind::Resolved(_)
+            | EventKind::EventRaised(_)
+            | EventKind::Completed(_)
+            | EventKind::Failed(_) => {}
+        }
+    }
+
+    fn schedule(&mut self, loaded: &Loaded, event: u64, scheduled: ActivityScheduled) {
+        let run = loaded.instance.run;
+        let task = Task {
+            event,
+            failed_attempts: 0,
+            due_ms: 0,
+        };
+        let plugin = loaded.instance.plugin.clone();
+        let job = job(self.key, run, plugin, &loaded.seed, &task, scheduled);
+        self.batch.put_task(&job.task, &task);
+        self.effects.push(Effect::Run(Box::new(job)));
+    }
+
+    fn arm(&mut self, run: u32, scheduled: &TimerScheduled) {
+        let timer = self.timer(run, scheduled.handle, Timestamp(scheduled.due_ms));
+        self.batch.put_timer(&timer);
+        self.effects.push(Effect::Arm(timer));
+    }
+
+    fn timer(&self, run: u32, handle: u32, due: Timestamp) -> TimerKey {
+        TimerKey {
+            due,
+            workflow: self.key.clone(),
+            run,
+            handle,
+        }
+    }
+
+    fn send_call(&mut self, scheduled: ActorCallScheduled, waiter: Option<Waiter>) {
+        let actor = host_base::ActorKey {
+            tenant: self.key.tenant.clone(),
+            actor_type: scheduled.actor_type,
+            id: scheduled.actor_id,
+        };
+        let call = Call {
+            method: scheduled.method,
+            input: scheduled.input,
+            waiter,
+        };
+        self.send(Entity::Actor(actor), MailKind::Call(call));
+    }
+
+    fn send(&mut self, to: Entity, kind: MailKind) {
+        let sequence = self.core.sequences.next();
+        let mail = Mail { kind: Some(kind) };
+        self.batch.put_mail(&to, sequence, &mail);
+        let deliver = Effect::Deliver(to, sequence, Box::new(mail));
+        self.effects.push(deliver);
+    }
+
+    /// Starts children, each with its parent's turn.
+    pub(crate) fn start(&mut self, children: Vec<Child>) {
+        for (new, permit) in children {
+            start::put(&mut self.batch, &new, self.now);
+            self.effects.push(Effect::Release(permit));
+            self.effects.push(Effect::Begin(new.key));
+        }
+    }
+
+    /// The instance has begun, or no longer stalls.
+    pub(crate) fn go_on(&mut self, loaded: &mut Loaded) {
+        match loaded.instance.status() {
+            Status::Pending | Status::Stalled => self.update(loaded, |instance| {
+                instance.set_status(Status::Running);
+                instance.stall = None;
+            }),
+            Status::Running | Status::Completed | Status::Failed => {}
+        }
+    }
+
+    /// The instance ends; what it has not received is nobody's any more.
+    pub(crate) fn end(&mut self, loaded: &mut Loaded, outcome: Outcome) {
+        let run = loaded.instance.run;
+        for (handle, kind) in loaded.outstanding.drain() {
+            match kind {
+                Kind::Activity => self.batch.delete_task(&TaskKey {
+                    workflow: self.key.clone(),
+                    run,
+                    handle,
+                }),
+                Kind::Timer(due) => {
+                    let timer = self.timer(run, handle, due);
+                    self.batch.delete_timer(&timer);
+                }
+            }
+        }
+        self.update(loaded, |instance| {
+            instance.set_status(if outcome.is_ok() {
+                Status::Completed
+            } else {
+                Status::Failed
+            });
+            instance.outcome = Some(OutcomeRecord::from(outcome.clone()));
+            instance.stall = None;
+        });
+        self.answer_parent(loaded.instance.parent.clone(), &outcome);
+        self.stopped(Happening::Ended {
+            workflow: self.key.clone(),
+            outcome,
+        });
+    }
+
+    /// The code broke: the event of that number says so, and the instance ends with the failure.
+    pub(crate) fn break_off(&mut self, loaded: &mut Loaded, sequence: u64, failure: Failure) {
+        let event = Event {
+            at_ms: self.now.0,
+            kind: Some(EventKind::Failed(failure.clone().into())),
+        };
+        let run = loaded.instance.run;
+        self.batch.put_event(self.key, run, sequence, &event);
+        self.end(loaded, Err(failure));
+    }
+
+    /// The instance waits for a component that agrees with its history. What arrives from the event `first`
+    /// on, its code has not seen.
+    pub(crate) fn stall(&mut self, loaded: &mut Loaded, stall: Stall, first: u64) {
+        let before = loaded.instance.stall.as_ref();
+        let unseen_from = before.map_or(first, |stall| stall.unseen_from);
+        let stall = Stall {
+            unseen_from,
+            ..stall
+        };
+        self.update(loaded, |instance| {
+            instance.set_status(Status::Stalled);
+            instance.stall = Some(stall.clone());
+        });
+        self.stopped(Happening::Stalled {
+            workflow: self.key.clone(),
+            stall,
+        });
+    }
+
+    /// Lines that the code said, once the turn is durable.
+    pub(crate) fn say(&mut self, lines: Vec<(LogLevel, String)>) {
+        for (level, line) in lines {
+            let speaker = Speaker::Workflow(self.key.clone());
+            let said = Happening::Said {
+                speaker,
+                level,
+                line,
+            };
+            self.effects.push(Effect::Tell(Box::new(said)));
+        }
+    }
+
+    /// Hands all of it over, if there is anything.
+    pub(crate) async fn commit(self) {
+        if !self.batch.is_empty() || !self.effects.is_empty() {
+            self.core.commit(self.batch, self.effects).await;
+        }
+    }
+
+    fn update(&mut self, loaded: &mut Loaded, change: impl FnOnce(&mut Instance)) {
+        let before = loaded.instance.clone();
+        change(&mut loaded.instance);
+        loaded.instance.updated_ms = self.now.0;
+        self.batch
+            .put_instance(self.key, Some(&before), &loaded.instance);
+    }
+
+    fn answer_parent(&mut self, parent: Option<Waiter>, outcome: &Outcome) {
+        let Some(parent) = parent else { return };
+        let workflow = WorkflowKey {
+            tenant: self.key.tenant.clone(),
+            id: parent.workflow_id,
+        };
+        let resolved = MailResolved {
+            run: parent.run,
+            handle: parent.handle,
+            outcome: Some(OutcomeRecord::from(outcome.clone())),
+        };
+        self.send(Entity::Workflow(workflow), MailKind::Resolved(resolved));
+    }
+
+    fn stopped(&mut self, happening: Happening) {
+        self.effects.push(Effect::Tell(Box::new(happening)));
+        self.effects.push(Effect::Stopped(self.key.clone()));
+    }
+}
+
+/// What a message to a workflow left in the store.
+pub(crate) fn delete_cause(batch: &mut Batch, workflow: &WorkflowKey, message: &Message) {
+    match message {
+        Message::Mail(sequence, _) => {
+            batch.delete_mail(&Entity::Workflow(workflow.clone()), *sequence);
+        }
+        Message::Activity(end) => {
+            batch.delete_task(&end.task);
+            let forget = |key: &Digest| batch.delete_reply(&workflow.tenant, key);
+            end.replies.iter().for_each(forget);
+        }
+        Message::Timer(timer) => batch.delete_timer(timer),
+        Message::Call(_) | Message::Look => {}
+    }
+}
+
+/// An activity as a job, from its task and the event that scheduled it.
+pub(crate) fn job(
+    workflow: &WorkflowKey,
+    run: u32,
+    plugin: String,
+    seed: &[u8],
+    task: &Task,
+    scheduled: ActivityScheduled,
+) -> ActivityJob {
+    ActivityJob {
+        task: TaskKey {
+            workflow: workflow.clone(),
+            run,
+            handle: scheduled.handle,
+        },
+        event: task.event,
+        plugin,
+        name: scheduled.name,
+        input: scheduled.input,
+        options: ActivityOptions {
+            retry: scheduled.retry.as_ref().map(retry_policy),
+            timeout_ms: scheduled.timeout_ms,
+        },
+        seed: seed.to_vec(),
+        failed_attempts: task.failed_attempts,
+        due_ms: task.due_ms,
+    }
+}
+
+fn retry_policy(record: &RetryRecord) -> RetryPolicy {
+    RetryPolicy {
+        max_attempts: record.max_attempts,
+        first_interval: Duration::from_millis(record.first_interval_ms),
+        coefficient: record.coefficient,
+        max_interval: Duration::from_millis(record.max_interval_ms),
+    }
+}
