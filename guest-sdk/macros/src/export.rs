@@ -1,0 +1,205 @@
+//! `export!`: the names in a plugin lead to their code.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, Ident, LitStr, Path, Result, Token, bracketed};
+
+/// What a plugin brings.
+#[derive(Default)]
+pub(crate) struct Export {
+    name: Option<LitStr>,
+    version: Option<LitStr>,
+    workflows: Vec<Path>,
+    actors: Vec<Path>,
+    activities: Vec<Path>,
+    example: Option<Example>,
+}
+
+struct Example {
+    workflow: Path,
+    id: LitStr,
+    input: Expr,
+}
+
+impl Parse for Export {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut export = Self::default();
+        let mut seen = Vec::new();
+        while !input.is_empty() {
+            let entry: Ident = input.parse()?;
+            if seen.contains(&entry) {
+                return Err(Error::new(entry.span(), "this entry was given already"));
+            }
+            input.parse::<Token![:]>()?;
+            export.read(&entry, input)?;
+            seen.push(entry);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(export)
+    }
+}
+
+impl Export {
+    fn read(&mut self, entry: &Ident, input: ParseStream<'_>) -> Result<()> {
+        match entry.to_string().as_str() {
+            "name" => self.name = Some(input.parse()?),
+            "version" => self.version = Some(input.parse()?),
+            "workflows" => self.workflows = paths(input)?,
+            "actors" => self.actors = paths(input)?,
+            "activities" => self.activities = paths(input)?,
+            "example" => self.example = Some(input.parse()?),
+            _ => {
+                let message = "unknown entry: it can be workflows, actors, activities, example, name, version";
+                return Err(Error::new(entry.span(), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn paths(input: ParseStream<'_>) -> Result<Vec<Path>> {
+    let list;
+    bracketed!(list in input);
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&list)?;
+    Ok(paths.into_iter().collect())
+}
+
+impl Parse for Example {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let workflow = input.parse()?;
+        input.parse::<Token![,]>()?;
+        let id = input.parse()?;
+        input.parse::<Token![,]>()?;
+        let input = input.parse()?;
+        Ok(Self {
+            workflow,
+            id,
+            input,
+        })
+    }
+}
+
+pub(crate) fn expand(export: &Export) -> TokenStream {
+    let Export {
+        workflows,
+        actors,
+        activities,
+        ..
+    } = export;
+    let describe = describe(export);
+    quote! {
+        const _: () = {
+            struct Plugin;
+
+            #[allow(unused_variables, reason = "a plugin need not bring every kind of code")]
+            impl ::guest_sdk::macros::Plugin for Plugin {
+                fn describe() -> ::guest_sdk::macros::Manifest {
+                    #describe
+                }
+
+                fn run_workflow(
+                    name: &str,
+                    input: &[u8],
+                ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
+                    ::core::option::Option::Some(match name {
+                        #(<#workflows as ::guest_sdk::Workflow>::NAME => {
+                            ::guest_sdk::macros::run_workflow::<#workflows>(input)
+                        })*
+                        _ => return ::core::option::Option::None,
+                    })
+                }
+
+                fn run_activity(
+                    name: &str,
+                    input: &[u8],
+                ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
+                    ::core::option::Option::Some(match name {
+                        #(<#activities as ::guest_sdk::Activity>::NAME => {
+                            ::guest_sdk::macros::run_activity::<#activities>(input)
+                        })*
+                        _ => return ::core::option::Option::None,
+                    })
+                }
+
+                fn activate(
+                    actor_type: &str,
+                    id: ::std::string::String,
+                ) -> ::core::option::Option<::core::result::Result<(), ::guest_sdk::Failure>> {
+                    ::core::option::Option::Some(match actor_type {
+                        #(<#actors as ::guest_sdk::Actor>::TYPE => {
+                            ::guest_sdk::macros::activate::<#actors>(id)
+                        })*
+                        _ => return ::core::option::Option::None,
+                    })
+                }
+
+                fn invoke(
+                    actor_type: &str,
+                    id: ::std::string::String,
+                    method: &str,
+                    input: &[u8],
+                ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
+                    ::core::option::Option::Some(match actor_type {
+                        #(<#actors as ::guest_sdk::Actor>::TYPE => {
+                            ::guest_sdk::macros::invoke::<#actors>(id, method, input)
+                        })*
+                        _ => return ::core::option::Option::None,
+                    })
+                }
+            }
+
+            ::core::assert!(
+                ::guest_sdk::macros::are_distinct(&[#(<#workflows as ::guest_sdk::Workflow>::NAME),*]),
+                "two workflows have the same name"
+            );
+            ::core::assert!(
+                ::guest_sdk::macros::are_distinct(&[#(<#actors as ::guest_sdk::Actor>::TYPE),*]),
+                "two actor types have the same name"
+            );
+            ::core::assert!(
+                ::guest_sdk::macros::are_distinct(&[#(<#activities as ::guest_sdk::Activity>::NAME),*]),
+                "two activities have the same name"
+            );
+
+            ::guest_sdk::macros::export_plugin!(Plugin);
+        };
+    }
+}
+
+/// The name and the version are those of the package in which `export!` stands.
+fn describe(export: &Export) -> TokenStream {
+    let Export {
+        workflows,
+        actors,
+        activities,
+        ..
+    } = export;
+    let name = or_else(&export.name, quote!(::core::env!("CARGO_PKG_NAME")));
+    let version = or_else(&export.version, quote!(::core::env!("CARGO_PKG_VERSION")));
+    let example = export.example.as_ref().map(|example| {
+        let Example {
+            workflow,
+            id,
+            input,
+        } = example;
+        quote!(.example(#workflow, #id, #input))
+    });
+    quote! {
+        ::guest_sdk::macros::Manifest::new(#name, #version)
+            #(.workflow::<#workflows>())*
+            #(.actor::<#actors>())*
+            #(.activity::<#activities>())*
+            #example
+    }
+}
+
+fn or_else(text: &Option<LitStr>, default: TokenStream) -> TokenStream {
+    match text {
+        Some(text) => quote!(#text),
+        None => default,
+    }
+}

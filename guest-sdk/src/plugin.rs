@@ -1,0 +1,199 @@
+//! A whole plugin: its manifest, and which code answers to which name.
+//!
+//! `export!` implements [`Plugin`] by matching names; this turns that into the contract's exports.
+
+use crate::bindings::durable::plugin::types;
+use crate::bindings::exports::durable::plugin::{activities, actors, manifest, workflows};
+use crate::policy::milliseconds;
+use crate::value::{encode, input_schema, output_schema};
+use crate::{Activity, Actor, Failure, RetryPolicy, Value, Workflow};
+
+/// All that a plugin brings, by name.
+pub trait Plugin {
+    /// What the host is told of it.
+    fn describe() -> Manifest;
+    /// Runs a workflow; nothing where there is none of that name.
+    fn run_workflow(name: &str, input: &[u8]) -> Option<Result<Vec<u8>, Failure>>;
+    /// Runs an activity; nothing where there is none of that name.
+    fn run_activity(name: &str, input: &[u8]) -> Option<Result<Vec<u8>, Failure>>;
+    /// Makes an actor active; nothing where there is no such type.
+    fn activate(actor_type: &str, id: String) -> Option<Result<(), Failure>>;
+    /// Runs a method; nothing where there is no such type.
+    fn invoke(
+        actor_type: &str,
+        id: String,
+        method: &str,
+        input: &[u8],
+    ) -> Option<Result<Vec<u8>, Failure>>;
+}
+
+/// What the host is told of a plugin, piece by piece.
+pub struct Manifest(manifest::Plugin);
+
+impl Manifest {
+    /// A plugin that brings nothing.
+    pub fn new(name: &str, version: &str) -> Self {
+        Self(manifest::Plugin {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            workflows: Vec::new(),
+            actors: Vec::new(),
+            activities: Vec::new(),
+            example: None,
+        })
+    }
+
+    /// It brings this workflow, too.
+    #[must_use]
+    pub fn workflow<W: Workflow>(mut self) -> Self {
+        self.0.workflows.push(manifest::WorkflowDefinition {
+            name: W::NAME.to_owned(),
+            description: W::DESCRIPTION.to_owned(),
+            input_schema: input_schema::<W::Input>(),
+            output_schema: output_schema::<W::Output>(),
+        });
+        self
+    }
+
+    /// It brings this actor type, too.
+    #[must_use]
+    pub fn actor<A: Actor>(mut self) -> Self {
+        self.0.actors.push(manifest::ActorDefinition {
+            actor_type: A::TYPE.to_owned(),
+            description: A::DESCRIPTION.to_owned(),
+            state_schema: input_schema::<A>(),
+            methods: A::methods(),
+            idle_ms: A::IDLE.map(milliseconds),
+        });
+        self
+    }
+
+    /// It brings this activity, too.
+    #[must_use]
+    pub fn activity<A: Activity>(mut self) -> Self {
+        self.0.activities.push(manifest::ActivityDefinition {
+            name: A::NAME.to_owned(),
+            description: A::DESCRIPTION.to_owned(),
+            input_schema: input_schema::<A::Input>(),
+            output_schema: output_schema::<A::Output>(),
+            retry: A::RETRY.map(RetryPolicy::into),
+            timeout_ms: A::TIMEOUT.map(milliseconds),
+        });
+        self
+    }
+
+    /// What is started when the host is told nothing else.
+    #[must_use]
+    pub fn example<W: Workflow>(mut self, _workflow: W, id: &str, input: W::Input) -> Self {
+        let bytes = encode(&input, "the example's input").unwrap_or_else(|e| panic!("{e}"));
+        let input = String::from_utf8(bytes).expect("JSON is text");
+        self.0.example = Some(manifest::Example {
+            workflow: W::NAME.to_owned(),
+            id: id.to_owned(),
+            input,
+        });
+        self
+    }
+}
+
+/// A method of an actor, for the manifest.
+pub fn method<I: Value, O: Value>(name: &str, description: &str) -> manifest::MethodDefinition {
+    manifest::MethodDefinition {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        input_schema: input_schema::<I>(),
+        output_schema: output_schema::<O>(),
+    }
+}
+
+/// Whether no name occurs twice; asked while the plugin is compiled.
+pub const fn are_distinct(names: &[&str]) -> bool {
+    let mut later = 0;
+    while later < names.len() {
+        let mut earlier = 0;
+        while earlier < later {
+            if are_equal(names[earlier].as_bytes(), names[later].as_bytes()) {
+                return false;
+            }
+            earlier += 1;
+        }
+        later += 1;
+    }
+    true
+}
+
+const fn are_equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// The answer of the code of that name, or that there is none.
+fn answer<T>(
+    found: Option<Result<T, Failure>>,
+    kind: &str,
+    name: &str,
+) -> Result<T, types::Failure> {
+    let missing = || {
+        let message = format!("this plugin has no {kind} `{name}`");
+        Err(Failure::new("not-found", message))
+    };
+    Ok(found.unwrap_or_else(missing)?)
+}
+
+impl<P: Plugin> manifest::Guest for P {
+    fn describe() -> manifest::Plugin {
+        P::describe().0
+    }
+}
+
+impl<P: Plugin> workflows::Guest for P {
+    fn run(name: String, input: Vec<u8>) -> Result<Vec<u8>, types::Failure> {
+        answer(P::run_workflow(&name, &input), "workflow", &name)
+    }
+}
+
+impl<P: Plugin> actors::Guest for P {
+    fn activate(actor_type: String, actor_id: String) -> Result<(), types::Failure> {
+        answer(
+            P::activate(&actor_type, actor_id),
+            "actor type",
+            &actor_type,
+        )
+    }
+
+    fn invoke(
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Vec<u8>,
+    ) -> Result<Vec<u8>, types::Failure> {
+        let found = P::invoke(&actor_type, actor_id, &method, &input);
+        answer(found, "actor type", &actor_type)
+    }
+}
+
+impl<P: Plugin> activities::Guest for P {
+    fn run(name: String, input: Vec<u8>) -> Result<Vec<u8>, types::Failure> {
+        answer(P::run_activity(&name, &input), "activity", &name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_occurs_twice_is_found() {
+        assert!(are_distinct(&["a", "b", "ab"]));
+        assert!(!are_distinct(&["a", "b", "a"]));
+    }
+}
