@@ -16,6 +16,7 @@ use crate::{Actor, Failure, RetryPolicy, Value};
 /// A function that a workflow has run for it, at least once and with retries. `#[activity]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an activity",
+    label = "not an activity",
     note = "put `#[activity]` on the function"
 )]
 pub trait Activity {
@@ -34,6 +35,17 @@ pub trait Activity {
 
     /// Runs it once.
     fn run(ctx: &ActivityContext, input: Self::Input) -> Result<Self::Output, Failure>;
+}
+
+/// The name of a function with `#[activity]`, which says which activity is meant. A compiler's message
+/// that asks for this trait asks for the attribute.
+pub trait MarkedAsActivity {
+    /// The activity.
+    type Activity: Activity;
+}
+
+impl<F: FnOnce() -> A, A: Activity> MarkedAsActivity for F {
+    type Activity = A;
 }
 
 /// What an activity may do.

@@ -16,7 +16,7 @@ use crate::client::{ActorRef, Address, Caller, Sender};
 use crate::instance::{StartError, WorkflowInfo};
 use crate::log::log_methods;
 use crate::value::{decode, encode};
-use crate::{Failure, Value, Workflow};
+use crate::{Failure, InputOf, MarkedAsWorkflow, Value, Workflow};
 
 /// Under which key the typed state is kept.
 const STATE_KEY: &str = "$state";
@@ -122,8 +122,12 @@ impl ActorContext {
     }
 
     /// Starts a workflow as part of this turn.
-    pub fn start_workflow<W: Workflow>(&self, _workflow: W, input: W::Input) -> StartWorkflow {
-        self.start_workflow_named(W::NAME, &input)
+    pub fn start_workflow<N: MarkedAsWorkflow>(
+        &self,
+        _workflow: N,
+        input: InputOf<N>,
+    ) -> StartWorkflow {
+        self.start_workflow_named(N::Workflow::NAME, &input)
     }
 
     /// Starts a workflow of another plugin as part of this turn.

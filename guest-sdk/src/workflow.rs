@@ -21,11 +21,12 @@ use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
 use crate::value::{decode, encode};
-use crate::{Activity, Actor, Failure, RetryPolicy, Value};
+use crate::{Activity, Actor, Failure, MarkedAsActivity, RetryPolicy, Value};
 
 /// A process of several steps that survives everything. `#[workflow]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
+    label = "not a workflow",
     note = "put `#[workflow]` on the function"
 )]
 pub trait Workflow {
@@ -44,6 +45,23 @@ pub trait Workflow {
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Output, Failure>>;
 }
+
+/// The name of a function with `#[workflow]`, which says which workflow is meant. A compiler's message
+/// that asks for this trait asks for the attribute.
+pub trait MarkedAsWorkflow {
+    /// The workflow.
+    type Workflow: Workflow;
+}
+
+impl<F: FnOnce() -> W, W: Workflow> MarkedAsWorkflow for F {
+    type Workflow = W;
+}
+
+/// What the workflow of that name takes.
+pub type InputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Input;
+
+/// What the workflow of that name returns.
+pub type OutputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Output;
 
 /// What a workflow may do. Clones are the same context.
 #[derive(Clone)]
@@ -70,14 +88,15 @@ log_methods!(
 
 impl WorkflowContext {
     /// Runs an activity.
-    pub fn activity<A: Activity>(
+    pub fn activity<N: MarkedAsActivity>(
         &self,
-        _activity: A,
-        input: A::Input,
-    ) -> Call<RunActivity<A::Output>> {
+        _activity: N,
+        input: <N::Activity as Activity>::Input,
+    ) -> Call<RunActivity<<N::Activity as Activity>::Output>> {
+        let name = N::Activity::NAME;
         self.call(RunActivity {
-            name: A::NAME,
-            input: input_of(A::NAME, &input),
+            name,
+            input: input_of(name, &input),
             retry: None,
             timeout: None,
             output: PhantomData,
@@ -99,8 +118,12 @@ impl WorkflowContext {
     }
 
     /// Starts another workflow and waits for its result.
-    pub fn child<W: Workflow>(&self, _workflow: W, input: W::Input) -> Call<RunChild<W::Output>> {
-        self.child_named(W::NAME, &input)
+    pub fn child<N: MarkedAsWorkflow>(
+        &self,
+        _workflow: N,
+        input: InputOf<N>,
+    ) -> Call<RunChild<OutputOf<N>>> {
+        self.child_named(N::Workflow::NAME, &input)
     }
 
     /// Starts a workflow of another plugin and waits for its result.

@@ -1,8 +1,8 @@
-//! `#[activity]`: a function becomes a value of a type of its own, which implements `Activity`.
+//! `#[activity]`: a function gets a type of its own, which implements `Activity`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{FnArg, ItemFn, Result, Signature, Type, Visibility};
+use syn::{Ident, ItemFn, Result, Signature, parse_quote};
 
 use crate::options::{self, Options};
 use crate::signature::{
@@ -15,9 +15,8 @@ pub(crate) fn expand(options: TokenStream, function: ItemFn) -> Result<TokenStre
     let options = options::parse(options, &["name", "retry", "timeout"])?;
     check(&function.sig)?;
     let marker = marker(&function);
-    let callable = callable(&function);
     let implementation = implementation(&options, &function)?;
-    Ok(quote!(#marker #callable #implementation))
+    Ok(quote!(#marker #implementation))
 }
 
 fn check(signature: &Signature) -> Result<()> {
@@ -26,50 +25,37 @@ fn check(signature: &Signature) -> Result<()> {
     refuse_odd(signature, KIND)
 }
 
-/// The type that stands for the function.
+/// What stands for the function: a type, and in its place a function that makes one. Not a unit struct,
+/// because no variable could have the name of one.
 pub(crate) fn marker(function: &ItemFn) -> TokenStream {
-    let (vis, name, docs) = (&function.vis, &function.sig.ident, docs(&function.attrs));
+    let (vis, name) = (&function.vis, &function.sig.ident);
+    let docs = docs(&function.attrs);
+    let body = body(function);
     quote! {
         #(#docs)*
         #[allow(non_camel_case_types, reason = "it stands for the function of that name")]
-        #[derive(Clone, Copy)]
-        #vis struct #name;
-    }
-}
+        #vis struct #name {}
 
-/// The function itself, to be put where nobody else sees it.
-pub(crate) fn body(function: &ItemFn) -> ItemFn {
-    let mut body = function.clone();
-    body.vis = Visibility::Inherited;
-    body.attrs
-        .retain(|attribute| !attribute.path().is_ident("doc"));
-    body
-}
+        #(#docs)*
+        #vis fn #name() -> #name {
+            #name {}
+        }
 
-/// Lets the author go on calling it as a function, in tests above all.
-fn callable(function: &ItemFn) -> TokenStream {
-    let (name, output) = (&function.sig.ident, &function.sig.output);
-    let types = function.sig.inputs.iter().map(type_of);
-    let pointer = quote!(fn(#(#types),*) #output);
-    let body = body(function);
-    quote! {
-        impl ::core::ops::Deref for #name {
-            type Target = #pointer;
-
-            fn deref(&self) -> &Self::Target {
-                #body
-                const BODY: #pointer = #name;
-                &BODY
-            }
+        impl #name {
+            #body
         }
     }
 }
 
-fn type_of(argument: &FnArg) -> &Type {
-    match argument {
-        FnArg::Typed(argument) => &argument.ty,
-        FnArg::Receiver(receiver) => unreachable!("{:?} was refused", receiver.self_token.span),
-    }
+/// The function as it was written, under another name.
+fn body(function: &ItemFn) -> ItemFn {
+    let mut body = function.clone();
+    body.sig.ident = Ident::new("call", function.sig.ident.span());
+    body.attrs
+        .retain(|attribute| !attribute.path().is_ident("doc"));
+    let about = "The function itself, for tests and for other code of the plugin.";
+    body.attrs.insert(0, parse_quote!(#[doc = #about]));
+    body
 }
 
 fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
@@ -81,7 +67,7 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let (retry, timeout) = (optional(&options.retry), optional(&options.timeout));
     let (input_type, output_type) = (&parameters.input, &output.value);
     let arguments = parameters.arguments();
-    let run = output.as_result(&quote!((*#name)(#arguments)));
+    let run = output.as_result(&quote!(Self::call(#arguments)));
     Ok(quote! {
         impl ::guest_sdk::Activity for #name {
             const NAME: &'static str = #wire_name;
@@ -93,8 +79,8 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
 
             #[allow(unused_variables, reason = "the function may do without them")]
             fn run(
-                ctx: &::guest_sdk::ActivityContext,
-                input: Self::Input,
+                __ctx: &::guest_sdk::ActivityContext,
+                __input: Self::Input,
             ) -> ::core::result::Result<Self::Output, ::guest_sdk::Failure> {
                 #run
             }

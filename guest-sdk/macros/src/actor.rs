@@ -1,7 +1,7 @@
 //! `#[actor]`: the state's type implements `Actor`, and gets a client with a function per method.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, Ident, ImplItem, ImplItemFn, ItemImpl, Meta, PathArguments, ReceiverKind,
@@ -245,7 +245,8 @@ fn implementation(
     let activate = optional(&marked.activate.as_ref().map(activation));
     let arms = marked.methods.iter().map(arm);
     let definitions = marked.methods.iter().map(definition);
-    quote! {
+    // With the type's span, a bound that the type misses is reported once, and at the type.
+    quote_spanned! {state.span()=>
         impl ::guest_sdk::Actor for #state {
             const TYPE: &'static str = #wire_name;
             const DESCRIPTION: &'static str = #description;
@@ -284,10 +285,10 @@ fn activation(hook: &Hook) -> TokenStream {
     let (name, arguments) = (&hook.name, hook.parameters.arguments());
     let call = hook
         .output
-        .as_result(&quote!(Self::#name(actor, #arguments)));
+        .as_result(&quote!(Self::#name(__actor, #arguments)));
     quote! {
         #[allow(unused_variables, reason = "the hook may do without its context")]
-        |actor, ctx| #call
+        |__actor, __ctx| #call
     }
 }
 
@@ -296,7 +297,7 @@ fn arm(method: &Method) -> TokenStream {
     let (input, arguments) = (&method.parameters.input, method.parameters.arguments());
     let run = method
         .output
-        .as_result(&quote!(Self::#name(actor, #arguments)));
+        .as_result(&quote!(Self::#name(__actor, #arguments)));
     let kind = if method.changes {
         quote!(change)
     } else {
@@ -305,7 +306,7 @@ fn arm(method: &Method) -> TokenStream {
     quote! {
         #wire_name => turn.#kind(
             #[allow(unused_variables, reason = "the method may do without them")]
-            |actor, ctx, input: #input| #run
+            |__actor, __ctx, __input: #input| #run
         ),
     }
 }

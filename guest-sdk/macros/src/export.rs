@@ -105,36 +105,36 @@ pub(crate) fn expand(export: &Export) -> TokenStream {
                     name: &str,
                     input: &[u8],
                 ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
-                    ::core::option::Option::Some(match name {
+                    match name {
                         #(<#workflows as ::guest_sdk::Workflow>::NAME => {
-                            ::guest_sdk::macros::run_workflow::<#workflows>(input)
+                            ::core::option::Option::Some(::guest_sdk::macros::run_workflow::<#workflows>(input))
                         })*
-                        _ => return ::core::option::Option::None,
-                    })
+                        _ => ::core::option::Option::None,
+                    }
                 }
 
                 fn run_activity(
                     name: &str,
                     input: &[u8],
                 ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
-                    ::core::option::Option::Some(match name {
+                    match name {
                         #(<#activities as ::guest_sdk::Activity>::NAME => {
-                            ::guest_sdk::macros::run_activity::<#activities>(input)
+                            ::core::option::Option::Some(::guest_sdk::macros::run_activity::<#activities>(input))
                         })*
-                        _ => return ::core::option::Option::None,
-                    })
+                        _ => ::core::option::Option::None,
+                    }
                 }
 
                 fn activate(
                     actor_type: &str,
                     id: ::std::string::String,
                 ) -> ::core::option::Option<::core::result::Result<(), ::guest_sdk::Failure>> {
-                    ::core::option::Option::Some(match actor_type {
+                    match actor_type {
                         #(<#actors as ::guest_sdk::Actor>::TYPE => {
-                            ::guest_sdk::macros::activate::<#actors>(id)
+                            ::core::option::Option::Some(::guest_sdk::macros::activate::<#actors>(id))
                         })*
-                        _ => return ::core::option::Option::None,
-                    })
+                        _ => ::core::option::Option::None,
+                    }
                 }
 
                 fn invoke(
@@ -143,12 +143,12 @@ pub(crate) fn expand(export: &Export) -> TokenStream {
                     method: &str,
                     input: &[u8],
                 ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
-                    ::core::option::Option::Some(match actor_type {
+                    match actor_type {
                         #(<#actors as ::guest_sdk::Actor>::TYPE => {
-                            ::guest_sdk::macros::invoke::<#actors>(id, method, input)
+                            ::core::option::Option::Some(::guest_sdk::macros::invoke::<#actors>(id, method, input))
                         })*
-                        _ => return ::core::option::Option::None,
-                    })
+                        _ => ::core::option::Option::None,
+                    }
                 }
             }
 
@@ -190,9 +190,9 @@ fn describe(export: &Export) -> TokenStream {
     });
     quote! {
         ::guest_sdk::macros::Manifest::new(#name, #version)
-            #(.workflow::<#workflows>())*
+            #(.workflow(#workflows))*
             #(.actor::<#actors>())*
-            #(.activity::<#activities>())*
+            #(.activity(#activities))*
             #example
     }
 }

@@ -18,7 +18,8 @@ use syn::parse_macro_input;
 /// Makes a function an activity: code that a workflow has run for it, and that may do anything.
 ///
 /// The function takes an input or none, and before it a `&ActivityContext` if it likes; it returns a value
-/// or a `Result` of one. Its name becomes a value that can still be called as a function.
+/// or a `Result` of one. Its name is what workflows pass to say which activity they mean; the function
+/// itself is called as `name::call(input)`.
 ///
 /// Options: `name = "..."` instead of the function's name, `timeout = "10s"` for one attempt, and
 /// `retry(max_attempts = 5, first_interval = "1s", coefficient = 2.0, max_interval = "1m")`, each of

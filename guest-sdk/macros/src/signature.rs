@@ -52,10 +52,11 @@ impl Parameters {
         })
     }
 
-    /// The arguments of a call of the function, from variables `ctx` and `input`.
+    /// The arguments of a call of the function, from variables that no author has code named like: where
+    /// an activity is called `input`, no variable can be.
     pub(crate) fn arguments(&self) -> TokenStream {
-        let context = self.context.then(|| quote!(ctx,));
-        let input = self.has_input.then(|| quote!(input));
+        let context = self.context.then(|| quote!(__ctx,));
+        let input = self.has_input.then(|| quote!(__input));
         quote!(#context #input)
     }
 }

@@ -1,11 +1,11 @@
-//! `#[workflow]`: an `async fn` becomes a value of a type of its own, which implements `Workflow`.
+//! `#[workflow]`: an `async fn` gets a type of its own, which implements `Workflow`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Error, ItemFn, Result, Signature};
 
-use crate::activity::{body, marker};
+use crate::activity::marker;
 use crate::options::{self, Options};
 use crate::signature::{Output, Parameters, description, refuse_odd, refuse_receiver};
 
@@ -36,8 +36,8 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let wire_name = options.wire_name(&name.to_string());
     let description = description(&function.attrs);
     let (input_type, output_type) = (&parameters.input, &output.value);
-    let (arguments, body) = (parameters.arguments(), body(function));
-    let run = output.as_result(&quote!(#name(#arguments).await));
+    let arguments = parameters.arguments();
+    let run = output.as_result(&quote!(Self::call(#arguments).await));
     Ok(quote! {
         impl ::guest_sdk::Workflow for #name {
             const NAME: &'static str = #wire_name;
@@ -47,10 +47,9 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
 
             #[allow(unused_variables, reason = "the function may do without them")]
             async fn run(
-                ctx: ::guest_sdk::WorkflowContext,
-                input: Self::Input,
+                __ctx: ::guest_sdk::WorkflowContext,
+                __input: Self::Input,
             ) -> ::core::result::Result<Self::Output, ::guest_sdk::Failure> {
-                #body
                 #run
             }
         }
