@@ -70,22 +70,23 @@ impl Slots {
         }
     }
 
-    /// Loses interest in an open handle.
+    /// Loses interest in a handle whose outcome nobody has taken.
     pub(crate) fn give_up(&self, handle: Handle) {
-        let mut table = self.table.borrow_mut();
-        let index = table.index(handle);
-        let open = matches!(table.slots[index].1, Slot::Open(_));
-        table.close(index);
-        if open {
+        if let Slot::Open(_) = self.close(handle) {
             (self.cancel)(handle);
         }
     }
 
-    /// Forgets an open handle without telling the host.
+    /// Forgets a handle without telling the host.
     pub(crate) fn forget(&self, handle: Handle) {
+        self.close(handle);
+    }
+
+    /// What was in the slot leaves the table before it is dropped: a waker may own anything.
+    fn close(&self, handle: Handle) -> Slot {
         let mut table = self.table.borrow_mut();
         let index = table.index(handle);
-        table.close(index);
+        table.close(index)
     }
 
     /// Lists the handles that somebody waits for, in ascending order.

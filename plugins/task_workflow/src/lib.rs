@@ -8,12 +8,24 @@ mod task_actor;
 use guest_sdk::prelude::*;
 use task_actor::{StatusUpdate, Task, TaskActor};
 
-/// A task to process.
+/// A task to process. What is missing is found by `validate_task`.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct TaskInput {
     task_id: String,
+    #[serde(default)]
     title: String,
+    #[serde(default)]
     assignee: String,
+}
+
+impl TaskInput {
+    fn update(&self, status: &str, message: Option<&str>) -> TaskStatusUpdate {
+        TaskStatusUpdate {
+            task_id: self.task_id.clone(),
+            status: status.to_owned(),
+            message: message.map(str::to_owned),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -30,10 +42,7 @@ async fn task_processing_workflow(
     task: TaskInput,
 ) -> Result<TaskResult, Failure> {
     ctx.log("Starting...");
-    let set_status = async |status| {
-        let update = ActorUpdate::new(&task, status);
-        ctx.activity(update_actor_status, update).await
-    };
+    let set_status = |status| ctx.activity(update_actor_status, task.update(status, None));
 
     if !ctx.activity(validate_task, task.clone()).await?.valid {
         set_status("rejected").await?;
@@ -66,7 +75,7 @@ fn completed(ctx: &WorkflowContext, task: &TaskInput, status: &str, steps: &[&st
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Validation {
     valid: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
@@ -83,48 +92,10 @@ fn validate_task(ctx: &ActivityContext, task: TaskInput) -> Validation {
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct ActorUpdate {
-    task_id: String,
-    status: String,
-}
-
-impl ActorUpdate {
-    fn new(task: &TaskInput, status: &str) -> Self {
-        Self {
-            task_id: task.task_id.clone(),
-            status: status.to_owned(),
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize, JsonSchema)]
-struct ActorUpdated {
-    updated: bool,
-    task_id: String,
-}
-
-/// Gives the task's actor a new status.
-#[activity]
-fn update_actor_status(ctx: &ActivityContext, to: ActorUpdate) -> Result<ActorUpdated, Failure> {
-    set_status(ctx, &to.task_id, &to.status)?;
-    Ok(ActorUpdated {
-        updated: true,
-        task_id: to.task_id,
-    })
-}
-
-fn set_status(ctx: &ActivityContext, task_id: &str, status: &str) -> Result<Task, Failure> {
-    let actor = ctx.actor::<TaskActor>(task_id);
-    let task = actor.update_status(StatusUpdate::to(status))?;
-    ctx.log(format!("TaskActor/{task_id} -> {status}"));
-    Ok(task)
-}
-
-#[derive(Serialize, Deserialize, JsonSchema)]
 struct TaskStatusUpdate {
     task_id: String,
     status: String,
-    message: String,
+    message: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -140,11 +111,37 @@ fn update_task_status(
     ctx: &ActivityContext,
     update: TaskStatusUpdate,
 ) -> Result<TaskStatusUpdated, Failure> {
-    let actor_response = set_status(ctx, &update.task_id, &update.status)?;
+    let (task_id, status) = (update.task_id, update.status);
+    let actor_response = ctx
+        .actor::<TaskActor>(&task_id)
+        .update_status(StatusUpdate {
+            status: status.clone(),
+            ..StatusUpdate::default()
+        })?;
+    ctx.log(format!("TaskActor/{task_id} -> {status}"));
     Ok(TaskStatusUpdated {
-        task_id: update.task_id,
-        new_status: update.status,
+        task_id,
+        new_status: status,
         actor_response,
+    })
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct ActorUpdated {
+    updated: bool,
+    task_id: String,
+}
+
+/// Gives the task's actor a new status.
+#[activity]
+fn update_actor_status(
+    ctx: &ActivityContext,
+    update: TaskStatusUpdate,
+) -> Result<ActorUpdated, Failure> {
+    let TaskStatusUpdated { task_id, .. } = update_task_status::call(ctx, update)?;
+    Ok(ActorUpdated {
+        updated: true,
+        task_id,
     })
 }
 
@@ -201,15 +198,10 @@ async fn batch_workflow(ctx: WorkflowContext, batch: Batch) -> BatchResult {
 }
 
 async fn process(ctx: &WorkflowContext, task: &TaskInput) -> Result<TaskResult, Failure> {
-    let id = &task.task_id;
-    let queued = TaskStatusUpdate {
-        task_id: id.clone(),
-        status: "queued".to_owned(),
-        message: "Waiting for its turn".to_owned(),
-    };
+    let queued = task.update("queued", Some("Waiting for its turn"));
     ctx.activity(update_task_status, queued).await?;
     let child = ctx.child(task_processing_workflow, task.clone());
-    child.id(format!("task-processing-{id}")).await
+    child.id(format!("task-processing-{}", task.task_id)).await
 }
 
 guest_sdk::export! {

@@ -4,19 +4,14 @@ use guest_sdk::prelude::*;
 
 use crate::{TaskInput, task_processing_workflow};
 
-/// One task.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+/// One task. Times are milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TaskActor {
     status: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     title: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     assignee: Option<String>,
-    /// In milliseconds since 1970-01-01T00:00:00Z, as all times here.
     created_at: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     submitted_at: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     workflow_instance: Option<String>,
     history: Vec<Change>,
 }
@@ -30,31 +25,28 @@ pub(crate) struct Change {
 }
 
 /// A new status, and whatever else is new.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct StatusUpdate {
-    status: String,
-    #[serde(default)]
-    title: Option<String>,
-    #[serde(default)]
-    assignee: Option<String>,
+    pub(crate) status: String,
+    pub(crate) title: Option<String>,
+    pub(crate) assignee: Option<String>,
 }
 
 /// Who is to do the task, and what it is called from now on.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Submission {
     assignee: String,
-    #[serde(default)]
     title: Option<String>,
 }
 
 /// What became of a submission.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Submitted {
     success: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     workflow_instance: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     task_id: Option<String>,
 }
 
@@ -71,35 +63,9 @@ pub(crate) struct Task {
 pub(crate) struct ProcessingStatus {
     task_id: String,
     actor_status: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     workflow_instance: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     workflow_status: Option<WorkflowStatus>,
-}
-
-impl Default for TaskActor {
-    fn default() -> Self {
-        Self {
-            status: "pending".to_owned(),
-            title: None,
-            assignee: None,
-            created_at: 0,
-            submitted_at: None,
-            workflow_instance: None,
-            history: Vec::new(),
-        }
-    }
-}
-
-impl StatusUpdate {
-    /// A new status and nothing else.
-    pub(crate) fn to(status: &str) -> Self {
-        Self {
-            status: status.to_owned(),
-            title: None,
-            assignee: None,
-        }
-    }
 }
 
 /// Owns the state of one task and has it processed.
@@ -108,6 +74,7 @@ impl TaskActor {
     #[activate]
     fn activate(&mut self, ctx: &ActorContext) {
         if self.created_at == 0 {
+            self.status = "pending".to_owned();
             self.created_at = ctx.now_ms();
         }
     }
@@ -117,7 +84,7 @@ impl TaskActor {
     fn update_status(&mut self, ctx: &ActorContext, update: StatusUpdate) -> Task {
         self.title = update.title.or(self.title.take());
         self.assignee = update.assignee.or(self.assignee.take());
-        self.enter(&update.status, ctx.now_ms());
+        self.enter(update.status, ctx.now_ms());
         self.get_task(ctx)
     }
 
@@ -146,16 +113,17 @@ impl TaskActor {
             }
             Err(StartError::Refused(failure)) => return Err(failure),
         };
-        self.enter("processing", ctx.now_ms());
+
+        self.enter("processing".to_owned(), ctx.now_ms());
         self.title = title;
         self.assignee = Some(submission.assignee);
         self.submitted_at = Some(ctx.now_ms());
         self.workflow_instance = Some(instance.clone());
         Ok(Submitted {
             success: true,
-            reason: None,
             workflow_instance: instance,
             task_id: Some(ctx.id().to_owned()),
+            ..Submitted::default()
         })
     }
 
@@ -181,8 +149,7 @@ impl TaskActor {
         }
     }
 
-    fn enter(&mut self, status: &str, at: u64) {
-        let to = status.to_owned();
+    fn enter(&mut self, to: String, at: u64) {
         let from = std::mem::replace(&mut self.status, to.clone());
         self.history.push(Change { from, to, at });
     }
@@ -190,9 +157,8 @@ impl TaskActor {
 
 fn already_submitted(instance: &str) -> Submitted {
     Submitted {
-        success: false,
         reason: Some("Already submitted".to_owned()),
         workflow_instance: instance.to_owned(),
-        task_id: None,
+        ..Submitted::default()
     }
 }
