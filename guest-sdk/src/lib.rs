@@ -281,6 +281,6 @@ pub mod macros {
     pub use crate::actor::{Turn, activate, invoke};
     pub use crate::bindings::export_plugin;
     pub use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
-    pub use crate::plugin::{Manifest, Plugin, are_distinct, method};
+    pub use crate::plugin::{Found, Manifest, Plugin, are_distinct, method};
     pub use crate::workflow::run_workflow;
 }

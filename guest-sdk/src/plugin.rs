@@ -11,23 +11,21 @@ use crate::{
     Value, Workflow,
 };
 
+/// What came of running code by name; nothing where there is none of that name.
+pub type Found<T> = Option<Result<T, Failure>>;
+
 /// All that a plugin brings, by name.
 pub trait Plugin {
     /// What the host is told of it.
     fn describe() -> Manifest;
-    /// Runs a workflow; nothing where there is none of that name.
-    fn run_workflow(name: &str, input: &[u8]) -> Option<Result<Vec<u8>, Failure>>;
-    /// Runs an activity; nothing where there is none of that name.
-    fn run_activity(name: &str, input: &[u8]) -> Option<Result<Vec<u8>, Failure>>;
-    /// Makes an actor active; nothing where there is no such type.
-    fn activate(actor_type: &str, id: String) -> Option<Result<(), Failure>>;
-    /// Runs a method; nothing where there is no such type.
-    fn invoke(
-        actor_type: &str,
-        id: String,
-        method: &str,
-        input: &[u8],
-    ) -> Option<Result<Vec<u8>, Failure>>;
+    /// Runs a workflow.
+    fn run_workflow(name: &str, input: &[u8]) -> Found<Vec<u8>>;
+    /// Runs an activity.
+    fn run_activity(name: &str, input: &[u8]) -> Found<Vec<u8>>;
+    /// Makes an actor active.
+    fn activate(actor_type: &str, id: String) -> Found<()>;
+    /// Runs a method.
+    fn invoke(actor_type: &str, id: String, method: &str, input: &[u8]) -> Found<Vec<u8>>;
 }
 
 /// What the host is told of a plugin, piece by piece.
@@ -149,11 +147,7 @@ const fn are_equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// The answer of the code of that name, or that there is none.
-fn answer<T>(
-    found: Option<Result<T, Failure>>,
-    kind: &str,
-    name: &str,
-) -> Result<T, types::Failure> {
+fn answer<T>(found: Found<T>, kind: &str, name: &str) -> Result<T, types::Failure> {
     let missing = || {
         let message = format!("this plugin has no {kind} `{name}`");
         Err(Failure::new("not-found", message))

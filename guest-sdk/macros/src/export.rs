@@ -1,7 +1,7 @@
 //! `export!`: the names in a plugin lead to their code.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, Ident, LitStr, Path, Result, Token, bracketed};
@@ -90,83 +90,110 @@ pub(crate) fn expand(export: &Export) -> TokenStream {
         activities,
         ..
     } = export;
-    let describe = describe(export);
+    let workflows = distinct(&names(workflows, "Workflow", "NAME"), "workflows");
+    let actors = distinct(&names(actors, "Actor", "TYPE"), "actor types");
+    let activities = distinct(&names(activities, "Activity", "NAME"), "activities");
+    let plugin = plugin(export);
     quote! {
         const _: () = {
             struct Plugin;
-
-            #[allow(unused_variables, reason = "a plugin need not bring every kind of code")]
-            impl ::guest_sdk::macros::Plugin for Plugin {
-                fn describe() -> ::guest_sdk::macros::Manifest {
-                    #describe
-                }
-
-                fn run_workflow(
-                    name: &str,
-                    input: &[u8],
-                ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
-                    match name {
-                        #(<#workflows as ::guest_sdk::Workflow>::NAME => {
-                            ::core::option::Option::Some(::guest_sdk::macros::run_workflow::<#workflows>(input))
-                        })*
-                        _ => ::core::option::Option::None,
-                    }
-                }
-
-                fn run_activity(
-                    name: &str,
-                    input: &[u8],
-                ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
-                    match name {
-                        #(<#activities as ::guest_sdk::Activity>::NAME => {
-                            ::core::option::Option::Some(::guest_sdk::macros::run_activity::<#activities>(input))
-                        })*
-                        _ => ::core::option::Option::None,
-                    }
-                }
-
-                fn activate(
-                    actor_type: &str,
-                    id: ::std::string::String,
-                ) -> ::core::option::Option<::core::result::Result<(), ::guest_sdk::Failure>> {
-                    match actor_type {
-                        #(<#actors as ::guest_sdk::Actor>::TYPE => {
-                            ::core::option::Option::Some(::guest_sdk::macros::activate::<#actors>(id))
-                        })*
-                        _ => ::core::option::Option::None,
-                    }
-                }
-
-                fn invoke(
-                    actor_type: &str,
-                    id: ::std::string::String,
-                    method: &str,
-                    input: &[u8],
-                ) -> ::core::option::Option<::core::result::Result<::std::vec::Vec<u8>, ::guest_sdk::Failure>> {
-                    match actor_type {
-                        #(<#actors as ::guest_sdk::Actor>::TYPE => {
-                            ::core::option::Option::Some(::guest_sdk::macros::invoke::<#actors>(id, method, input))
-                        })*
-                        _ => ::core::option::Option::None,
-                    }
-                }
-            }
-
-            ::core::assert!(
-                ::guest_sdk::macros::are_distinct(&[#(<#workflows as ::guest_sdk::Workflow>::NAME),*]),
-                "two workflows have the same name"
-            );
-            ::core::assert!(
-                ::guest_sdk::macros::are_distinct(&[#(<#actors as ::guest_sdk::Actor>::TYPE),*]),
-                "two actor types have the same name"
-            );
-            ::core::assert!(
-                ::guest_sdk::macros::are_distinct(&[#(<#activities as ::guest_sdk::Activity>::NAME),*]),
-                "two activities have the same name"
-            );
-
+            #plugin
+            #workflows
+            #actors
+            #activities
             ::guest_sdk::macros::export_plugin!(Plugin);
         };
+    }
+}
+
+/// The names that the host knows, as constants.
+fn names(paths: &[Path], role: &str, constant: &str) -> Vec<TokenStream> {
+    let (role, constant) = (format_ident!("{role}"), format_ident!("{constant}"));
+    let name = |path| quote!(<#path as ::guest_sdk::#role>::#constant);
+    paths.iter().map(name).collect()
+}
+
+/// Fails to compile where two names are the same.
+fn distinct(names: &[TokenStream], what: &str) -> TokenStream {
+    let message = format!("two {what} have the same name");
+    quote!(::core::assert!(::guest_sdk::macros::are_distinct(&[#(#names),*]), #message);)
+}
+
+fn plugin(export: &Export) -> TokenStream {
+    let describe = describe(export);
+    let run_workflow = arms(
+        &export.workflows,
+        ["Workflow", "NAME"],
+        "run_workflow",
+        quote!(input),
+    );
+    let run_activity = arms(
+        &export.activities,
+        ["Activity", "NAME"],
+        "run_activity",
+        quote!(input),
+    );
+    let activate = arms(&export.actors, ["Actor", "TYPE"], "activate", quote!(id));
+    let invoke = arms(
+        &export.actors,
+        ["Actor", "TYPE"],
+        "invoke",
+        quote!(id, method, input),
+    );
+    quote! {
+        #[allow(unused_variables, reason = "a plugin need not bring every kind of code")]
+        impl ::guest_sdk::macros::Plugin for Plugin {
+            fn describe() -> ::guest_sdk::macros::Manifest {
+                #describe
+            }
+
+            fn run_workflow(
+                name: &str,
+                input: &[u8],
+            ) -> ::guest_sdk::macros::Found<::std::vec::Vec<u8>> {
+                match name { #run_workflow }
+            }
+
+            fn run_activity(
+                name: &str,
+                input: &[u8],
+            ) -> ::guest_sdk::macros::Found<::std::vec::Vec<u8>> {
+                match name { #run_activity }
+            }
+
+            fn activate(
+                actor_type: &str,
+                id: ::std::string::String,
+            ) -> ::guest_sdk::macros::Found<()> {
+                match actor_type { #activate }
+            }
+
+            fn invoke(
+                actor_type: &str,
+                id: ::std::string::String,
+                method: &str,
+                input: &[u8],
+            ) -> ::guest_sdk::macros::Found<::std::vec::Vec<u8>> {
+                match actor_type { #invoke }
+            }
+        }
+    }
+}
+
+/// Leads each name to one of the SDK's functions, for the type of that name.
+fn arms(
+    paths: &[Path],
+    [role, constant]: [&str; 2],
+    function: &str,
+    arguments: TokenStream,
+) -> TokenStream {
+    let names = names(paths, role, constant);
+    let function = format_ident!("{function}");
+    quote! {
+        #(#names => ::core::option::Option::Some(
+            ::guest_sdk::macros::#function::<#paths>(#arguments)
+        ),)*
+        _ => ::core::option::Option::None,
     }
 }
 
