@@ -1,0 +1,80 @@
+//! The attributes with which a plugin author marks activities, workflows and actors.
+//!
+//! Owns how Rust items become implementations of the SDK's traits, and what a mistake looks like to its
+//! author. Must not know what the traits do: the generated code is as little as possible, and names only
+//! `::guest_sdk`.
+
+mod activity;
+mod actor;
+mod duration;
+mod export;
+mod options;
+mod signature;
+mod workflow;
+
+use proc_macro::TokenStream;
+use syn::parse_macro_input;
+
+/// Makes a function an activity: code that a workflow has run for it, and that may do anything.
+///
+/// The function takes an input or none, and before it a `&ActivityContext` if it likes; it returns a value
+/// or a `Result` of one. Its name is what workflows pass to say which activity they mean; the function
+/// itself is called as `name::call(input)`.
+///
+/// Options: `name = "..."` instead of the function's name, `timeout = "10s"` for one attempt, and
+/// `retry(max_attempts = 5, first_interval = "1s", coefficient = 2.0, max_interval = "1m")`, each of
+/// which may be left out.
+#[proc_macro_attribute]
+pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
+    let function = parse_macro_input!(item as syn::ItemFn);
+    finish(activity::expand(options.into(), function))
+}
+
+/// Makes an `async fn` a workflow: a process of several steps that survives everything.
+///
+/// The function takes a `WorkflowContext` and an input or none; it returns a value or a `Result` of one.
+///
+/// Options: `name = "..."` instead of the function's name.
+#[proc_macro_attribute]
+pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {
+    let function = parse_macro_input!(item as syn::ItemFn);
+    finish(workflow::expand(options.into(), function))
+}
+
+/// Makes a type an actor: something with an identity and a state, which handles one call at a time.
+///
+/// It stands on an `impl` block of the state's type, which derives `Default`, `Serialize`, `Deserialize`
+/// and `JsonSchema`. In the block, `#[method]` marks what can be called: a function of `&self` or
+/// `&mut self`, of a `&ActorContext` if it likes, and of an input or none. It is called by its name in
+/// `PascalCase` unless `#[method(name = "...")]` says otherwise. `#[activate]` marks what runs when the
+/// actor becomes active.
+///
+/// Options: `name = "..."` instead of the type's name, `idle = "10m"` for how long it stays active.
+#[proc_macro_attribute]
+pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
+    let block = parse_macro_input!(item as syn::ItemImpl);
+    finish(actor::expand(options.into(), block))
+}
+
+/// Says what the plugin brings; once per plugin.
+///
+/// ```text
+/// guest_sdk::export! {
+///     workflows: [order],
+///     actors: [Cart],
+///     activities: [charge, ship],
+///     example: order, "order-{number}", Order { number: 1 },
+/// }
+/// ```
+///
+/// Everything but one entry may be left out. `name: "..."` and `version: "..."` stand in for the
+/// package's own.
+#[proc_macro]
+pub fn export(items: TokenStream) -> TokenStream {
+    let plugin = parse_macro_input!(items as export::Export);
+    export::expand(&plugin).into()
+}
+
+fn finish(code: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    code.unwrap_or_else(syn::Error::into_compile_error).into()
+}

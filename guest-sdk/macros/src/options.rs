@@ -1,0 +1,130 @@
+//! The options in the parentheses of an attribute.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::meta::{ParseNestedMeta, parser};
+use syn::parse::Parser;
+use syn::{LitFloat, LitInt, LitStr, Result};
+
+use crate::duration;
+
+/// What `#[activity]`, `#[workflow]`, `#[actor]` and `#[method]` may say.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Instead of the item's own name.
+    pub(crate) name: Option<LitStr>,
+    /// An expression for a `Duration`.
+    pub(crate) timeout: Option<TokenStream>,
+    /// An expression for a `Duration`.
+    pub(crate) idle: Option<TokenStream>,
+    /// An expression for a `RetryPolicy`.
+    pub(crate) retry: Option<TokenStream>,
+}
+
+/// Reads options, of which `allowed` may occur, each once.
+pub(crate) fn parse(tokens: TokenStream, allowed: &[&str]) -> Result<Options> {
+    let mut options = Options::default();
+    let mut seen = Vec::new();
+    parser(|meta| {
+        let name = known_name(&meta, allowed, &mut seen)?;
+        options.read(&name, &meta)
+    })
+    .parse2(tokens)?;
+    Ok(options)
+}
+
+impl Options {
+    /// The name that the host knows, for an item of that name.
+    pub(crate) fn wire_name(&self, item: &str) -> String {
+        let name = self.name.as_ref().map(LitStr::value);
+        name.unwrap_or_else(|| item.trim_start_matches("r#").to_owned())
+    }
+
+    fn read(&mut self, name: &str, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        match name {
+            "name" => self.name = Some(text(meta)?),
+            "timeout" => self.timeout = Some(duration(meta)?),
+            "idle" => self.idle = Some(duration(meta)?),
+            "retry" => self.retry = Some(retry(meta)?),
+            other => unreachable!("`{other}` is not among the allowed names"),
+        }
+        Ok(())
+    }
+}
+
+/// The option's name, unless it is not allowed or comes again.
+fn known_name(
+    meta: &ParseNestedMeta<'_>,
+    allowed: &[&str],
+    seen: &mut Vec<String>,
+) -> Result<String> {
+    let name = meta.path.get_ident().map(ToString::to_string);
+    let name = name.filter(|name| allowed.contains(&name.as_str()));
+    let name = name.ok_or_else(|| meta.error(unknown(allowed)))?;
+    if seen.contains(&name) {
+        return Err(meta.error("this option was given already"));
+    }
+    seen.push(name.clone());
+    Ok(name)
+}
+
+fn unknown(allowed: &[&str]) -> String {
+    format!("unknown option: it can be {}", allowed.join(", "))
+}
+
+fn text(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
+    let text: LitStr = meta.value()?.parse()?;
+    if text.value().is_empty() {
+        return Err(syn::Error::new(text.span(), "a name is not empty"));
+    }
+    Ok(text)
+}
+
+fn duration(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    duration::expression(&meta.value()?.parse()?)
+}
+
+/// What is not said comes from the default policy.
+fn retry(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let allowed = [
+        "max_attempts",
+        "first_interval",
+        "coefficient",
+        "max_interval",
+    ];
+    let (mut seen, mut fields) = (Vec::new(), TokenStream::new());
+    meta.parse_nested_meta(|meta| {
+        fields.extend(match known_name(&meta, &allowed, &mut seen)?.as_str() {
+            "max_attempts" => max_attempts(&meta)?,
+            "coefficient" => coefficient(&meta)?,
+            "first_interval" => field(quote!(first_interval), duration(&meta)?),
+            _ => field(quote!(max_interval), duration(&meta)?),
+        });
+        Ok(())
+    })?;
+    Ok(quote!(::guest_sdk::RetryPolicy { #fields ..::guest_sdk::RetryPolicy::DEFAULT }))
+}
+
+fn field(name: TokenStream, value: TokenStream) -> TokenStream {
+    quote!(#name: #value,)
+}
+
+fn max_attempts(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let number: LitInt = meta.value()?.parse()?;
+    if number.base10_parse::<u32>()? == 0 {
+        return Err(syn::Error::new(
+            number.span(),
+            "there is always one attempt",
+        ));
+    }
+    Ok(field(quote!(max_attempts), quote!(#number)))
+}
+
+fn coefficient(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let number: LitFloat = meta.value()?.parse()?;
+    if number.base10_parse::<f64>()? < 1.0 {
+        let message = "each wait is at least as long as the one before: write 1.0 or more";
+        return Err(syn::Error::new(number.span(), message));
+    }
+    Ok(field(quote!(coefficient), quote!(#number)))
+}

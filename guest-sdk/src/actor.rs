@@ -1,0 +1,340 @@
+//! What an actor may do, and how a turn is run.
+//!
+//! An instance of the plugin belongs to one turn and to no actor, so this reads the typed state before a
+//! method runs and writes it afterwards where it has changed.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::bindings::durable::plugin::actor as host;
+use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
+use crate::client::{ActorRef, Address, Caller, Sender};
+use crate::instance::{StartError, WorkflowInfo};
+use crate::log::log_methods;
+use crate::value::{decode, encode};
+use crate::{Failure, InputOf, MarkedAsWorkflow, Value, Workflow};
+
+/// Under which key the typed state is kept.
+const STATE_KEY: &str = "$state";
+
+/// Something with an identity and a state, which handles one call at a time. `#[actor]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an actor",
+    note = "put `#[actor]` on its `impl` block"
+)]
+pub trait Actor: Default + Value {
+    /// Its type's name in the manifest.
+    const TYPE: &'static str;
+    /// What it stands for, for people.
+    const DESCRIPTION: &'static str;
+    /// After how long without a call it is deactivated; the host has a default.
+    const IDLE: Option<Duration>;
+    /// What is run when it becomes active.
+    const ACTIVATE: Option<ActivateHook<Self>>;
+    /// Calls its methods, each typed.
+    type Client<C: Caller>;
+
+    /// Calls the actor of this id.
+    fn client<C: Caller>(caller: C, id: String) -> Self::Client<C>;
+
+    #[doc(hidden)]
+    fn invoke(turn: Turn<'_, Self>) -> Result<Vec<u8>, Failure>;
+
+    #[doc(hidden)]
+    fn methods() -> Vec<MethodDefinition>;
+}
+
+/// A method that runs when an actor becomes active.
+pub type ActivateHook<A> = fn(&mut A, &ActorContext) -> Result<(), Failure>;
+
+/// What an actor may do. All that it writes, sends and starts takes effect together when the method
+/// returns, or not at all when it fails.
+#[derive(Clone, Debug)]
+pub struct ActorContext {
+    identity: Rc<Identity>,
+}
+
+#[derive(Debug)]
+struct Identity {
+    actor_type: String,
+    id: String,
+}
+
+log_methods!(
+    ActorContext,
+    host::log,
+    "It appears once the turn is committed."
+);
+
+impl ActorContext {
+    /// The running actor's id, unique within its type.
+    pub fn id(&self) -> &str {
+        &self.identity.id
+    }
+
+    /// The running actor's type.
+    pub fn actor_type(&self) -> &str {
+        &self.identity.actor_type
+    }
+
+    /// The value under a key of the actor's own, besides its typed state.
+    pub fn get<T: Value>(&self, key: &str) -> Result<Option<T>, Failure> {
+        refuse_reserved(key)?;
+        let Some(bytes) = host::get_state(key) else {
+            return Ok(None);
+        };
+        let what = format_args!("the value under `{key}`");
+        decode(&bytes, "bad-state", what).map(Some)
+    }
+
+    /// Writes the value under a key of the actor's own.
+    pub fn set<T: Value>(&self, key: &str, value: &T) -> Result<(), Failure> {
+        refuse_reserved(key)?;
+        let bytes = encode(value, format_args!("the value under `{key}`"))?;
+        host::set_state(key, &bytes);
+        Ok(())
+    }
+
+    /// Deletes the value under a key of the actor's own, where there is one.
+    pub fn delete(&self, key: &str) -> Result<(), Failure> {
+        refuse_reserved(key)?;
+        host::delete_state(key);
+        Ok(())
+    }
+
+    /// The actor of this type and id. A call waits for the answer, and the callee commits its own turn
+    /// first; a call that would wait for itself fails with `deadlock`.
+    pub fn actor<A: Actor>(&self, id: impl Into<String>) -> A::Client<Self> {
+        A::client(self.clone(), id.into())
+    }
+
+    /// An actor of another plugin.
+    pub fn actor_named(
+        &self,
+        actor_type: impl Into<Cow<'static, str>>,
+        id: impl Into<String>,
+    ) -> ActorRef<Self> {
+        ActorRef::new(self.clone(), actor_type, id)
+    }
+
+    /// Starts a workflow as part of this turn.
+    pub fn start_workflow<N: MarkedAsWorkflow>(
+        &self,
+        _workflow: N,
+        input: InputOf<N>,
+    ) -> StartWorkflow {
+        self.start_workflow_named(N::Workflow::NAME, &input)
+    }
+
+    /// Starts a workflow of another plugin as part of this turn.
+    pub fn start_workflow_named(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        input: &impl Serialize,
+    ) -> StartWorkflow {
+        let name = name.into();
+        StartWorkflow {
+            input: encode(input, format_args!("the input of workflow `{name}`")),
+            name,
+            id: None,
+        }
+    }
+
+    /// Looks up a workflow instance, one started in this very turn included.
+    pub fn workflow(&self, id: &str) -> Option<WorkflowInfo> {
+        host::get_workflow(id).map(WorkflowInfo::from)
+    }
+
+    /// Raises an event for a workflow instance as part of this turn. Fails with `not-found` where no such
+    /// instance is and with `already-ended` where it has ended.
+    pub fn raise_event(
+        &self,
+        workflow_id: &str,
+        name: &str,
+        value: &impl Serialize,
+    ) -> Result<(), Failure> {
+        let value = encode(value, format_args!("the event `{name}`"))?;
+        Ok(host::raise_event(workflow_id, name, &value)?)
+    }
+
+    /// The time at which this turn began.
+    pub fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.now_ms())
+    }
+
+    /// [`now`](Self::now) in milliseconds since 1970-01-01T00:00:00Z.
+    pub fn now_ms(&self) -> u64 {
+        host::now_ms()
+    }
+}
+
+fn refuse_reserved(key: &str) -> Result<(), Failure> {
+    if key == STATE_KEY {
+        let message = format!("the key `{STATE_KEY}` is kept for the actor's typed state");
+        return Err(Failure::new("bad-input", message));
+    }
+    Ok(())
+}
+
+/// A workflow that is about to be started.
+#[must_use = "nothing is started before `start` is called"]
+pub struct StartWorkflow {
+    name: Cow<'static, str>,
+    id: Option<String>,
+    input: Result<Vec<u8>, Failure>,
+}
+
+impl StartWorkflow {
+    /// The instance's id, instead of one that the host makes.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Starts it and returns its id.
+    pub fn start(self) -> Result<String, StartError> {
+        let input = self.input.map_err(StartError::Refused)?;
+        host::start_workflow(&self.name, self.id.as_deref(), &input).map_err(StartError::from)
+    }
+}
+
+impl Caller for ActorContext {
+    type Answer<T: Value> = Result<T, Failure>;
+
+    fn call<T: Value>(
+        &self,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let kind = &actor.actor_type;
+        let input = encode(input, format_args!("the input of `{kind}.{method}`"))?;
+        let answer = host::call(kind, &actor.id, &method, &input)?;
+        let what = format_args!("the answer of `{kind}.{method}`");
+        decode(&answer, "bad-output", what)
+    }
+}
+
+impl Sender for ActorContext {
+    fn send(&self, actor: &Address, method: &str, input: &[u8]) {
+        host::send(&actor.actor_type, &actor.id, method, input);
+    }
+}
+
+/// One call of one method.
+pub struct Turn<'a, A> {
+    ctx: &'a ActorContext,
+    method: &'a str,
+    input: &'a [u8],
+    actor: PhantomData<fn() -> A>,
+}
+
+impl<'a, A: Actor> Turn<'a, A> {
+    /// The method's wire name.
+    pub fn method(&self) -> &'a str {
+        self.method
+    }
+
+    /// Runs a method that leaves the state as it is.
+    pub fn read<I: Value, O: Value>(
+        self,
+        run: impl FnOnce(&A, &ActorContext, I) -> Result<O, Failure>,
+    ) -> Result<Vec<u8>, Failure> {
+        let input = self.decoded_input()?;
+        let state = Stored::<A>::read()?.state;
+        let output = run(&state, self.ctx, input)?;
+        self.encoded(&output)
+    }
+
+    /// Runs a method that may change the state.
+    pub fn change<I: Value, O: Value>(
+        self,
+        run: impl FnOnce(&mut A, &ActorContext, I) -> Result<O, Failure>,
+    ) -> Result<Vec<u8>, Failure> {
+        let input = self.decoded_input()?;
+        let mut stored = Stored::<A>::read()?;
+        let output = run(&mut stored.state, self.ctx, input)?;
+        stored.write()?;
+        self.encoded(&output)
+    }
+
+    /// There is no such method.
+    pub fn unknown(self) -> Result<Vec<u8>, Failure> {
+        let message = format!("actor type `{}` has no method `{}`", A::TYPE, self.method);
+        Err(Failure::new("not-found", message))
+    }
+
+    fn decoded_input<I: Value>(&self) -> Result<I, Failure> {
+        let what = format_args!("the input of `{}.{}`", A::TYPE, self.method);
+        decode(self.input, "bad-input", what)
+    }
+
+    fn encoded<O: Value>(&self, output: &O) -> Result<Vec<u8>, Failure> {
+        encode(
+            output,
+            format_args!("the answer of `{}.{}`", A::TYPE, self.method),
+        )
+    }
+}
+
+/// An actor's typed state and what it was before.
+struct Stored<A> {
+    state: A,
+    before: Vec<u8>,
+}
+
+impl<A: Actor> Stored<A> {
+    /// What is stored, or the default, which is written only once it has changed.
+    fn read() -> Result<Self, Failure> {
+        let Some(before) = host::get_state(STATE_KEY) else {
+            let state = A::default();
+            let before = Self::encoded(&state)?;
+            return Ok(Self { state, before });
+        };
+        let what = format_args!("the stored state of actor type `{}`", A::TYPE);
+        let state = decode(&before, "bad-state", what)?;
+        Ok(Self { state, before })
+    }
+
+    fn write(self) -> Result<(), Failure> {
+        let after = Self::encoded(&self.state)?;
+        if after != self.before {
+            host::set_state(STATE_KEY, &after);
+        }
+        Ok(())
+    }
+
+    fn encoded(state: &A) -> Result<Vec<u8>, Failure> {
+        encode(state, format_args!("the state of actor type `{}`", A::TYPE))
+    }
+}
+
+fn context(id: String, actor_type: &str) -> ActorContext {
+    let actor_type = actor_type.to_owned();
+    let identity = Rc::new(Identity { actor_type, id });
+    ActorContext { identity }
+}
+
+/// Makes the actor active on the host's behalf.
+pub fn activate<A: Actor>(id: String) -> Result<(), Failure> {
+    let Some(hook) = A::ACTIVATE else {
+        return Ok(());
+    };
+    let mut stored = Stored::<A>::read()?;
+    hook(&mut stored.state, &context(id, A::TYPE))?;
+    stored.write()
+}
+
+/// Runs a method on the host's behalf.
+pub fn invoke<A: Actor>(id: String, method: &str, input: &[u8]) -> Result<Vec<u8>, Failure> {
+    A::invoke(Turn {
+        ctx: &context(id, A::TYPE),
+        method,
+        input,
+        actor: PhantomData,
+    })
+}

@@ -1,0 +1,270 @@
+//! Runs one workflow body: polls it, and asks the host for the next completion when it has nothing to do.
+//!
+//! Knows handles and outcomes only; what is scheduled, and how the host is asked, is its caller's
+//! business, so that it can be tested without a host. Every future of the body registers a real waker:
+//! combinators such as `join_all` poll only those of their futures that were woken.
+
+use std::cell::RefCell;
+use std::mem;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::bindings::durable::plugin::types::Failure;
+
+/// Stands for one scheduled thing.
+pub(crate) type Handle = u32;
+
+/// What came of it.
+pub(crate) type Outcome = Result<Vec<u8>, Failure>;
+
+/// The scheduled things whose outcome the body has not taken yet.
+pub(crate) struct Slots {
+    table: RefCell<Table>,
+    cancel: fn(Handle),
+}
+
+/// Sorted by handle, because handles are given out in ascending order. Closed slots stay until they are
+/// the last or the majority, so that closing one moves nothing.
+#[derive(Default)]
+struct Table {
+    slots: Vec<(Handle, Slot)>,
+    closed: usize,
+}
+
+enum Slot {
+    /// Not complete; the waker of whoever waits for it.
+    Open(Option<Waker>),
+    /// Complete, and nobody has taken the outcome.
+    Complete(Outcome),
+    /// Taken or given up.
+    Closed,
+}
+
+impl Slots {
+    /// No slots yet. `cancel` tells the host that nobody is interested in a handle any more.
+    pub(crate) fn new(cancel: fn(Handle)) -> Self {
+        let table = RefCell::default();
+        Self { table, cancel }
+    }
+
+    /// Makes room for the outcome of a handle, which is greater than all before.
+    pub(crate) fn open(&self, handle: Handle) {
+        let mut table = self.table.borrow_mut();
+        debug_assert!(table.slots.last().is_none_or(|(last, _)| *last < handle));
+        table.slots.push((handle, Slot::Open(None)));
+    }
+
+    /// Takes the outcome of an open handle, or leaves the task's waker with it.
+    pub(crate) fn poll(&self, handle: Handle, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut table = self.table.borrow_mut();
+        let index = table.index(handle);
+        match &mut table.slots[index].1 {
+            Slot::Open(Some(waker)) if waker.will_wake(cx.waker()) => Poll::Pending,
+            Slot::Open(waker) => {
+                *waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Slot::Complete(_) | Slot::Closed => Poll::Ready(table.take(index)),
+        }
+    }
+
+    /// Loses interest in a handle whose outcome nobody has taken.
+    pub(crate) fn give_up(&self, handle: Handle) {
+        if let Slot::Open(_) = self.close(handle) {
+            (self.cancel)(handle);
+        }
+    }
+
+    /// Forgets a handle without telling the host.
+    pub(crate) fn forget(&self, handle: Handle) {
+        self.close(handle);
+    }
+
+    /// What was in the slot leaves the table before it is dropped: a waker may own anything.
+    fn close(&self, handle: Handle) -> Slot {
+        let mut table = self.table.borrow_mut();
+        let index = table.index(handle);
+        table.close(index)
+    }
+
+    /// Lists the handles that somebody waits for, in ascending order.
+    fn list_awaited(&self, handles: &mut Vec<Handle>) {
+        handles.clear();
+        let table = self.table.borrow();
+        let awaited = table.slots.iter().filter(|(_, slot)| slot.is_awaited());
+        handles.extend(awaited.map(|(handle, _)| *handle));
+    }
+
+    /// Files an outcome and wakes whoever waits for it.
+    fn complete(&self, handle: Handle, outcome: Outcome) {
+        let mut table = self.table.borrow_mut();
+        let index = table.index(handle);
+        let slot = mem::replace(&mut table.slots[index].1, Slot::Complete(outcome));
+        drop(table);
+        if let Slot::Open(Some(waker)) = slot {
+            waker.wake();
+        }
+    }
+}
+
+impl Slot {
+    fn is_awaited(&self) -> bool {
+        matches!(self, Self::Open(Some(_)))
+    }
+}
+
+impl Table {
+    fn index(&self, handle: Handle) -> usize {
+        self.slots
+            .binary_search_by_key(&handle, |(handle, _)| *handle)
+            .expect("a future closes its slot once and does not look at it afterwards")
+    }
+
+    fn take(&mut self, index: usize) -> Outcome {
+        match self.close(index) {
+            Slot::Complete(outcome) => outcome,
+            Slot::Open(_) | Slot::Closed => unreachable!("only a complete slot is taken"),
+        }
+    }
+
+    fn close(&mut self, index: usize) -> Slot {
+        let slot = mem::replace(&mut self.slots[index].1, Slot::Closed);
+        self.closed += 1;
+        self.tidy();
+        slot
+    }
+
+    fn tidy(&mut self) {
+        while let Some((_, Slot::Closed)) = self.slots.last() {
+            self.slots.pop();
+            self.closed -= 1;
+        }
+        if self.closed * 2 > self.slots.len() {
+            self.slots.retain(|(_, slot)| !matches!(slot, Slot::Closed));
+            self.closed = 0;
+        }
+    }
+}
+
+/// Whether the body was woken since it was last polled.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs the body to its end. `wait` returns the next of the handles that is complete.
+pub(crate) fn drive<F: Future>(
+    slots: &Slots,
+    body: F,
+    mut wait: impl FnMut(&[Handle]) -> (Handle, Outcome),
+) -> F::Output {
+    let mut body = pin!(body);
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(woken.clone());
+    let mut cx = Context::from_waker(&waker);
+    let mut handles = Vec::new();
+    loop {
+        if let Poll::Ready(output) = body.as_mut().poll(&mut cx) {
+            return output;
+        }
+        while !woken.0.swap(false, Ordering::Relaxed) {
+            slots.list_awaited(&mut handles);
+            assert!(
+                !handles.is_empty(),
+                "the workflow waits for something that only a handle of its context can complete"
+            );
+            let (handle, outcome) = wait(&handles);
+            slots.complete(handle, outcome);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::poll_fn;
+
+    use futures_util::future::{join_all, pending, select};
+
+    use super::*;
+
+    thread_local! {
+        static CANCELLED: Cell<u32> = const { Cell::new(0) };
+    }
+
+    fn slots(handles: std::ops::RangeInclusive<Handle>) -> Slots {
+        CANCELLED.set(0);
+        let slots = Slots::new(|_| CANCELLED.set(CANCELLED.get() + 1));
+        handles.for_each(|handle| slots.open(handle));
+        slots
+    }
+
+    async fn take(slots: &Slots, handle: Handle) -> usize {
+        let outcome = poll_fn(|cx| slots.poll(handle, cx)).await;
+        outcome.map_or(0, |bytes| bytes.len())
+    }
+
+    fn last(handles: &[Handle]) -> (Handle, Outcome) {
+        let handle = *handles.last().expect("somebody waits");
+        (handle, Ok(vec![0; handle as usize]))
+    }
+
+    #[test]
+    fn a_thousand_waits_complete_in_any_order() {
+        let slots = slots(1..=1_000);
+        let body = join_all((1..=1_000).map(|handle| take(&slots, handle)));
+        let lengths = drive(&slots, body, last);
+        assert_eq!(lengths, (1..=1_000).collect::<Vec<_>>());
+        assert!(slots.table.borrow().slots.is_empty());
+    }
+
+    #[test]
+    fn only_what_is_awaited_is_waited_for() {
+        let slots = slots(1..=3);
+        let body = async { (take(&slots, 2).await, take(&slots, 1).await) };
+        let mut asked = Vec::new();
+        let output = drive(&slots, body, |handles| {
+            asked.push(handles.to_vec());
+            last(handles)
+        });
+        assert_eq!((output, asked), ((2, 1), vec![vec![2], vec![1]]));
+    }
+
+    #[test]
+    fn a_long_wait_does_not_make_the_table_grow() {
+        let slots = slots(1..=1);
+        let body = async {
+            for handle in 2..1_000 {
+                slots.open(handle);
+                take(&slots, handle).await;
+                assert_eq!(slots.table.borrow().slots.len(), 1);
+            }
+        };
+        let long = Box::pin(take(&slots, 1));
+        drive(&slots, select(Box::pin(body), long), last);
+    }
+
+    #[test]
+    fn only_an_open_handle_is_cancelled() {
+        let slots = slots(1..=2);
+        slots.give_up(2);
+        slots.complete(1, Ok(Vec::new()));
+        slots.give_up(1);
+        assert_eq!(CANCELLED.get(), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "only a handle of its context can complete")]
+    fn a_wait_for_nothing_is_an_error() {
+        drive(&slots(1..=1), pending::<()>(), last);
+    }
+}

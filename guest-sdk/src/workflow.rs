@@ -1,0 +1,515 @@
+//! What a workflow body may do, and how one is run.
+//!
+//! Owns the context and the futures that it hands out. Each future is lazy: polling it for the first time
+//! issues the command, and its handle's slot says when it is complete. Must not keep any state besides,
+//! because a body is run again from its history at any time.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::{Either, select};
+use serde::Serialize;
+
+use crate::bindings::durable::plugin::workflow as host;
+use crate::client::{ActorRef, Address, Caller, Sender};
+use crate::executor::{Handle, Outcome, Slots, drive};
+use crate::log::log_methods;
+use crate::policy::milliseconds;
+use crate::value::{decode, encode};
+use crate::{Activity, Actor, Failure, MarkedAsActivity, RetryPolicy, Value};
+
+/// A process of several steps that survives everything. `#[workflow]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a workflow",
+    label = "not a workflow",
+    note = "put `#[workflow]` on the function"
+)]
+pub trait Workflow {
+    /// Its name in the manifest.
+    const NAME: &'static str;
+    /// What it does, for people.
+    const DESCRIPTION: &'static str;
+    /// What it takes.
+    type Input: Value;
+    /// What it returns.
+    type Output: Value;
+
+    /// Runs it from its beginning.
+    fn run(
+        ctx: WorkflowContext,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output, Failure>>;
+}
+
+/// The name of a function with `#[workflow]`, which says which workflow is meant. A compiler's message
+/// that asks for this trait asks for the attribute.
+pub trait MarkedAsWorkflow {
+    /// The workflow.
+    type Workflow: Workflow;
+}
+
+impl<F: FnOnce() -> W, W: Workflow> MarkedAsWorkflow for F {
+    type Workflow = W;
+}
+
+/// What the workflow of that name takes.
+pub type InputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Input;
+
+/// What the workflow of that name returns.
+pub type OutputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Output;
+
+/// What a workflow may do. Clones are the same context.
+#[derive(Clone)]
+pub struct WorkflowContext {
+    slots: Rc<Slots>,
+}
+
+/// Who the running workflow instance is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id, unique within the tenant.
+    pub id: String,
+    /// The name of the workflow.
+    pub name: String,
+    /// Counts from 1: how often this id has been used.
+    pub run: u32,
+}
+
+log_methods!(
+    WorkflowContext,
+    host::log,
+    "It appears once, however often the body is run again."
+);
+
+impl WorkflowContext {
+    /// Runs an activity.
+    pub fn activity<N: MarkedAsActivity>(
+        &self,
+        _activity: N,
+        input: <N::Activity as Activity>::Input,
+    ) -> Call<RunActivity<<N::Activity as Activity>::Output>> {
+        let name = N::Activity::NAME;
+        self.call(RunActivity {
+            name,
+            input: input_of(name, &input),
+            retry: None,
+            timeout: None,
+            output: PhantomData,
+        })
+    }
+
+    /// The actor of this type and id. Each call takes effect exactly once.
+    pub fn actor<A: Actor>(&self, id: impl Into<String>) -> A::Client<Self> {
+        A::client(self.clone(), id.into())
+    }
+
+    /// An actor of another plugin.
+    pub fn actor_named(
+        &self,
+        actor_type: impl Into<Cow<'static, str>>,
+        id: impl Into<String>,
+    ) -> ActorRef<Self> {
+        ActorRef::new(self.clone(), actor_type, id)
+    }
+
+    /// Starts another workflow and waits for its result.
+    pub fn child<N: MarkedAsWorkflow>(
+        &self,
+        _workflow: N,
+        input: InputOf<N>,
+    ) -> Call<RunChild<OutputOf<N>>> {
+        self.child_named(N::Workflow::NAME, &input)
+    }
+
+    /// Starts a workflow of another plugin and waits for its result.
+    pub fn child_named<T: Value>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        input: &impl Serialize,
+    ) -> Call<RunChild<T>> {
+        let name = name.into();
+        self.call(RunChild {
+            input: input_of(&name, input),
+            name,
+            id: None,
+            output: PhantomData,
+        })
+    }
+
+    /// Completes when so much time has passed, never earlier.
+    pub fn sleep(&self, duration: Duration) -> Call<Sleep> {
+        self.call(Sleep { duration })
+    }
+
+    /// Waits for the next event of this name (case does not matter) that no earlier wait takes. Events
+    /// that came before are kept.
+    pub fn event<T: Value>(&self, name: impl Into<Cow<'static, str>>) -> Call<AwaitEvent<T>> {
+        self.call(AwaitEvent {
+            name: name.into(),
+            value: PhantomData,
+        })
+    }
+
+    /// Waits for a future, but no longer than `limit`. What the future still waits for by then is given
+    /// up.
+    pub fn timeout<F: IntoFuture>(
+        &self,
+        limit: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, Elapsed>> + use<F> {
+        let timer = self.sleep(limit);
+        async move {
+            let future = pin!(future.into_future());
+            match select(future, timer).await {
+                Either::Left((output, _)) => Ok(output),
+                Either::Right(((), _)) => Err(Elapsed),
+            }
+        }
+    }
+
+    /// Who the running instance is.
+    pub fn info(&self) -> Instance {
+        let host::Instance { id, name, run } = host::info();
+        Instance { id, name, run }
+    }
+
+    /// The time of the event that is being handled; the same whenever the body is run again.
+    pub fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.now_ms())
+    }
+
+    /// [`now`](Self::now) in milliseconds since 1970-01-01T00:00:00Z.
+    pub fn now_ms(&self) -> u64 {
+        host::now_ms()
+    }
+
+    /// The next number of this instance's own random stream; the same whenever the body is run again.
+    pub fn random_u64(&self) -> u64 {
+        host::random_u64()
+    }
+
+    /// A new unique id; the same whenever the body is run again.
+    pub fn new_id(&self) -> String {
+        host::new_id()
+    }
+
+    fn call<C: Command>(&self, command: C) -> Call<C> {
+        let slots = self.slots.clone();
+        let state = State::New;
+        Call {
+            slots,
+            state,
+            command,
+        }
+    }
+}
+
+/// A workflow has no way to go on without an input that can be written: that is a mistake in its type.
+fn input_of(what: &str, input: &impl Serialize) -> Vec<u8> {
+    encode(input, format_args!("the input of `{what}`"))
+        .unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// The time was up before the work was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl From<Elapsed> for Failure {
+    fn from(Elapsed: Elapsed) -> Self {
+        Self::new("timeout", "the time was up before the work was done")
+    }
+}
+
+/// Something that the host is to do for a workflow. Every kind comes from a method of
+/// [`WorkflowContext`].
+pub trait Command: Unpin + private::Sealed {
+    /// What comes of it.
+    type Output;
+
+    #[doc(hidden)]
+    fn schedule(&mut self) -> Handle;
+
+    #[doc(hidden)]
+    fn finish(&self, outcome: Outcome) -> Self::Output;
+}
+
+mod private {
+    /// Keeps the kinds of commands in this crate.
+    pub trait Sealed {}
+}
+
+/// Something that the host will do once this future is polled. It has methods to say how.
+///
+/// Dropped while it waits, it gives up its interest: a timer is disarmed and a wait for an event gives up
+/// its place; anything else runs on, and its result is dropped.
+#[must_use = "nothing happens before it is awaited or scheduled"]
+pub struct Call<C: Command> {
+    slots: Rc<Slots>,
+    state: State,
+    command: C,
+}
+
+enum State {
+    New,
+    Waiting(Handle),
+    Finished,
+}
+
+impl<C: Command> Call<C> {
+    /// Starts it now instead of when it is first awaited.
+    pub fn schedule(mut self) -> Scheduled<C> {
+        self.handle();
+        Scheduled(self)
+    }
+
+    fn handle(&mut self) -> Handle {
+        match self.state {
+            State::New => {
+                let handle = self.command.schedule();
+                self.slots.open(handle);
+                self.state = State::Waiting(handle);
+                handle
+            }
+            State::Waiting(handle) => handle,
+            State::Finished => panic!("a future that is finished was awaited again"),
+        }
+    }
+}
+
+impl<C: Command> Future for Call<C> {
+    type Output = C::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
+        let handle = self.handle();
+        let Poll::Ready(outcome) = self.slots.poll(handle, cx) else {
+            return Poll::Pending;
+        };
+        self.state = State::Finished;
+        Poll::Ready(self.command.finish(outcome))
+    }
+}
+
+impl<C: Command> Drop for Call<C> {
+    fn drop(&mut self) {
+        if let State::Waiting(handle) = self.state {
+            self.slots.give_up(handle);
+        }
+    }
+}
+
+/// Something that the host is doing; await it for what comes of it.
+#[must_use = "dropping it gives up the result: await it, or `detach` it"]
+pub struct Scheduled<C: Command>(Call<C>);
+
+impl<C: Command> Scheduled<C> {
+    /// Lets it run on without anybody waiting.
+    pub fn detach(mut self) {
+        if let State::Waiting(handle) = mem::replace(&mut self.0.state, State::Finished) {
+            self.0.slots.forget(handle);
+        }
+    }
+}
+
+impl<C: Command> Future for Scheduled<C> {
+    type Output = C::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+/// Reads what came of something; `what` names it.
+fn output<T: Value>(outcome: Outcome, what: std::fmt::Arguments<'_>) -> Result<T, Failure> {
+    decode(&outcome?, "bad-output", what)
+}
+
+/// Runs an activity.
+pub struct RunActivity<T> {
+    name: &'static str,
+    input: Vec<u8>,
+    retry: Option<RetryPolicy>,
+    timeout: Option<Duration>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T: Value> Call<RunActivity<T>> {
+    /// How often and when it is tried again, instead of what the activity says itself.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.command.retry = Some(policy);
+        self
+    }
+
+    /// How long one attempt may take, instead of what the activity says itself.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.command.timeout = Some(limit);
+        self
+    }
+}
+
+impl<T> private::Sealed for RunActivity<T> {}
+
+impl<T: Value> Command for RunActivity<T> {
+    type Output = Result<T, Failure>;
+
+    fn schedule(&mut self) -> Handle {
+        let input = mem::take(&mut self.input);
+        let options = host::ActivityOptions {
+            retry: self.retry.map(RetryPolicy::into),
+            timeout_ms: self.timeout.map(milliseconds),
+        };
+        host::schedule_activity(self.name, &input, options)
+    }
+
+    fn finish(&self, outcome: Outcome) -> Self::Output {
+        output(
+            outcome,
+            format_args!("the result of activity `{}`", self.name),
+        )
+    }
+}
+
+/// Calls an actor's method.
+pub struct CallActor<T> {
+    actor: Address,
+    method: Cow<'static, str>,
+    input: Vec<u8>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> private::Sealed for CallActor<T> {}
+
+impl<T: Value> Command for CallActor<T> {
+    type Output = Result<T, Failure>;
+
+    fn schedule(&mut self) -> Handle {
+        let input = mem::take(&mut self.input);
+        let Address { actor_type, id } = &self.actor;
+        host::schedule_actor_call(actor_type, id, &self.method, &input)
+    }
+
+    fn finish(&self, outcome: Outcome) -> Self::Output {
+        let (kind, method) = (&self.actor.actor_type, &self.method);
+        output(outcome, format_args!("the answer of `{kind}.{method}`"))
+    }
+}
+
+impl Caller for WorkflowContext {
+    type Answer<T: Value> = Call<CallActor<T>>;
+
+    fn call<T: Value>(
+        &self,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> Call<CallActor<T>> {
+        self.call(CallActor {
+            actor: actor.clone(),
+            input: input_of(&method, input),
+            method,
+            output: PhantomData,
+        })
+    }
+}
+
+impl Sender for WorkflowContext {
+    fn send(&self, actor: &Address, method: &str, input: &[u8]) {
+        host::send_actor(&actor.actor_type, &actor.id, method, input);
+    }
+}
+
+/// Runs another workflow.
+pub struct RunChild<T> {
+    name: Cow<'static, str>,
+    id: Option<String>,
+    input: Vec<u8>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T: Value> Call<RunChild<T>> {
+    /// The child's id, instead of one that is made from the parent's. An id that is in use fails with
+    /// `already-exists`.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.command.id = Some(id.into());
+        self
+    }
+}
+
+impl<T> private::Sealed for RunChild<T> {}
+
+impl<T: Value> Command for RunChild<T> {
+    type Output = Result<T, Failure>;
+
+    fn schedule(&mut self) -> Handle {
+        let input = mem::take(&mut self.input);
+        host::schedule_child(&self.name, self.id.as_deref(), &input)
+    }
+
+    fn finish(&self, outcome: Outcome) -> Self::Output {
+        output(
+            outcome,
+            format_args!("the result of workflow `{}`", self.name),
+        )
+    }
+}
+
+/// Waits until so much time has passed.
+pub struct Sleep {
+    duration: Duration,
+}
+
+impl private::Sealed for Sleep {}
+
+impl Command for Sleep {
+    type Output = ();
+
+    fn schedule(&mut self) -> Handle {
+        host::schedule_timer(milliseconds(self.duration))
+    }
+
+    fn finish(&self, outcome: Outcome) {
+        if let Err(failure) = outcome {
+            panic!("a timer failed: {}", failure.message);
+        }
+    }
+}
+
+/// Waits for an event.
+pub struct AwaitEvent<T> {
+    name: Cow<'static, str>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> private::Sealed for AwaitEvent<T> {}
+
+impl<T: Value> Command for AwaitEvent<T> {
+    type Output = Result<T, Failure>;
+
+    fn schedule(&mut self) -> Handle {
+        host::schedule_event(&self.name)
+    }
+
+    fn finish(&self, outcome: Outcome) -> Self::Output {
+        output(outcome, format_args!("the event `{}`", self.name))
+    }
+}
+
+/// Runs the workflow on the host's behalf.
+pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
+    let name = W::NAME;
+    let what = format_args!("the input of workflow `{name}`");
+    let input = decode(input, "bad-input", what)?;
+    let slots = Rc::new(Slots::new(host::cancel));
+    let context = WorkflowContext {
+        slots: slots.clone(),
+    };
+    let output = drive(&slots, W::run(context, input), |handles| {
+        let completion = host::wait_any(handles);
+        (completion.handle, completion.outcome)
+    })?;
+    encode(&output, format_args!("the result of workflow `{name}`"))
+}

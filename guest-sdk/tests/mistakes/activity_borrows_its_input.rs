@@ -1,0 +1,8 @@
+use guest_sdk::prelude::*;
+
+#[activity]
+fn length(text: &str) -> usize {
+    text.len()
+}
+
+fn main() {}

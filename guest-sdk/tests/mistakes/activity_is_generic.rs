@@ -1,0 +1,8 @@
+use guest_sdk::prelude::*;
+
+#[activity]
+fn same<T>(value: T) -> T {
+    value
+}
+
+fn main() {}

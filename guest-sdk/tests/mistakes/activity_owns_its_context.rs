@@ -1,0 +1,8 @@
+use guest_sdk::prelude::*;
+
+#[activity]
+fn attempt(ctx: ActivityContext) -> u32 {
+    ctx.info().attempt
+}
+
+fn main() {}

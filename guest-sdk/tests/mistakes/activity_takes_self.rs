@@ -1,0 +1,8 @@
+use guest_sdk::prelude::*;
+
+#[activity]
+fn double(&self) -> i64 {
+    2
+}
+
+fn main() {}

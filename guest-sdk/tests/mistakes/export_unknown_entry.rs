@@ -1,0 +1,7 @@
+use guest_sdk::prelude::*;
+
+guest_sdk::export! {
+    agents: [],
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use guest_sdk::prelude::*;
+
+#[activity(retry(coefficient = 0.5))]
+fn nothing() {}
+
+fn main() {}

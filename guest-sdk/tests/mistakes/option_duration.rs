@@ -1,0 +1,6 @@
+use guest_sdk::prelude::*;
+
+#[activity(timeout = "10 seconds")]
+fn nothing() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use guest_sdk::prelude::*;
+
+#[activity(retries = 3)]
+fn nothing() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use guest_sdk::prelude::*;
+
+#[workflow]
+fn run(ctx: WorkflowContext) -> i64 {
+    1
+}
+
+fn main() {}
