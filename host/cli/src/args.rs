@@ -1,0 +1,262 @@
+//! The arguments, as they are typed. Pure: reads no file and opens nothing.
+//!
+//! Knows nothing of what is done with them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use host_store::records;
+
+/// Lines in flight with `host run --each` where nothing else is said.
+const CONCURRENCY_DEFAULT: &str = "256";
+/// Workflows that `host workflow list` shows where nothing else is said.
+const LIST_DEFAULT: &str = "100";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    a workflow failed or stalled, an actor call failed, or an id is unknown
+  2    wrong usage or bad input
+  3    the data directory cannot be used: in use, damaged, or written by a newer host
+  130  stopped by Ctrl-C
+  143  stopped by SIGTERM";
+
+/// Runs WebAssembly plugins whose actors and workflows are durable.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// Where state is kept.
+    #[arg(
+        long,
+        global = true,
+        env = "HOST_DATA",
+        hide_env_values = true,
+        default_value = ".host",
+        value_name = "DIR"
+    )]
+    pub(crate) data: PathBuf,
+    /// Writes JSON: results to standard output, the trace as JSON lines to standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Tells more: debug lines, and with --each every workflow's trace.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Deploys plugins, goes on with what is unfinished, and runs a workflow to its end.
+    Run(RunArgs),
+    /// Goes on with what is unfinished, until all of it has ended.
+    Resume,
+    /// Drives actors.
+    #[command(subcommand)]
+    Actor(ActorCommand),
+    /// Reads and drives workflows.
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
+    /// Reads which plugins are deployed.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct RunArgs {
+    /// The components to deploy; the first one's example is run where nothing else is said.
+    #[arg(required = true, value_name = "PLUGIN")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// The workflow to run, of any of the plugins.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
+    /// The workflow's input: JSON, @FILE, or - for standard input.
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
+    /// The workflow's id; {field} stands for the input's field of that name. Without it, the plugin's
+    /// example says, or else the id is made from the workflow's name and the input or line number.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Runs one workflow for every line of a file of JSON lines; - is standard input. A line whose id
+    /// exists already is not started again.
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    pub(crate) each: Option<PathBuf>,
+    /// Lines in flight at once, with --each.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = CONCURRENCY_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub(crate) concurrency: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ActorCommand {
+    /// Calls a method, and writes its answer to standard output.
+    Call(CallArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct CallArgs {
+    /// The actor's type.
+    #[arg(value_name = "TYPE")]
+    pub(crate) actor_type: String,
+    /// The actor's id.
+    pub(crate) id: String,
+    /// The method.
+    pub(crate) method: String,
+    /// What the method takes: JSON, @FILE, or - for standard input.
+    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
+    /// Names this call: a repeat with the same key gets the same answer and has no second effect.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+    /// Goes on with what is unfinished, and waits until all of it has ended.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkflowCommand {
+    /// Lists workflows in the order of their ids.
+    List(ListArgs),
+    /// Shows all that is known of one workflow.
+    Show {
+        /// The workflow's id.
+        id: String,
+    },
+    /// Tells what happened in one workflow, event by event.
+    History {
+        /// The workflow's id.
+        id: String,
+        /// Which use of the id; the latest where nothing is said.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        run: Option<u32>,
+    },
+    /// Raises an event for a workflow.
+    Raise {
+        /// The workflow's id.
+        id: String,
+        /// The event's name.
+        name: String,
+        /// The event's value: JSON, @FILE, or - for standard input.
+        #[arg(value_name = "JSON", allow_negative_numbers = true)]
+        value: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// Only workflows that stand there.
+    #[arg(long)]
+    pub(crate) status: Option<Status>,
+    /// Only workflows of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value = LIST_DEFAULT)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Lists the deployed plugins.
+    List,
+}
+
+/// Where a workflow stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Status {
+    Pending,
+    Running,
+    Completed,
+    Failed,
+    Stalled,
+}
+
+impl From<Status> for records::Status {
+    fn from(status: Status) -> records::Status {
+        match status {
+            Status::Pending => records::Status::Pending,
+            Status::Running => records::Status::Running,
+            Status::Completed => records::Status::Completed,
+            Status::Failed => records::Status::Failed,
+            Status::Stalled => records::Status::Stalled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(arguments: &str) -> Result<Cli, ErrorKind> {
+        let arguments = arguments.split(' ').filter(|word| !word.is_empty());
+        Cli::try_parse_from(["host"].into_iter().chain(arguments)).map_err(|error| error.kind())
+    }
+
+    fn run(arguments: &str) -> RunArgs {
+        match parse(arguments).unwrap().command {
+            Command::Run(run) => run,
+            other => panic!("not a run: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_needs_a_plugin_and_takes_several() {
+        let missing = ErrorKind::MissingRequiredArgument;
+        assert_eq!(parse("run").unwrap_err(), missing);
+        let both = run("run a.wasm b.wasm --id x-{n}");
+        assert_eq!(both.plugins, [PathBuf::from("a.wasm"), "b.wasm".into()]);
+        assert_eq!(both.id.as_deref(), Some("x-{n}"));
+        assert_eq!(both.concurrency, 256);
+    }
+
+    #[test]
+    fn a_run_takes_one_input_or_many() {
+        let both = parse("run a.wasm --input 1 --each lines");
+        assert_eq!(both.unwrap_err(), ErrorKind::ArgumentConflict);
+        assert_eq!(run("run a.wasm --input -").input.as_deref(), Some("-"));
+        assert_eq!(run("run a.wasm --input -7").input.as_deref(), Some("-7"));
+        assert_eq!(run("run a.wasm --each -").each, Some(PathBuf::from("-")));
+    }
+
+    #[test]
+    fn what_every_command_takes_may_stand_anywhere() {
+        let before = parse("--data d --json workflow show x").unwrap().common;
+        let behind = parse("workflow show x --data d --json").unwrap().common;
+        for common in [before, behind] {
+            assert_eq!((common.data, common.json), (PathBuf::from("d"), true));
+        }
+    }
+
+    #[test]
+    fn nothing_in_flight_would_be_no_run() {
+        let none = parse("run a.wasm --each f --concurrency 0");
+        assert_eq!(none.unwrap_err(), ErrorKind::ValueValidation);
+    }
+
+    #[test]
+    fn an_unknown_status_is_refused() {
+        let unknown = parse("workflow list --status done");
+        assert_eq!(unknown.unwrap_err(), ErrorKind::InvalidValue);
+    }
+}

@@ -1,0 +1,43 @@
+//! `host actor call`: calls an actor's method and writes its answer.
+//!
+//! Owns when it is over: once the answer is durable, or with `--wait` once nothing runs any more.
+
+use anyhow::Error;
+use host_base::ActorKey;
+
+use crate::args::{CallArgs, Common};
+use crate::exit::{Exit, OrExit, Problem};
+use crate::input;
+use crate::session::{self, Ending, Session};
+use crate::show::trace::Detail;
+
+/// Does it.
+pub(crate) fn call(common: &Common, args: &CallArgs) -> Ending {
+    let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
+    let detail = session::detail(common, Detail::Normal);
+    session::run(common, detail, async move |session| {
+        let key = ActorKey::new(session.tenant.clone(), &args.actor_type, &args.id);
+        let key = key.or_exit(Exit::BadUsage)?;
+        if args.wait {
+            session.resume().await?;
+        }
+        let idempotency_key = args.idempotency_key.as_deref();
+        let answer = session
+            .runtime
+            .call_actor(&key, &args.method, input, idempotency_key)
+            .await;
+        let answer = answer.map_err(Error::new).or_exit(Exit::Failed)?;
+        session.console.result(&session.console.payload(&answer))?;
+        finish(session, args.wait).await
+    })
+}
+
+async fn finish(session: &Session, wait: bool) -> Result<Exit, Problem> {
+    let exit = if wait {
+        session.wait_for_all().await?
+    } else {
+        Exit::Done
+    };
+    session.tell_unfinished()?;
+    Ok(exit)
+}

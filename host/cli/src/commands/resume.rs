@@ -1,0 +1,18 @@
+//! `host resume`: goes on with what the data directory holds, until all of it has ended.
+//!
+//! Deploys nothing: the directory remembers the components.
+
+use crate::args::Common;
+use crate::session::{self, Ending};
+use crate::show::trace::Detail;
+
+/// Does it.
+pub(crate) fn run(common: &Common) -> Ending {
+    let detail = session::detail(common, Detail::Normal);
+    session::run(common, detail, async |session| {
+        session.resume().await?;
+        let exit = session.wait_for_all().await?;
+        session.tell_unfinished()?;
+        Ok(exit)
+    })
+}

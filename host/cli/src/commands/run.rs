@@ -1,0 +1,138 @@
+//! `host run`: deploys plugins, goes on with what is unfinished, and runs a workflow to its end.
+//!
+//! Owns that a run which was killed is gone on with by the same command, and not begun again. Many inputs
+//! are the business of [`super::each`].
+
+use anyhow::{Result, anyhow};
+use host_base::{Payload, WorkflowKey};
+use host_runtime::{StartError, WorkflowView};
+use host_store::records::Stall;
+
+use super::choice::Choice;
+use super::{deploy, each};
+use crate::args::{Common, RunArgs};
+use crate::exit::{self, Exit, OrExit, Problem};
+use crate::input;
+use crate::session::{self, Ending, Session};
+use crate::show::report::Report;
+use crate::show::trace::Detail;
+use crate::show::{console, json, stall, text};
+
+/// Does it.
+pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
+    let components = deploy::read(&args.plugins)?;
+    if let Some(file) = &args.each {
+        return each::run(common, args, file, &components);
+    }
+    let given = args.input.as_deref().map(input::read).transpose();
+    let given = given.or_exit(Exit::BadUsage)?;
+    let detail = session::detail(common, Detail::Normal);
+    session::run(common, detail, async move |session| {
+        let manifests = deploy::deploy(session, &components).await?;
+        let (workflow, id) = (args.workflow.as_deref(), args.id.as_deref());
+        let choice = Choice::new(&manifests, workflow, id).or_exit(Exit::BadUsage)?;
+        let input = choice.input(given);
+        let id = choice.id(&input).or_exit(Exit::BadUsage)?;
+        let view = run_one(session, &choice.workflow, &id, input).await?;
+        let ending = tell(session, &view);
+        session.tell_unfinished()?;
+        ending
+    })
+}
+
+/// What is looked at before anything goes on decides: what is active then is this command's own work of
+/// before, and what has ended by then is asked for once more.
+async fn run_one(
+    session: &Session,
+    workflow: &str,
+    id: &str,
+    input: Payload,
+) -> Result<WorkflowView, Problem> {
+    let key = session.key(id)?;
+    let before = session.runtime.workflow(&key)?;
+    session.trace.leave_end_of(id);
+    session.resume().await?;
+    match before.filter(|view| !view.has_ended()) {
+        Some(active) => join(session, &active, workflow, &input)?,
+        None => start(session, &key, workflow, input).await?,
+    }
+    let ended = session.runtime.wait_for_workflow(&key).await?;
+    ended.ok_or_else(|| session.unknown(id))
+}
+
+/// Starts the workflow. One that somebody else has started since, such as a resumed actor, is as good.
+async fn start(
+    session: &Session,
+    key: &WorkflowKey,
+    workflow: &str,
+    input: Payload,
+) -> Result<(), Problem> {
+    let id = Some(key.id.as_str());
+    let started = session
+        .runtime
+        .start_workflow(&session.tenant, workflow, id, input.clone());
+    match started.await {
+        Ok(_) => Ok(()),
+        Err(StartError::AlreadyExists(view)) => join(session, &view, workflow, &input),
+        Err(refused @ StartError::Refused(_)) => Err(refused.into()),
+    }
+}
+
+/// Says that a workflow is waited for and not started.
+fn join(
+    session: &Session,
+    active: &WorkflowView,
+    workflow: &str,
+    input: &Payload,
+) -> Result<(), Problem> {
+    let id = &active.key.id;
+    if active.name != workflow {
+        let name = &active.name;
+        let error = anyhow!(
+            "the id {id} is that of a workflow {name} that has not ended; choose another with --id"
+        );
+        return Err(Problem::new(Exit::BadUsage, error));
+    }
+    let has = session.input_of(active)?;
+    let other = has.is_some_and(|has| json::compact(&has) != json::compact(input));
+    let keeps = if other {
+        ", with another input, which it keeps"
+    } else {
+        ""
+    };
+    session.console.note(&format!(
+        "Workflow {id} was started earlier{keeps}; waiting for its end"
+    ));
+    Ok(())
+}
+
+fn tell(session: &Session, view: &WorkflowView) -> Ending {
+    let id = &view.key.id;
+    if session.console.json {
+        session
+            .console
+            .last_result(&console::encode(&Report::new(view)))?;
+        return Ok(exit::of(view));
+    }
+    match (&view.outcome, &view.stall) {
+        (Some(Ok(output)), _) => {
+            session
+                .console
+                .last_result(&session.console.payload(output))?;
+            Ok(Exit::Done)
+        }
+        (Some(Err(failure)), _) => Err(failed(anyhow!("workflow {id} failed: {failure}"))),
+        (None, Some(stall)) => Err(failed(anyhow!(stalled(id, stall)))),
+        (None, None) => Err(failed(anyhow!("workflow {id} is {}", view.status_name()))),
+    }
+}
+
+fn failed(error: anyhow::Error) -> Problem {
+    Problem::new(Exit::Failed, error)
+}
+
+fn stalled(id: &str, stall: &Stall) -> String {
+    let facts = text::indented(&stall::lines(stall));
+    let advice = stall::ADVICE;
+    format!("workflow {id} stalled: its code does not do what its history says\n{facts}\n{advice}")
+}

@@ -1,0 +1,163 @@
+//! `host workflow list|show|history|raise`: reads and drives the workflows of a data directory.
+//!
+//! Knows how to page through them; how they look is told elsewhere.
+
+use anyhow::{Error, anyhow};
+use host_runtime::WorkflowView;
+use host_store::WorkflowFilter;
+
+use crate::args::{Common, ListArgs, WorkflowCommand};
+use crate::exit::{Exit, OrExit, Problem};
+use crate::input;
+use crate::session::{self, Ending, Session};
+use crate::show::history::{EventLine, Narrator};
+use crate::show::report::{self, Report};
+use crate::show::table::table;
+use crate::show::trace::Detail;
+use crate::show::{console, text, time};
+
+/// Records that are read at once.
+const PAGE: usize = 1000;
+
+/// Does what the command says.
+pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
+    match command {
+        WorkflowCommand::List(args) => on(common, async |session| list(session, args)),
+        WorkflowCommand::Show { id } => on(common, async |session| show(session, id)),
+        WorkflowCommand::History { id, run } => {
+            on(common, async |session| history(session, id, *run))
+        }
+        WorkflowCommand::Raise { id, name, value } => {
+            let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
+            on(common, async move |session| {
+                let key = session.known(id)?.key;
+                let raised = session.runtime.raise_event(&key, name, value).await;
+                raised.map_err(Error::new).or_exit(Exit::Failed)?;
+                session
+                    .console
+                    .note(&format!("Raised event {name} for workflow {id}"));
+                session.tell_unfinished()?;
+                Ok(Exit::Done)
+            })
+        }
+    }
+}
+
+fn on(common: &Common, work: impl AsyncFnOnce(&Session) -> Ending) -> Ending {
+    session::run(common, session::detail(common, Detail::Normal), work)
+}
+
+fn list(session: &Session, args: &ListArgs) -> Ending {
+    let mut views = first(session, args, args.limit.saturating_add(1))?;
+    let more = views.len() > args.limit;
+    views.truncate(args.limit);
+    if session.console.json {
+        for view in &views {
+            session
+                .console
+                .result(&console::encode(&Report::new(view)))?;
+        }
+    } else if !views.is_empty() {
+        let heads = [
+            "ID",
+            "NAME",
+            "STATUS",
+            "RUN",
+            "CREATED",
+            "UPDATED",
+            "ENDED WITH",
+        ];
+        session
+            .console
+            .result(&table(heads, views.iter().map(row).collect()))?;
+    }
+    tell_rest(session, views.len(), more);
+    Ok(Exit::Done)
+}
+
+/// So many workflows that fit, page by page: a page that is too large would be held in memory twice.
+fn first(session: &Session, args: &ListArgs, number: usize) -> Result<Vec<WorkflowView>, Problem> {
+    let filter = WorkflowFilter {
+        status: args.status.map(Into::into),
+        name: args.name.clone(),
+    };
+    let mut views: Vec<WorkflowView> = Vec::new();
+    loop {
+        let limit = PAGE.min(number - views.len());
+        let after = views.last().map(|view| view.key.id.as_str());
+        let page = session
+            .runtime
+            .workflows(&session.tenant, &filter, after, limit)?;
+        let full = page.len() == limit;
+        views.extend(page);
+        if !full || views.len() == number {
+            return Ok(views);
+        }
+    }
+}
+
+fn row(view: &WorkflowView) -> [String; 7] {
+    [
+        view.key.id.clone(),
+        text::printable(&view.name),
+        view.status_name().to_owned(),
+        view.run.to_string(),
+        time::rfc3339(view.created),
+        time::rfc3339(view.updated),
+        report::ending(view),
+    ]
+}
+
+fn tell_rest(session: &Session, shown: usize, more: bool) {
+    if more {
+        let shown = text::count(shown, "workflow");
+        session
+            .console
+            .note(&format!("There are more than {shown}; --limit shows more"));
+    } else if shown == 0 {
+        session.console.note("There are no such workflows");
+    }
+}
+
+fn show(session: &Session, id: &str) -> Ending {
+    let view = session.known(id)?;
+    let input = session.input_of(&view)?;
+    let shown = if session.console.json {
+        console::encode(&Report::new(&view).with_input(input.as_ref()))
+    } else {
+        report::block(&view, input.as_ref())
+    };
+    session.console.result(&shown)?;
+    Ok(Exit::Done)
+}
+
+fn history(session: &Session, id: &str, run: Option<u32>) -> Ending {
+    let view = session.known(id)?;
+    let run = run.unwrap_or(view.run);
+    let mut narrator = Narrator::default();
+    let mut from = 0;
+    loop {
+        let page = session.runtime.history(&view.key, run, from, PAGE)?;
+        if page.is_empty() && from == 0 {
+            return Err(no_such_run(&view, run));
+        }
+        for (number, event) in &page {
+            let line = if session.console.json {
+                console::encode(&EventLine::new(*number, event))
+            } else {
+                narrator.line(*number, event)
+            };
+            session.console.result(&line)?;
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => from = last + 1,
+            Some(_) | None => return Ok(Exit::Done),
+        }
+    }
+}
+
+fn no_such_run(view: &WorkflowView, run: u32) -> Problem {
+    let (id, runs) = (&view.key.id, text::count(view.run as usize, "run"));
+    let error = anyhow!("workflow {id} has no history of run {run}; it has had {runs}");
+    Problem::new(Exit::Failed, error)
+}

@@ -1,0 +1,24 @@
+//! The binary `host`: runs plugins, and reads and drives what their data directory holds.
+//!
+//! Owns the order of the first steps; knows nothing of what a command does.
+
+mod args;
+mod commands;
+mod exit;
+mod input;
+mod logs;
+mod session;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logs::start();
+    let exit = commands::run(&cli).unwrap_or_else(|problem| problem.tell(cli.common.json));
+    exit.into()
+}

@@ -1,0 +1,145 @@
+//! One use of a data directory: opened, worked with until the work or the user ends it, shut down.
+//!
+//! Owns that every opened runtime is shut down, and what is said of unfinished work. Knows nothing of what
+//! the work is.
+
+mod signals;
+mod unfinished;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use host_base::{Payload, TenantId, WorkflowKey};
+use host_runtime::{Runtime, RuntimeOptions, StartupError, WorkflowView};
+use host_store::records::EventKind;
+use tokio::runtime::Builder;
+
+use crate::args::Common;
+use crate::exit::{Exit, OrExit, Problem};
+use crate::show::console::Console;
+use crate::show::trace::{Detail, Trace};
+
+use signals::Signals;
+
+/// How a command ends.
+pub(crate) type Ending = Result<Exit, Problem>;
+
+/// An open data directory.
+pub(crate) struct Session {
+    pub(crate) runtime: Runtime,
+    pub(crate) console: Arc<Console>,
+    pub(crate) trace: Arc<Trace>,
+    pub(crate) tenant: TenantId,
+    data: PathBuf,
+}
+
+/// Opens the data directory, works, and shuts down.
+pub(crate) fn run<Work>(common: &Common, detail: Detail, work: Work) -> Ending
+where
+    Work: AsyncFnOnce(&Session) -> Ending,
+{
+    let threads = Builder::new_multi_thread().enable_all().build();
+    let threads = threads.context("start threads").or_exit(Exit::Failed)?;
+    threads.block_on(drive(common, detail, work))
+}
+
+/// Little is told of one among many; a user may ask for more.
+pub(crate) fn detail(common: &Common, usual: Detail) -> Detail {
+    if common.verbose { Detail::All } else { usual }
+}
+
+async fn drive<Work>(common: &Common, detail: Detail, work: Work) -> Ending
+where
+    Work: AsyncFnOnce(&Session) -> Ending,
+{
+    let mut signals = Signals::listen()
+        .context("listen to signals")
+        .or_exit(Exit::Failed)?;
+    let session = Session::open(common, detail).await?;
+    let ending = tokio::select! {
+        ending = work(&session) => ending,
+        exit = signals.next() => Ok(session.stop(exit)),
+        reason = session.trace.closed() => Err(closed(&reason)),
+    };
+    session.close(&mut signals).await;
+    ending
+}
+
+impl Session {
+    async fn open(common: &Common, detail: Detail) -> Result<Session, Problem> {
+        let console = Arc::new(Console::new(common.json));
+        let trace = Arc::new(Trace::new(Arc::clone(&console), detail));
+        let options = RuntimeOptions {
+            observer: Arc::clone(&trace) as _,
+            ..RuntimeOptions::new(&common.data)
+        };
+        Ok(Session {
+            runtime: open(options).await?,
+            console,
+            trace,
+            tenant: TenantId::default(),
+            data: common.data.clone(),
+        })
+    }
+
+    /// The address of the workflow of this id.
+    pub(crate) fn key(&self, id: &str) -> Result<WorkflowKey, Problem> {
+        WorkflowKey::new(self.tenant.clone(), id).or_exit(Exit::BadUsage)
+    }
+
+    /// The workflow of this id, which the user expects to be there.
+    pub(crate) fn known(&self, id: &str) -> Result<WorkflowView, Problem> {
+        let key = self.key(id)?;
+        self.runtime.workflow(&key)?.ok_or_else(|| self.unknown(id))
+    }
+
+    /// The problem that there is no workflow of this id.
+    pub(crate) fn unknown(&self, id: &str) -> Problem {
+        let data = self.data.display();
+        let error = anyhow!(
+            "no workflow has the id {id} in {data}; \"host workflow list\" shows those there are"
+        );
+        Problem::new(Exit::Failed, error)
+    }
+
+    /// What the workflow's present run was started with.
+    pub(crate) fn input_of(&self, view: &WorkflowView) -> Result<Option<Payload>, Problem> {
+        let first = self.runtime.history(&view.key, view.run, 0, 1)?;
+        let kind = first.into_iter().next().and_then(|(_, event)| event.kind);
+        Ok(match kind {
+            Some(EventKind::Started(started)) => Some(started.input),
+            // Only a start can be the first event; a newer host may know better.
+            Some(_) | None => None,
+        })
+    }
+
+    fn stop(&self, exit: Exit) -> Exit {
+        let data = self.data.display();
+        self.console
+            .note(&format!("Stopping; unfinished work is kept in {data}"));
+        exit
+    }
+
+    /// Whoever cannot wait for the end says so once more: nothing is lost by it.
+    async fn close(self, signals: &mut Signals) {
+        tokio::select! {
+            () = self.runtime.shutdown() => {}
+            exit = signals.next() => std::process::exit(exit.code().into()),
+        }
+    }
+}
+
+fn closed(reason: &str) -> Problem {
+    let error = anyhow!("the store takes no more changes: {reason}");
+    Problem::new(Exit::BadData, error)
+}
+
+/// Reads the disk and compiles plugins, which a thread of its own may take its time for.
+async fn open(options: RuntimeOptions) -> Result<Runtime, Problem> {
+    let opened = tokio::task::spawn_blocking(|| Runtime::open(options)).await;
+    let opened: Result<Runtime, StartupError> = opened
+        .context("open the data directory")
+        .or_exit(Exit::Failed)?;
+    Ok(opened?)
+}

@@ -1,0 +1,159 @@
+//! What lies in the data directory and has not ended: going on with it, counting it, waiting for it.
+//!
+//! Knows nothing of how it came there.
+
+use host_base::WorkflowKey;
+use host_runtime::{Unfinished, WorkflowView};
+use host_store::WorkflowFilter;
+use host_store::records::Status;
+
+use super::{Ending, Session};
+use crate::exit::{self, Exit, Problem};
+use crate::show::text::count;
+
+/// Workflows that are read at once.
+const PAGE: usize = 1000;
+
+impl Session {
+    /// Goes on with what is unfinished, and says so.
+    pub(crate) async fn resume(&self) -> Result<Unfinished, Problem> {
+        let unfinished = self.runtime.resume().await?;
+        if let Some(note) = resuming(unfinished, &self.data.display().to_string()) {
+            self.console.note(&note);
+        }
+        Ok(unfinished)
+    }
+
+    /// Says how much is left behind.
+    pub(crate) fn tell_unfinished(&self) -> Result<(), Problem> {
+        let statuses = [Status::Pending, Status::Running, Status::Stalled];
+        let counts = statuses.map(|status| self.count(status));
+        let number = counts.into_iter().sum::<Result<usize, Problem>>()?;
+        if let Some(note) = kept(number, &self.data.display().to_string()) {
+            self.console.note(&note);
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing runs any more; tells whether all of it ended well.
+    pub(crate) async fn wait_for_all(&self) -> Ending {
+        let mut exit = Exit::Done;
+        loop {
+            let active = self.active()?;
+            if active.is_empty() {
+                break;
+            }
+            for key in active {
+                let view = self.runtime.wait_for_workflow(&key).await?;
+                exit = view.map_or(exit, |view| exit.or(exit::of(&view)));
+            }
+        }
+        // Those that began and ended since the last look were seen by the trace alone.
+        let failed = self.trace.saw_failure() || self.count(Status::Stalled)? > 0;
+        Ok(if failed { Exit::Failed } else { exit })
+    }
+
+    fn active(&self) -> Result<Vec<WorkflowKey>, Problem> {
+        let mut active = self.page(Status::Running, None, PAGE)?;
+        active.extend(self.page(Status::Pending, None, PAGE)?);
+        Ok(active.into_iter().map(|view| view.key).collect())
+    }
+
+    fn count(&self, status: Status) -> Result<usize, Problem> {
+        let mut number = 0;
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.page(status, after.as_deref(), PAGE)?;
+            number += page.len();
+            match page.into_iter().nth(PAGE - 1) {
+                Some(last) => after = Some(last.key.id),
+                None => return Ok(number),
+            }
+        }
+    }
+
+    fn page(
+        &self,
+        status: Status,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<WorkflowView>, Problem> {
+        let filter = WorkflowFilter {
+            status: Some(status),
+            name: None,
+        };
+        Ok(self
+            .runtime
+            .workflows(&self.tenant, &filter, after, limit)?)
+    }
+}
+
+fn resuming(unfinished: Unfinished, data: &str) -> Option<String> {
+    let stalled = unfinished.stalled;
+    let number = unfinished.pending + unfinished.running + stalled;
+    let these = count(number, "unfinished workflow");
+    match (number, stalled) {
+        (0, _) => None,
+        (_, 0) => Some(format!("Resuming {these} in {data}")),
+        _ => Some(format!(
+            "Resuming {these} in {data}, {stalled} of them stalled"
+        )),
+    }
+}
+
+fn kept(number: usize, data: &str) -> Option<String> {
+    let go_on = "\"host resume\" goes on with";
+    match number {
+        0 => None,
+        1 => Some(format!(
+            "1 workflow is unfinished and kept in {data}; {go_on} it"
+        )),
+        _ => Some(format!(
+            "{number} workflows are unfinished and kept in {data}; {go_on} them"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_resumed_is_counted() {
+        let of = |pending, running, stalled| {
+            let unfinished = Unfinished {
+                pending,
+                running,
+                stalled,
+            };
+            resuming(unfinished, ".host")
+        };
+        assert_eq!(of(0, 0, 0), None);
+        assert_eq!(
+            of(1, 0, 0).unwrap(),
+            "Resuming 1 unfinished workflow in .host"
+        );
+        assert_eq!(
+            of(1, 2, 0).unwrap(),
+            "Resuming 3 unfinished workflows in .host"
+        );
+        assert_eq!(
+            of(0, 1, 1).unwrap(),
+            "Resuming 2 unfinished workflows in .host, 1 of them stalled"
+        );
+    }
+
+    #[test]
+    fn what_is_left_behind_is_counted() {
+        assert_eq!(kept(0, ".host"), None);
+        assert_eq!(
+            kept(1, ".host").unwrap(),
+            "1 workflow is unfinished and kept in .host; \"host resume\" goes on with it"
+        );
+        assert!(
+            kept(2, ".host")
+                .unwrap()
+                .starts_with("2 workflows are unfinished")
+        );
+    }
+}

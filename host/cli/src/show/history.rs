@@ -1,0 +1,536 @@
+//! A workflow's history: every event in words for people, in full for programs.
+//!
+//! Pure. Reads events in their order, because a result names only the handle of its command.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use host_base::{Digest, Failure, Timestamp};
+use host_store::records::{
+    ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord,
+    OutcomeKind, OutcomeRecord, Resolved, TimerScheduled,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::report::FailureReport;
+use super::{json, text, time};
+
+/// Characters of a payload in a line for people.
+const EXCERPT_CHARS: usize = 80;
+
+/// Tells a history to people, from its first event on.
+#[derive(Default)]
+pub(crate) struct Narrator {
+    start: Option<Timestamp>,
+    subjects: HashMap<u32, Subject>,
+}
+
+/// What a handle stands for.
+struct Subject {
+    name: String,
+    /// What it does when its result arrives.
+    verb: &'static str,
+}
+
+impl Narrator {
+    /// The next event, as a line.
+    pub(crate) fn line(&mut self, number: u64, event: &Event) -> String {
+        let at = Timestamp(event.at_ms);
+        let start = *self.start.get_or_insert(at);
+        let offset = time::offset(at.since(start));
+        let words = event.kind.as_ref().map(|kind| self.words(kind));
+        let words = words.unwrap_or_else(|| "something that a newer host recorded".to_owned());
+        format!("{number:>5}  {offset:>10}  {}", text::printable(&words))
+    }
+
+    fn words(&mut self, kind: &EventKind) -> String {
+        match kind {
+            EventKind::Started(started) => {
+                format!("started {} with {}", started.name, excerpt(&started.input))
+            }
+            EventKind::ActivityScheduled(activity) => self.activity(activity),
+            EventKind::ActorCallScheduled(call) => {
+                let words = format!(
+                    "{} called: {} with {}",
+                    actor(call),
+                    call.method,
+                    excerpt(&call.input)
+                );
+                let name = format!("{} {}", actor(call), call.method);
+                self.subject(call.handle, name, "answered");
+                words
+            }
+            EventKind::ChildScheduled(child) => self.child(child),
+            EventKind::TimerScheduled(timer) => self.timer(timer),
+            EventKind::EventAwaited(awaited) => {
+                self.subject(
+                    awaited.handle,
+                    format!("event {}", awaited.name),
+                    "was taken:",
+                );
+                format!("event {} awaited", awaited.name)
+            }
+            EventKind::ActorMessageSent(message) => {
+                format!(
+                    "{} sent: {} with {}",
+                    actor(message),
+                    message.method,
+                    excerpt(&message.input)
+                )
+            }
+            EventKind::Cancelled(cancelled) => format!("{} given up", self.name(cancelled.handle)),
+            EventKind::Resolved(resolved) => self.resolved(resolved),
+            EventKind::EventRaised(raised) => {
+                format!(
+                    "event {} raised with {}",
+                    raised.name,
+                    excerpt(&raised.value)
+                )
+            }
+            EventKind::Completed(_) => "completed".to_owned(),
+            EventKind::Failed(failure) => format!("failed: {}", shown(failure)),
+        }
+    }
+
+    fn activity(&mut self, activity: &ActivityScheduled) -> String {
+        let name = format!("activity {}", activity.name);
+        let tries = activity
+            .retry
+            .as_ref()
+            .map(|retry| match retry.max_attempts {
+                0 | 1 => ", once".to_owned(),
+                attempts => format!(", up to {attempts} times"),
+            });
+        let limit = activity
+            .timeout_ms
+            .map(|millis| format!(", {} each", length(millis)));
+        let options = [tries, limit].map(Option::unwrap_or_default).concat();
+        let words = format!(
+            "{name} scheduled{options} with {}",
+            excerpt(&activity.input)
+        );
+        self.subject(activity.handle, name, "returned");
+        words
+    }
+
+    fn child(&mut self, child: &ChildScheduled) -> String {
+        let name = match &child.id {
+            Some(id) => format!("workflow {} {id}", child.name),
+            None => format!("workflow {}", child.name),
+        };
+        let words = format!("{name} started with {}", excerpt(&child.input));
+        self.subject(child.handle, name, "completed with");
+        words
+    }
+
+    fn timer(&mut self, timer: &TimerScheduled) -> String {
+        let name = format!("timer of {}", length(timer.duration_ms));
+        let due = time::rfc3339(Timestamp(timer.due_ms));
+        let words = format!("{name} armed, due {due}");
+        self.subject(timer.handle, name, "is over");
+        words
+    }
+
+    fn resolved(&self, resolved: &Resolved) -> String {
+        let name = self.name(resolved.handle);
+        let verb = self
+            .subjects
+            .get(&resolved.handle)
+            .map_or("returned", |subject| subject.verb);
+        match resolved
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome.kind.as_ref())
+        {
+            Some(OutcomeKind::Failure(failure)) => format!("{name} failed: {}", shown(failure)),
+            Some(OutcomeKind::Value(value)) if !value.is_empty() => {
+                format!("{name} {verb} {}", excerpt(value))
+            }
+            Some(OutcomeKind::Value(_)) | None => {
+                format!("{name} {}", verb.trim_end_matches(" with"))
+            }
+        }
+    }
+
+    fn subject(&mut self, handle: u32, name: String, verb: &'static str) {
+        self.subjects.insert(handle, Subject { name, verb });
+    }
+
+    fn name(&self, handle: u32) -> String {
+        match self.subjects.get(&handle) {
+            Some(subject) => subject.name.clone(),
+            None => format!("handle {handle}"),
+        }
+    }
+}
+
+fn actor(call: &ActorCallScheduled) -> String {
+    format!("actor {}/{}", call.actor_type, call.actor_id)
+}
+
+fn excerpt(payload: &[u8]) -> String {
+    json::excerpt(payload, EXCERPT_CHARS)
+}
+
+fn length(millis: u64) -> String {
+    time::length(Duration::from_millis(millis))
+}
+
+fn shown(record: &FailureRecord) -> String {
+    Failure::new(&record.code, &record.message).to_string()
+}
+
+/// An event for programs.
+#[derive(Serialize)]
+pub(crate) struct EventLine<'a> {
+    number: u64,
+    at: String,
+    #[serde(flatten)]
+    kind: KindLine<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum KindLine<'a> {
+    Started {
+        name: &'a str,
+        input: Box<RawValue>,
+        component: Option<String>,
+    },
+    ActivityScheduled {
+        handle: u32,
+        name: &'a str,
+        input: Box<RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry: Option<RetryLine>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timeout_ms: Option<u64>,
+    },
+    ActorCallScheduled {
+        handle: u32,
+        #[serde(flatten)]
+        call: CallLine<'a>,
+    },
+    ChildScheduled {
+        handle: u32,
+        name: &'a str,
+        id: Option<&'a str>,
+        input: Box<RawValue>,
+    },
+    TimerScheduled {
+        handle: u32,
+        duration_ms: u64,
+        due: String,
+    },
+    EventAwaited {
+        handle: u32,
+        name: &'a str,
+    },
+    ActorMessageSent {
+        #[serde(flatten)]
+        call: CallLine<'a>,
+    },
+    Cancelled {
+        handle: u32,
+    },
+    Resolved {
+        handle: u32,
+        #[serde(flatten)]
+        outcome: OutcomeLine<'a>,
+    },
+    EventRaised {
+        name: &'a str,
+        value: Box<RawValue>,
+    },
+    Completed,
+    Failed {
+        failure: FailureReport<'a>,
+    },
+    Unknown,
+}
+
+#[derive(Serialize)]
+struct RetryLine {
+    max_attempts: u32,
+    first_interval_ms: u64,
+    coefficient: f64,
+    max_interval_ms: u64,
+}
+
+#[derive(Serialize)]
+struct CallLine<'a> {
+    actor_type: &'a str,
+    actor_id: &'a str,
+    method: &'a str,
+    input: Box<RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum OutcomeLine<'a> {
+    Value(Box<RawValue>),
+    Failure(FailureReport<'a>),
+}
+
+impl<'a> EventLine<'a> {
+    /// The event with all that it holds, except the seed, which tells nobody anything.
+    pub(crate) fn new(number: u64, event: &'a Event) -> EventLine<'a> {
+        EventLine {
+            number,
+            at: time::rfc3339(Timestamp(event.at_ms)),
+            kind: event.kind.as_ref().map_or(KindLine::Unknown, KindLine::new),
+        }
+    }
+}
+
+impl<'a> KindLine<'a> {
+    fn new(kind: &'a EventKind) -> KindLine<'a> {
+        match kind {
+            EventKind::Started(started) => KindLine::Started {
+                name: &started.name,
+                input: json::raw(&started.input),
+                component: Digest::from_bytes(&started.component).map(|digest| digest.to_string()),
+            },
+            EventKind::ActivityScheduled(activity) => KindLine::activity(activity),
+            EventKind::ActorCallScheduled(call) => KindLine::ActorCallScheduled {
+                handle: call.handle,
+                call: CallLine::new(call),
+            },
+            EventKind::ChildScheduled(child) => KindLine::ChildScheduled {
+                handle: child.handle,
+                name: &child.name,
+                id: child.id.as_deref(),
+                input: json::raw(&child.input),
+            },
+            EventKind::TimerScheduled(timer) => KindLine::TimerScheduled {
+                handle: timer.handle,
+                duration_ms: timer.duration_ms,
+                due: time::rfc3339(Timestamp(timer.due_ms)),
+            },
+            EventKind::EventAwaited(awaited) => KindLine::EventAwaited {
+                handle: awaited.handle,
+                name: &awaited.name,
+            },
+            EventKind::ActorMessageSent(message) => KindLine::ActorMessageSent {
+                call: CallLine::new(message),
+            },
+            EventKind::Cancelled(cancelled) => KindLine::Cancelled {
+                handle: cancelled.handle,
+            },
+            EventKind::Resolved(resolved) => KindLine::Resolved {
+                handle: resolved.handle,
+                outcome: OutcomeLine::new(resolved.outcome.as_ref()),
+            },
+            EventKind::EventRaised(raised) => KindLine::EventRaised {
+                name: &raised.name,
+                value: json::raw(&raised.value),
+            },
+            EventKind::Completed(_) => KindLine::Completed,
+            EventKind::Failed(failure) => KindLine::Failed {
+                failure: FailureReport::recorded(failure),
+            },
+        }
+    }
+
+    fn activity(activity: &'a ActivityScheduled) -> KindLine<'a> {
+        KindLine::ActivityScheduled {
+            handle: activity.handle,
+            name: &activity.name,
+            input: json::raw(&activity.input),
+            retry: activity.retry.as_ref().map(|retry| RetryLine {
+                max_attempts: retry.max_attempts,
+                first_interval_ms: retry.first_interval_ms,
+                coefficient: retry.coefficient,
+                max_interval_ms: retry.max_interval_ms,
+            }),
+            timeout_ms: activity.timeout_ms,
+        }
+    }
+}
+
+impl<'a> CallLine<'a> {
+    fn new(call: &'a ActorCallScheduled) -> CallLine<'a> {
+        CallLine {
+            actor_type: &call.actor_type,
+            actor_id: &call.actor_id,
+            method: &call.method,
+            input: json::raw(&call.input),
+        }
+    }
+}
+
+impl<'a> OutcomeLine<'a> {
+    fn new(outcome: Option<&'a OutcomeRecord>) -> OutcomeLine<'a> {
+        match outcome.and_then(|outcome| outcome.kind.as_ref()) {
+            Some(OutcomeKind::Failure(failure)) => {
+                OutcomeLine::Failure(FailureReport::recorded(failure))
+            }
+            Some(OutcomeKind::Value(value)) => OutcomeLine::Value(json::raw(value)),
+            None => OutcomeLine::Value(json::raw(&[])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_store::records::{
+        Cancelled, Completed, EventAwaited, EventRaised, RetryRecord, Started,
+    };
+
+    use super::*;
+    use crate::show::console;
+
+    fn resolved(handle: u32, kind: OutcomeKind) -> EventKind {
+        let outcome = Some(OutcomeRecord { kind: Some(kind) });
+        EventKind::Resolved(Resolved { handle, outcome })
+    }
+
+    fn failure() -> FailureRecord {
+        FailureRecord {
+            code: "busy".to_owned(),
+            message: "no line".to_owned(),
+            retryable: true,
+            details: Some(b"{\"n\":1}".to_vec()),
+        }
+    }
+
+    fn kinds() -> Vec<EventKind> {
+        let call = ActorCallScheduled {
+            handle: 2,
+            actor_type: "TaskActor".to_owned(),
+            actor_id: "task-1".to_owned(),
+            method: "Get".to_owned(),
+            input: Vec::new(),
+        };
+        vec![
+            EventKind::Started(Started {
+                name: "w".to_owned(),
+                input: b"{\"z\":1, \"a\":2}".to_vec(),
+                seed: vec![1; 32],
+                component: vec![0xab; 32],
+            }),
+            EventKind::ActivityScheduled(ActivityScheduled {
+                handle: 1,
+                name: "check".to_owned(),
+                input: b"7".to_vec(),
+                retry: Some(RetryRecord {
+                    max_attempts: 3,
+                    first_interval_ms: 100,
+                    coefficient: 2.0,
+                    max_interval_ms: 1000,
+                }),
+                timeout_ms: Some(5000),
+            }),
+            resolved(1, OutcomeKind::Value(b"true".to_vec())),
+            EventKind::ActorCallScheduled(call.clone()),
+            resolved(2, OutcomeKind::Failure(failure())),
+            EventKind::ActorMessageSent(ActorCallScheduled { handle: 0, ..call }),
+            EventKind::ChildScheduled(ChildScheduled {
+                handle: 3,
+                name: "child".to_owned(),
+                id: Some("c-1".to_owned()),
+                input: Vec::new(),
+            }),
+            resolved(3, OutcomeKind::Value(Vec::new())),
+            EventKind::TimerScheduled(TimerScheduled {
+                handle: 4,
+                duration_ms: 90_000,
+                due_ms: 90_000,
+            }),
+            EventKind::Cancelled(Cancelled { handle: 4 }),
+            EventKind::EventAwaited(EventAwaited {
+                handle: 5,
+                name: "approved".to_owned(),
+            }),
+            EventKind::EventRaised(EventRaised {
+                name: "Approved".to_owned(),
+                value: b"\x1b".to_vec(),
+            }),
+            resolved(9, OutcomeKind::Value(b"1".to_vec())),
+            EventKind::Completed(Completed {}),
+            EventKind::Failed(failure()),
+        ]
+    }
+
+    fn event(kind: EventKind) -> Event {
+        let kind = Some(kind);
+        Event { at_ms: 0, kind }
+    }
+
+    #[test]
+    fn every_kind_of_event_has_words() {
+        let mut narrator = Narrator::default();
+        let words: Vec<_> = kinds().iter().map(|kind| narrator.words(kind)).collect();
+        let expected = [
+            r#"started w with {"z":1,"a":2}"#,
+            "activity check scheduled, up to 3 times, 5 s each with 7",
+            "activity check returned true",
+            "actor TaskActor/task-1 called: Get with null",
+            "actor TaskActor/task-1 Get failed: no line (busy)",
+            "actor TaskActor/task-1 sent: Get with null",
+            "workflow child c-1 started with null",
+            "workflow child c-1 completed",
+            "timer of 1 min 30 s armed, due 1970-01-01T00:01:30.000Z",
+            "timer of 1 min 30 s given up",
+            "event approved awaited",
+            "event Approved raised with \\u{1b}",
+            "handle 9 returned 1",
+            "completed",
+            "failed: no line (busy)",
+        ];
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn times_count_from_the_first_event() {
+        let mut narrator = Narrator::default();
+        let at = |at_ms| Event {
+            at_ms,
+            kind: Some(EventKind::Completed(Completed {})),
+        };
+        assert_eq!(narrator.line(1, &at(5000)), "    1    +0.000 s  completed");
+        assert_eq!(narrator.line(2, &at(5250)), "    2    +0.250 s  completed");
+        let unknown = Event {
+            at_ms: 5250,
+            kind: None,
+        };
+        assert!(
+            narrator
+                .line(3, &unknown)
+                .ends_with("something that a newer host recorded")
+        );
+    }
+
+    #[test]
+    fn programs_get_every_event_in_full() {
+        let lines = kinds().into_iter().zip(1..).map(|(kind, number)| {
+            let line = console::encode(&EventLine::new(number, &event(kind)));
+            let (_, kind) = line
+                .split_once(r#""at":"1970-01-01T00:00:00.000Z","#)
+                .unwrap();
+            kind.to_owned()
+        });
+        let component = "ab".repeat(32);
+        let expected = [
+            &format!(
+                r#""kind":"started","name":"w","input":{{"z":1,"a":2}},"component":"{component}"}}"#
+            ),
+            r#""kind":"activity-scheduled","handle":1,"name":"check","input":7,"retry":{"max_attempts":3,"first_interval_ms":100,"coefficient":2.0,"max_interval_ms":1000},"timeout_ms":5000}"#,
+            r#""kind":"resolved","handle":1,"value":true}"#,
+            r#""kind":"actor-call-scheduled","handle":2,"actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null}"#,
+            r#""kind":"resolved","handle":2,"failure":{"code":"busy","message":"no line","retryable":true,"details":{"n":1}}}"#,
+            r#""kind":"actor-message-sent","actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null}"#,
+            r#""kind":"child-scheduled","handle":3,"name":"child","id":"c-1","input":null}"#,
+            r#""kind":"resolved","handle":3,"value":null}"#,
+            r#""kind":"timer-scheduled","handle":4,"duration_ms":90000,"due":"1970-01-01T00:01:30.000Z"}"#,
+            r#""kind":"cancelled","handle":4}"#,
+            r#""kind":"event-awaited","handle":5,"name":"approved"}"#,
+            r#""kind":"event-raised","name":"Approved","value":"\u001b"}"#,
+            r#""kind":"resolved","handle":9,"value":1}"#,
+            r#""kind":"completed"}"#,
+            r#""kind":"failed","failure":{"code":"busy","message":"no line","retryable":true,"details":{"n":1}}}"#,
+        ];
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+}

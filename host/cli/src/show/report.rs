@@ -1,0 +1,261 @@
+//! One workflow instance: a line or an object for programs, a block for people.
+//!
+//! Pure. Knows the view that the runtime gives; asks for nothing.
+
+use host_base::{Digest, Failure, Payload};
+use host_runtime::WorkflowView;
+use host_store::records::{FailureRecord, Stall};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{json, stall, text, time};
+
+/// Characters of an output or a failure in a list.
+const EXCERPT_CHARS: usize = 60;
+
+/// A workflow for programs.
+#[derive(Serialize)]
+pub(crate) struct Report<'a> {
+    id: &'a str,
+    name: &'a str,
+    plugin: &'a str,
+    run: u32,
+    status: &'static str,
+    created: String,
+    updated: String,
+    /// Set where an earlier invocation had run it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    already_done: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<FailureReport<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stall: Option<StallReport<'a>>,
+}
+
+/// A failure for programs.
+#[derive(Serialize)]
+pub(crate) struct FailureReport<'a> {
+    code: &'a str,
+    message: &'a str,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Box<RawValue>>,
+}
+
+/// A stall for programs.
+#[derive(Serialize)]
+pub(crate) struct StallReport<'a> {
+    event: u64,
+    history: &'a str,
+    code: &'a str,
+    backtrace: &'a str,
+    component: Option<String>,
+}
+
+impl<'a> Report<'a> {
+    /// What is known of a workflow without its history.
+    pub(crate) fn new(view: &'a WorkflowView) -> Report<'a> {
+        Report {
+            id: &view.key.id,
+            name: &view.name,
+            plugin: &view.plugin,
+            run: view.run,
+            status: view.status_name(),
+            created: time::rfc3339(view.created),
+            updated: time::rfc3339(view.updated),
+            already_done: false,
+            input: None,
+            output: output(view).map(|output| json::raw(output)),
+            failure: failure(view).map(FailureReport::new),
+            stall: view.stall.as_ref().map(StallReport::new),
+        }
+    }
+
+    /// The same of a workflow that an earlier invocation had run.
+    pub(crate) fn already_done(self) -> Report<'a> {
+        let already_done = true;
+        Report {
+            already_done,
+            ..self
+        }
+    }
+
+    /// The same with what the workflow was started with.
+    pub(crate) fn with_input(self, input: Option<&Payload>) -> Report<'a> {
+        let input = input.map(|input| json::raw(input));
+        Report { input, ..self }
+    }
+}
+
+impl<'a> FailureReport<'a> {
+    pub(crate) fn new(failure: &'a Failure) -> FailureReport<'a> {
+        FailureReport {
+            code: &failure.code,
+            message: &failure.message,
+            retryable: failure.retryable,
+            details: failure.details.as_deref().map(json::raw),
+        }
+    }
+
+    pub(crate) fn recorded(record: &'a FailureRecord) -> FailureReport<'a> {
+        FailureReport {
+            code: &record.code,
+            message: &record.message,
+            retryable: record.retryable,
+            details: record.details.as_deref().map(json::raw),
+        }
+    }
+}
+
+impl<'a> StallReport<'a> {
+    pub(crate) fn new(stall: &'a Stall) -> StallReport<'a> {
+        StallReport {
+            event: stall.event,
+            history: &stall.history,
+            code: &stall.asked,
+            backtrace: &stall.backtrace,
+            component: Digest::from_bytes(&stall.component).map(|digest| digest.to_string()),
+        }
+    }
+}
+
+/// All that is known of a workflow, a fact a line, for people.
+pub(crate) fn block(view: &WorkflowView, input: Option<&Payload>) -> String {
+    let mut lines = vec![
+        fact("id", &view.key.id),
+        fact("name", &text::printable(&view.name)),
+        fact("plugin", &text::printable(&view.plugin)),
+        fact("status", view.status_name()),
+        fact("run", &view.run.to_string()),
+        fact("created", &time::rfc3339(view.created)),
+        fact("updated", &time::rfc3339(view.updated)),
+    ];
+    lines.extend(input.map(|input| fact("input", &json::pretty(input))));
+    lines.extend(output(view).map(|output| fact("output", &json::pretty(output))));
+    lines.extend(failure(view).into_iter().flat_map(failure_facts));
+    lines.extend(view.stall.iter().flat_map(stall_facts));
+    lines.join("\n")
+}
+
+/// How a workflow ended or why it does not go on, in a few words; empty where it is under way.
+pub(crate) fn ending(view: &WorkflowView) -> String {
+    match (&view.outcome, &view.stall) {
+        (Some(Ok(output)), _) => json::excerpt(output, EXCERPT_CHARS),
+        (Some(Err(failure)), _) => shown_failure(failure),
+        (None, Some(stall)) => format!("at event {}", stall.event),
+        (None, None) => String::new(),
+    }
+}
+
+fn shown_failure(failure: &Failure) -> String {
+    text::shortened(&text::printable(&failure.to_string()), EXCERPT_CHARS)
+}
+
+fn output(view: &WorkflowView) -> Option<&Payload> {
+    view.outcome
+        .as_ref()
+        .and_then(|outcome| outcome.as_ref().ok())
+}
+
+fn failure(view: &WorkflowView) -> Option<&Failure> {
+    view.outcome
+        .as_ref()
+        .and_then(|outcome| outcome.as_ref().err())
+}
+
+/// A name and what belongs to it; further lines stand under the first.
+fn fact(name: &str, value: &str) -> String {
+    format!("{name:<9}{}", value.replace('\n', "\n         "))
+}
+
+fn failure_facts(failure: &Failure) -> Vec<String> {
+    let again = if failure.retryable {
+        "; trying again can help"
+    } else {
+        ""
+    };
+    let message = text::printable_lines(&failure.to_string());
+    let mut facts = vec![fact("failure", &format!("{message}{again}"))];
+    facts.extend(
+        failure
+            .details
+            .as_deref()
+            .map(|details| fact("details", &json::pretty(details))),
+    );
+    facts
+}
+
+fn stall_facts(stall: &Stall) -> Vec<String> {
+    let mut facts = vec![fact("stalled", &stall::lines(stall).join("\n"))];
+    facts.push(fact("", stall::ADVICE));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use host_base::{TenantId, Timestamp, WorkflowKey};
+    use host_engine::WorkflowStatus;
+
+    use super::*;
+    use crate::show::console;
+
+    fn view(status: WorkflowStatus, outcome: Option<host_base::Outcome>) -> WorkflowView {
+        WorkflowView {
+            key: WorkflowKey::new(TenantId::default(), "w-1").unwrap(),
+            name: "w".to_owned(),
+            plugin: "p".to_owned(),
+            run: 2,
+            status,
+            created: Timestamp(0),
+            updated: Timestamp(1500),
+            outcome,
+            stall: None,
+        }
+    }
+
+    #[test]
+    fn programs_get_the_output_as_the_plugin_wrote_it() {
+        let view = view(
+            WorkflowStatus::Completed,
+            Some(Ok(br#"{"b":1, "a":1.0}"#.to_vec())),
+        );
+        let expected = r#"{"id":"w-1","name":"w","plugin":"p","run":2,"status":"completed","created":"1970-01-01T00:00:00.000Z","updated":"1970-01-01T00:00:01.500Z","output":{"b":1,"a":1.0}}"#;
+        assert_eq!(console::encode(&Report::new(&view)), expected);
+    }
+
+    #[test]
+    fn programs_get_a_failure_with_its_details() {
+        let mut failure = Failure::new("no-stock", "none left");
+        failure.details = Some(b"{\"left\":0}".to_vec());
+        let view = view(WorkflowStatus::Failed, Some(Err(failure)));
+        let report = Report::new(&view).with_input(Some(&b"[]".to_vec()));
+        let report = report.already_done();
+        let line = console::encode(&report);
+        let end = r#""already_done":true,"input":[],"failure":{"code":"no-stock","message":"none left","retryable":false,"details":{"left":0}}}"#;
+        assert!(line.ends_with(end), "{line}");
+    }
+
+    #[test]
+    fn people_get_a_fact_a_line() {
+        let failure = Failure::transient("busy", "one\ntwo");
+        let view = view(WorkflowStatus::Failed, Some(Err(failure)));
+        let expected = "\
+id       w-1
+name     w
+plugin   p
+status   failed
+run      2
+created  1970-01-01T00:00:00.000Z
+updated  1970-01-01T00:00:01.500Z
+input    {
+           \"a\": 1
+         }
+failure  one
+         two (busy); trying again can help";
+        assert_eq!(block(&view, Some(&b"{\"a\":1}".to_vec())), expected);
+    }
+}

@@ -1,0 +1,64 @@
+//! A stalled workflow, in words: where its code and its history differ, and what to do.
+//!
+//! Pure.
+
+use host_base::Digest;
+use host_store::records::Stall;
+
+use super::text;
+
+/// What to do about a stall.
+pub(crate) const ADVICE: &str = "Run the component that it was started with, or repair the code and run \
+     that: it goes on from where it is";
+
+/// Digits of a component's digest that tell it from others.
+const DIGEST_DIGITS: usize = 12;
+
+/// Where code and history differ, a fact a line.
+pub(crate) fn lines(stall: &Stall) -> Vec<String> {
+    let component = digest(&stall.component);
+    let mut lines = vec![
+        format!("event    {}", stall.event),
+        format!("history  {}", text::printable(&stall.history)),
+        format!("code     {}", text::printable(&stall.asked)),
+        format!("of       component {component}"),
+    ];
+    let frames = stall.backtrace.lines().map(text::printable).enumerate();
+    lines.extend(
+        frames.map(|(index, frame)| format!("{:<9}{frame}", if index == 0 { "at" } else { "" })),
+    );
+    lines
+}
+
+/// The beginning of a component's digest.
+pub(crate) fn digest(component: &[u8]) -> String {
+    let digits = Digest::from_bytes(component).map(|digest| digest.to_string());
+    let digits = digits.unwrap_or_else(|| "unknown".to_owned());
+    digits.chars().take(DIGEST_DIGITS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_names_the_event_both_sides_and_the_place() {
+        let stall = Stall {
+            event: 4,
+            history: "activity a".to_owned(),
+            asked: "activity b".to_owned(),
+            backtrace: "inner\nouter".to_owned(),
+            component: vec![0xab; 32],
+            unseen_from: 9,
+        };
+        let expected = [
+            "event    4",
+            "history  activity a",
+            "code     activity b",
+            "of       component abababababab",
+            "at       inner",
+            "         outer",
+        ];
+        assert_eq!(lines(&stall), expected);
+    }
+}

@@ -1,0 +1,83 @@
+//! Points in time and durations, as text.
+//!
+//! Pure: the current time is nobody's business here.
+
+use std::time::Duration;
+
+use host_base::Timestamp;
+
+/// A point in time as RFC 3339 has it, in UTC, to the millisecond.
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    let millis = i64::try_from(time.0).ok();
+    let date = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    // A clock that is set beyond the year 9999 must not keep a list from being shown.
+    date.map_or_else(|| time.to_string(), |date| format!("{date:.3}"))
+}
+
+/// How long after a beginning: "+0.250 s", "+2:03:04.005".
+pub(crate) fn offset(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    if seconds < 60 {
+        return format!("+{seconds}.{millis:03} s");
+    }
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("+{hours}:{minutes:02}:{seconds:02}.{millis:03}")
+}
+
+/// How long: "250 ms", "1.5 s", "2 min 5 s", "3 d 4 h". The two largest units, rounded down.
+pub(crate) fn length(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{} s", duration.as_millis() as f64 / 1000.0),
+        60..3600 => two_units(seconds, 60, "min", 1, "s"),
+        3600..86_400 => two_units(seconds, 3600, "h", 60, "min"),
+        86_400.. => two_units(seconds, 86_400, "d", 3600, "h"),
+    }
+}
+
+fn two_units(seconds: u64, large: u64, large_name: &str, small: u64, small_name: &str) -> String {
+    let (larges, smalls) = (seconds / large, seconds % large / small);
+    if smalls == 0 {
+        return format!("{larges} {large_name}");
+    }
+    format!("{larges} {large_name} {smalls} {small_name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_in_time_are_utc() {
+        let time = Timestamp(1_763_964_000_007);
+        assert_eq!(rfc3339(time), "2025-11-24T06:00:00.007Z");
+        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(Timestamp(u64::MAX)), "18446744073709551615 ms");
+    }
+
+    #[test]
+    fn offsets_have_milliseconds() {
+        let of = |millis| offset(Duration::from_millis(millis));
+        assert_eq!(of(7), "+0.007 s");
+        assert_eq!(of(59_999), "+59.999 s");
+        assert_eq!(of(7_384_005), "+2:03:04.005");
+    }
+
+    #[test]
+    fn lengths_are_short() {
+        let of = |millis| length(Duration::from_millis(millis));
+        let cases = [
+            (0, "0 ms"),
+            (250, "250 ms"),
+            (1000, "1 s"),
+            (1500, "1.5 s"),
+            (125_000, "2 min 5 s"),
+            (7_200_000, "2 h"),
+            (273_600_000, "3 d 4 h"),
+        ];
+        for (millis, text) in cases {
+            assert_eq!(of(millis), text);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One data directory and the binary that uses it.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// The lesson's plugin.
+pub(crate) const TASKS: &str = "task_workflow.wasm";
+
+/// A directory of its own, in which the binary runs and which goes with it.
+pub(crate) struct Host {
+    dir: TempDir,
+}
+
+/// What an invocation left.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Host {
+    pub(crate) fn new() -> Host {
+        let dir = tempfile::tempdir().unwrap();
+        Host { dir }
+    }
+
+    /// Where it runs; its data is in `.host` there.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Runs the binary to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with_input(arguments, "")
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Who ends without reading closes the pipe, and may.
+        stdin.write_all(input.as_bytes()).ok();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The binary, ready to be started, with its streams on pipes.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command
+            .args(arguments)
+            .current_dir(self.dir())
+            .env_remove("HOST_DATA")
+            .env_remove("HOST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Writes a file beside the data; returns its name.
+    pub(crate) fn file<'a>(&self, name: &'a str, text: &str) -> &'a str {
+        fs::write(self.dir().join(name), text).unwrap();
+        name
+    }
+
+    /// A host in whose directory the lesson's plugin has run once.
+    pub(crate) fn with_tasks() -> Host {
+        let host = Host::new();
+        host.run(&["run", &plugin(TASKS)]).expect(0);
+        host
+    }
+}
+
+impl Output {
+    /// Checks the exit code, and shows both streams where it is another one.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Output {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    /// Checks that standard error says this somewhere.
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Output {
+        assert!(self.stderr.contains(words), "no {words:?} in {self:#?}");
+        self
+    }
+
+    /// Checks all of standard output; its last line break is left out.
+    #[track_caller]
+    pub(crate) fn answers(self, text: &str) -> Output {
+        assert_eq!(self.stdout.trim_end_matches('\n'), text, "{self:#?}");
+        self
+    }
+}
+
+/// An example plugin, built.
+pub(crate) fn plugin(name: &str) -> String {
+    let plugins = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let file = [plugins.join(name), plugins.join("fixtures").join(name)]
+        .into_iter()
+        .find(|file| file.exists());
+    let file = file.unwrap_or_else(|| panic!("{name} is not built: run \"cargo xtask plugins\""));
+    file.to_str().unwrap().to_owned()
+}

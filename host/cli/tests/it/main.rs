@@ -1,0 +1,16 @@
+//! The binary from outside: what its users see and rely on, one fact per test.
+//!
+//! Runs the real binary in a directory of its own; knows only arguments, streams and exit codes.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be done ends the test, in its helpers as well"
+)]
+
+mod actors;
+mod directories;
+mod host;
+mod many;
+mod runs;
+mod usage;
+mod workflows;

@@ -1,0 +1,71 @@
+//! Wrong usage and bad input: exit code 2, and words that name the thing.
+
+use crate::host::{Host, TASKS, plugin};
+
+#[test]
+fn a_run_without_a_plugin_is_wrong_usage() {
+    Host::new().run(&["run"]).expect(2).says("<PLUGIN>");
+}
+
+#[test]
+fn a_missing_plugin_is_named() {
+    let output = Host::new().run(&["run", "no.wasm"]);
+    output
+        .expect(2)
+        .says("error: read plugin no.wasm: No such file");
+}
+
+#[test]
+fn an_input_that_is_no_json_is_named_before_a_directory_is_made() {
+    let host = Host::new();
+    let plugin = host.file("p.wasm", "");
+    let output = host.run(&["run", plugin, "--input", "{task}"]);
+    output
+        .expect(2)
+        .says("error: parse \"{task}\" as JSON: key must be a string");
+    assert!(!host.dir().join(".host").exists());
+}
+
+#[test]
+fn a_missing_file_of_lines_is_named() {
+    let host = Host::new();
+    let plugin = host.file("p.wasm", "");
+    let output = host.run(&["run", plugin, "--each", "no.jsonl"]);
+    output.expect(2).says("error: read no.jsonl: No such file");
+}
+
+#[test]
+fn a_file_that_is_no_component_is_refused() {
+    let host = Host::new();
+    let plugin = host.file("p.wasm", "no component");
+    host.run(&["run", plugin])
+        .expect(2)
+        .says("error: load p.wasm: ");
+}
+
+#[test]
+fn an_unknown_workflow_is_answered_with_those_there_are() {
+    let output = Host::new().run(&["run", &plugin(TASKS), "--workflow", "no"]);
+    output
+        .expect(2)
+        .says("error: no plugin given has the workflow no; there ");
+}
+
+#[test]
+fn programs_get_errors_as_json() {
+    let output = Host::new().run(&["run", "no.wasm", "--json"]).expect(2);
+    let error: serde_json::Value = serde_json::from_str(&output.stderr).unwrap();
+    assert_eq!(error["type"], "error");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("read plugin no.wasm")
+    );
+}
+
+#[test]
+fn the_exit_codes_are_documented() {
+    let help = Host::new().run(&["--help"]).expect(0);
+    assert!(help.stdout.contains("Exit codes:"), "{help:#?}");
+}
