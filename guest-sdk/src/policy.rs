@@ -19,7 +19,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Five attempts over a quarter of a minute.
+    /// Five attempts over a quarter of a minute: what is left of a policy where only a part of it is said.
+    /// An activity that says nothing at all is tried again as the host has it.
     pub const DEFAULT: Self = Self {
         max_attempts: 5,
         first_interval: Duration::from_secs(1),

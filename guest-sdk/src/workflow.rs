@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FusedFuture, select};
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::workflow as host;
@@ -294,6 +294,13 @@ impl<C: Command> Future for Call<C> {
     }
 }
 
+/// Lets `select_biased!` pass over it once it is finished.
+impl<C: Command> FusedFuture for Call<C> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, State::Finished)
+    }
+}
+
 impl<C: Command> Drop for Call<C> {
     fn drop(&mut self) {
         if let State::Waiting(handle) = self.state {
@@ -320,6 +327,12 @@ impl<C: Command> Future for Scheduled<C> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<C: Command> FusedFuture for Scheduled<C> {
+    fn is_terminated(&self) -> bool {
+        self.0.is_terminated()
     }
 }
 

@@ -216,6 +216,8 @@ fn client(actor: &Ident, name: &Ident, methods: &[Method]) -> TokenStream {
 
 fn call(method: &Method) -> TokenStream {
     let (name, wire_name, docs) = (&method.name, &method.wire_name, &method.docs);
+    let about = format!("Calls the method `{wire_name}`.");
+    let about = docs.is_empty().then(|| quote!(#[doc = #about]));
     let (input, output) = (&method.parameters.input, &method.output.value);
     let parameter = method.parameters.has_input.then(|| quote!(input: #input));
     let argument = if method.parameters.has_input {
@@ -224,6 +226,7 @@ fn call(method: &Method) -> TokenStream {
         quote!(&())
     };
     quote! {
+        #about
         #(#docs)*
         pub fn #name(&self, #parameter) -> C::Answer<#output> {
             self.0.call(#wire_name, #argument)

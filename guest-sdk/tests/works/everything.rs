@@ -41,7 +41,18 @@ async fn order(ctx: WorkflowContext, order: Order) -> Result<u32, Failure> {
     ctx.child(nothing, ()).schedule().detach();
     started.await?;
     let (a, b) = guest_sdk::future::join!(ctx.event::<u32>("a"), ctx.event::<u32>("b"));
+    let (mut go, mut nap) = (ctx.event::<u32>("go"), ctx.sleep(Duration::from_secs(1)));
+    guest_sdk::future::select_biased! {
+        number = go => ctx.log(format!("{}", number?)),
+        () = nap => ctx.warn("nobody came"),
+    }
     Ok(a? + b? + u32::from(shipped?))
+}
+
+/// Names are free for variables: this activity, this workflow and this parameter do not meet.
+#[activity]
+fn input(order: Order) -> u32 {
+    order.number
 }
 
 #[workflow(name = "nothing-at-all")]
@@ -83,7 +94,7 @@ guest_sdk::export! {
     version: "2.0.0",
     workflows: [order, nothing],
     actors: [Cart],
-    activities: [charge, ship, parse],
+    activities: [charge, ship, parse, input],
     example: order, "order-{number}", Order { number: 1 },
 }
 

@@ -95,6 +95,7 @@ fn validate_task(ctx: &ActivityContext, task: TaskInput) -> Validation {
 struct TaskStatusUpdate {
     task_id: String,
     status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
 
