@@ -13,6 +13,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::error::Role;
 use crate::imports::{ActivityImports, ActorImports, BoxFuture, LogLevel, WorkflowImports};
+use crate::leave::Leave;
 use crate::output::{Line, Output, Stream};
 use crate::randomness::Randomness;
 use crate::setup::TICK;
@@ -68,6 +69,7 @@ pub(crate) struct Guest {
     pub(crate) budget: Budget,
     pub(crate) memory: Memory,
     pub(crate) output: Output,
+    pub(crate) leave: Leave,
 }
 
 impl Guest {
@@ -87,6 +89,7 @@ impl Guest {
             budget,
             memory: Memory::new(limits.memory_bytes_max),
             output: Output::new(limits),
+            leave: Leave::default(),
         }
     }
 

@@ -16,6 +16,7 @@ mod guest;
 mod idle;
 pub mod imports;
 mod inspect;
+mod leave;
 mod load;
 mod locks;
 mod machine;

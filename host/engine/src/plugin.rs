@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use host_base::{Digest, Outcome, Payload};
 use wasmtime::Store;
@@ -19,6 +19,7 @@ use crate::error::{GuestError, Reason};
 use crate::guest::{self, Guest, Side};
 use crate::idle::{Idle, Live};
 use crate::imports::{ActivityImports, ActorImports, BoxFuture, WorkflowImports};
+use crate::leave::Leave;
 use crate::manifest::Manifest;
 use crate::panics::caught;
 use crate::randomness::Randomness;
@@ -59,13 +60,29 @@ pub struct ActorCall {
 /// `Pending` alone does not mean that the body waits for something: a body that computes for long gives
 /// way every 10 ms, after having woken its waker. It waits when
 /// [`WorkflowImports::poll_wait_any`] was called during the poll and answered `Pending`.
-pub struct WorkflowRun(BoxFuture<Result<Outcome, GuestError>>);
+pub struct WorkflowRun {
+    run: BoxFuture<Result<Outcome, GuestError>>,
+    leave: Leave,
+    engine: wasmtime::Engine,
+}
 
 impl Future for WorkflowRun {
     type Output = Result<Outcome, GuestError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
+        self.run.as_mut().poll(context)
+    }
+}
+
+impl Drop for WorkflowRun {
+    fn drop(&mut self) {
+        if self.leave.ask(&self.engine) {
+            // Whatever it answers, it is gone afterwards.
+            let _ = self
+                .run
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+        }
     }
 }
 
@@ -111,10 +128,19 @@ impl Plugin {
         imports: Box<dyn WorkflowImports>,
     ) -> WorkflowRun {
         let (plugin, name) = (Arc::clone(&self.0), name.to_owned());
-        WorkflowRun(Box::pin(async move {
-            let run = plugin.workflow(&name, input, seed, imports).await;
+        let mut guest = Guest::new(
+            Side::Workflow(imports),
+            Randomness::seeded(seed),
+            &plugin.shared.limits,
+        );
+        let leave = Leave::default();
+        guest.leave = leave.clone();
+        let engine = plugin.shared.deterministic.engine.clone();
+        let run = Box::pin(async move {
+            let run = plugin.workflow(&name, input, guest).await;
             run.map_err(|ended| plugin.error(format!("workflow {name}"), ended))
-        }))
+        });
+        WorkflowRun { run, leave, engine }
     }
 
     /// Runs one turn of an actor.
@@ -150,17 +176,9 @@ impl Plugin {
 }
 
 impl Loaded {
-    async fn workflow(
-        &self,
-        name: &str,
-        input: Payload,
-        seed: [u8; 32],
-        imports: Box<dyn WorkflowImports>,
-    ) -> Result<Outcome, Ended> {
+    async fn workflow(&self, name: &str, input: Payload, guest: Guest) -> Result<Outcome, Ended> {
         let code = self.deterministic.as_ref().ok_or(Reason::Missing)?;
         let indices = code.workflows.as_ref().ok_or(Reason::Missing)?;
-        let side = Side::Workflow(imports);
-        let guest = Guest::new(side, Randomness::seeded(seed), &self.shared.limits);
         let mut store = guest::store(code.pre.engine(), guest);
         let body = async {
             let instance = code.pre.instantiate_async(&mut store).await?;

@@ -28,6 +28,8 @@ pub(crate) enum Stop {
     Broke(&'static str),
     #[error("this is a defect of the host, not of the plugin: {0}")]
     Defect(String),
+    #[error("the instance was given up")]
+    Left,
 }
 
 impl From<Stop> for Reason {
@@ -37,7 +39,9 @@ impl From<Stop> for Reason {
             Stop::Memory { limit } => Reason::Memory { limit },
             Stop::Refused { import, advice } => Reason::Refused { import, advice },
             Stop::Interrupted(interrupt) => Reason::Interrupted(interrupt),
-            Stop::Exit | Stop::Broke(_) | Stop::Defect(_) => Reason::Trap(stop.to_string()),
+            Stop::Exit | Stop::Broke(_) | Stop::Defect(_) | Stop::Left => {
+                Reason::Trap(stop.to_string())
+            }
         }
     }
 }

@@ -33,11 +33,15 @@ impl Guest {
         self.workflow(function)?;
         self.begin_turn();
         let answer = poll_fn(|context| {
+            if let Some(left) = self.leave.asked() {
+                return Poll::Ready(Err(left));
+            }
             let imports = match self.workflow(function) {
                 Ok(imports) => imports,
                 Err(error) => return Poll::Ready(Err(error)),
             };
             let poll = imports.poll_wait_any(handles, context);
+            self.leave.set_waiting(poll.is_pending());
             poll.map(|answer| Ok(answer?))
         });
         let (completion, waited) = timed(answer).await;

@@ -3,7 +3,7 @@
 //! Owns how a turn becomes durable and how a message finds its entity; knows nothing of what turns do.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use host_base::failure::code;
@@ -54,6 +54,8 @@ pub(crate) struct Core {
     pub(crate) outbox: mpsc::Sender<Queued>,
     pub(crate) tasks: tokio::runtime::Handle,
     pub(crate) sequences: Sequences,
+    /// The host is being stopped: that the store is closed is no news.
+    pub(crate) stopping: AtomicBool,
 }
 
 /// Numbers of messages: each is used once, however often the host is started.
@@ -191,21 +193,24 @@ impl Core {
 
     /// The store takes no more changes: nothing that waits for one can be answered any more.
     pub(crate) fn store_closed(&self, error: &CommitError) {
-        tracing::error!(%error, "stop taking work");
-        self.watchers.close();
-        let reason = error.to_string();
-        self.observer.observe(Happening::Closed { reason });
+        self.stop(error);
     }
 
     /// The store cannot be read: what it holds must not be changed on a guess.
     pub(crate) fn store_unreadable(&self, error: &ReadError) {
-        tracing::error!(%error, "stop taking work");
-        self.watchers.close();
-        let reason = error.to_string();
-        self.observer.observe(Happening::Closed { reason });
+        self.stop(error);
         let committer = self.committer.clone();
         // Closing waits for the disk.
         self.tasks.spawn_blocking(move || committer.close());
+    }
+
+    fn stop(&self, why: &dyn std::error::Error) {
+        self.watchers.close();
+        if !self.stopping.swap(true, Ordering::AcqRel) {
+            tracing::error!(error = %why, "stop taking work");
+            let reason = why.to_string();
+            self.observer.observe(Happening::Closed { reason });
+        }
     }
 
     /// Random bytes from the operating system, for what must be unlike anything else.

@@ -22,6 +22,10 @@ pub(crate) async fn run(core: Arc<Core>) {
             () = core.entities.crowded() => {}
             () = tokio::time::sleep(LOOK) => looks += 1,
         }
+        if core.entities.take_room_wanted() {
+            core.entities
+                .evict_workflows(room(core.engine.instances_max()));
+        }
         core.entities.evict(core.clock.now());
         if looks == LOOKS_PER_WALK {
             looks = 0;
@@ -30,6 +34,12 @@ pub(crate) async fn run(core: Arc<Core>) {
             }
         }
     }
+}
+
+/// Workflows that leave the memory when one more wants to come in: enough that not every newcomer waits,
+/// and few enough that most stay where they are.
+fn room(instances_max: usize) -> usize {
+    (instances_max / 16).max(1)
 }
 
 /// Deletes the answers whose time is over.

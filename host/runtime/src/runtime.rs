@@ -2,12 +2,13 @@
 //!
 //! Converts what callers say and hands it on; what turns do is elsewhere.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Digest, Failure, Outcome, Payload, TenantId, WorkflowKey};
+use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, WorkflowKey};
 use host_engine::{Engine, EngineOptions, Interrupt, Manifest, Plugin};
 use host_store::records::{Deployment, Event, EventRaised, Status};
 use host_store::{Batch, Reader, Store, WorkflowFilter};
@@ -16,9 +17,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::activity::Activities;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
-use crate::effect::Effect;
+use crate::effect::{Effect, Message};
 use crate::entity::Entities;
 use crate::error::{DeployError, StartError, StartupError, StoreError};
+use crate::locks::lock;
 use crate::options::RuntimeOptions;
 use crate::plugins::{Plugins, Taken};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
@@ -43,7 +45,7 @@ pub struct Runtime {
     core: Arc<Core>,
     threads: Option<tokio::runtime::Runtime>,
     /// Taken when the timers are started.
-    going: std::sync::Mutex<bool>,
+    going: Mutex<bool>,
 }
 
 /// What [`Runtime::deploy`] did.
@@ -92,7 +94,7 @@ impl Runtime {
         Ok(Runtime {
             core,
             threads: Some(threads),
-            going: std::sync::Mutex::new(false),
+            going: Mutex::new(false),
         })
     }
 
@@ -144,7 +146,7 @@ impl Runtime {
     /// The store cannot be read.
     pub async fn resume(&self) -> Result<Unfinished, StoreError> {
         let unfinished = self.unfinished()?;
-        let first = !std::mem::replace(&mut *crate::locks::lock(&self.going), true);
+        let first = !std::mem::replace(&mut *lock(&self.going), true);
         if first {
             let core = Arc::clone(&self.core);
             self.core.tasks.spawn(timers::run(core));
@@ -228,17 +230,33 @@ impl Runtime {
         &self,
         key: &WorkflowKey,
     ) -> Result<Option<WorkflowView>, StoreError> {
+        let mut told = false;
         loop {
             let stopped = self.core.watchers.watch(key);
             match self.workflow(key)? {
                 Some(view) if !view.has_ended() && view.stall.is_none() => {}
+                Some(view) if !told && self.may_go_on(&view) => {
+                    // Once it has tried, it either goes on or says that it stalls again.
+                    let workflow = Entity::Workflow(key.clone());
+                    self.core.notify(&workflow, Message::Look);
+                }
                 other => return Ok(other),
             }
+            told = true;
             if stopped.await.is_err() {
                 // It was closed, and the reason is known to the committer.
                 self.core.settle().await?;
             }
         }
+    }
+
+    /// Whether a stalled workflow has not tried the present component yet.
+    fn may_go_on(&self, view: &WorkflowView) -> bool {
+        let Some(stall) = &view.stall else {
+            return false;
+        };
+        let plugin = self.core.plugins.named(&view.key.tenant, &view.plugin);
+        plugin.is_some_and(|plugin| stall.may_pass || plugin.digest().0[..] != stall.component)
     }
 
     /// One workflow instance.
@@ -335,6 +353,7 @@ impl Runtime {
             return;
         };
         self.core.activities.stop(ACTIVITIES_GRACE).await;
+        self.core.stopping.store(true, Ordering::Release);
         let committer = self.core.committer.clone();
         let (done, ended) = oneshot::channel();
         // Both block, and this may be a thread that runs tasks.
@@ -351,7 +370,7 @@ impl Runtime {
     /// Live workflows leave the memory, so that they come back on the new component, and stalled ones try.
     async fn change_over(&self) -> Result<(), StoreError> {
         self.core.entities.evict_workflows(usize::MAX);
-        if *crate::locks::lock(&self.going) {
+        if *lock(&self.going) {
             recovery::try_stalled(&self.core).await?;
         }
         Ok(())
@@ -398,6 +417,7 @@ fn core(
         outbox,
         tasks,
         sequences: Sequences::of_boot(store.boot),
+        stopping: AtomicBool::new(false),
         limits: options.limits,
     })
 }

@@ -53,16 +53,16 @@ async fn drive<Work>(common: &Common, detail: Detail, work: Work) -> Ending
 where
     Work: AsyncFnOnce(&Session) -> Ending,
 {
-    let mut signals = Signals::listen()
-        .context("listen to signals")
-        .or_exit(Exit::Failed)?;
+    let stop = Signals::listen();
+    let mut stop = stop.context("listen to signals").or_exit(Exit::Failed)?;
     let session = Session::open(common, detail).await?;
     let ending = tokio::select! {
-        ending = work(&session) => ending,
-        exit = signals.next() => Ok(session.stop(exit)),
+        biased;
+        Ok(exit) = &mut stop => Ok(session.stop(exit)),
         reason = session.trace.closed() => Err(closed(&reason)),
+        ending = work(&session) => ending,
     };
-    session.close(&mut signals).await;
+    session.runtime.shutdown().await;
     ending
 }
 
@@ -119,14 +119,6 @@ impl Session {
         self.console
             .note(&format!("Stopping; unfinished work is kept in {data}"));
         exit
-    }
-
-    /// Whoever cannot wait for the end says so once more: nothing is lost by it.
-    async fn close(self, signals: &mut Signals) {
-        tokio::select! {
-            () = self.runtime.shutdown() => {}
-            exit = signals.next() => std::process::exit(exit.code().into()),
-        }
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Knows numbers only.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::console::Console;
 use super::text;
@@ -15,7 +16,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Remaining time and rate move even while nothing ends.
 const TICK: Duration = Duration::from_millis(200);
 
-const TEMPLATE: &str = "{bar:40} {human_pos} of {human_len} workflows  {per_sec:.0}  {eta} left";
+const TEMPLATE: &str = "{bar:40} {human_pos} of {human_len} workflows  {rate}  {eta} left";
 
 /// How far many workflows are.
 pub(crate) struct Progress {
@@ -73,9 +74,15 @@ impl Drop for Progress {
 fn bar(total: usize) -> ProgressBar {
     let style =
         ProgressStyle::with_template(TEMPLATE).expect("the template is a constant that is right");
+    let style = style.with_key("rate", rate);
     let bar = ProgressBar::new(total as u64).with_style(style);
     bar.enable_steady_tick(TICK);
     bar
+}
+
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // What cannot be written is drawn again soon.
+    write!(out, "{:.0}/s", state.per_sec()).ok();
 }
 
 #[cfg(test)]

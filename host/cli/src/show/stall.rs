@@ -49,7 +49,7 @@ mod tests {
             asked: "activity b".to_owned(),
             backtrace: "inner\nouter".to_owned(),
             component: vec![0xab; 32],
-            unseen_from: 9,
+            ..Stall::default()
         };
         let expected = [
             "event    4",

@@ -8,7 +8,7 @@ use crate::host::Host;
 /// Holds a data directory as another host would.
 fn occupy(host: &Host, name: &str) -> File {
     let dir = host.dir().join(name);
-    fs::create_dir(&dir).unwrap();
+    fs::create_dir_all(&dir).unwrap();
     let mut lock = File::create(dir.join("lock")).unwrap();
     lock.lock().unwrap();
     lock.write_all(b"4711").unwrap();

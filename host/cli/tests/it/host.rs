@@ -1,7 +1,8 @@
 //! One data directory and the binary that uses it.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,8 +25,12 @@ pub(crate) struct Output {
 }
 
 impl Host {
+    /// An empty one, except that compiled plugins are shared: compiling one takes longer than a test.
     pub(crate) fn new() -> Host {
         let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join(".host");
+        fs::create_dir(&data).unwrap();
+        symlink(shared_cache(), data.join("cache")).unwrap();
         Host { dir }
     }
 
@@ -106,6 +111,14 @@ impl Output {
         assert_eq!(self.stdout.trim_end_matches('\n'), text, "{self:#?}");
         self
     }
+}
+
+/// The host trusts a folder only where nobody else can write to it.
+fn shared_cache() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(&folder).unwrap();
+    folder
 }
 
 /// An example plugin, built.

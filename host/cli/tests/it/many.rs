@@ -1,5 +1,8 @@
 //! `host run --each`: every line once.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command};
+
 use serde_json::Value;
 
 use crate::host::{Host, TASKS, plugin};
@@ -32,6 +35,72 @@ fn lines_that_were_added_are_run() {
     host.run_with_input(&command, &lines(0..8))
         .expect(0)
         .answers(more);
+}
+
+/// Lines of which a full pipe holds the most up, so that the binary is in the midst of it.
+const MANY: usize = 1000;
+/// Lines after which it is stopped.
+const SOME: usize = 100;
+
+#[test]
+fn a_run_that_was_killed_is_gone_on_with() {
+    let host = Host::new();
+    let file = host.file("tasks.jsonl", &lines(0..MANY));
+    let command = ["run", &plugin(TASKS), "--each", file, "--json"];
+    let mut child = host.command(&command).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    stdout.nth(SOME).unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let again = host.run(&command).expect(0);
+    let reports = again.stdout.lines().map(serde_json::from_str::<Value>);
+    let reports: Vec<_> = reports.map(Result::unwrap).collect();
+    let done = reports.iter().filter(|line| line["already_done"] == true);
+    assert!((SOME..MANY).contains(&done.count()));
+    let once = reports.iter().filter(|line| line["run"] == 1);
+    assert_eq!((once.count(), reports.len()), (MANY, MANY));
+}
+
+#[test]
+fn a_run_that_is_stopped_says_that_its_work_is_kept() {
+    let host = Host::new();
+    let file = host.file("tasks.jsonl", &lines(0..MANY));
+    let command = ["run", &plugin(TASKS), "--each", file, "--json"];
+    let mut child = host.command(&command).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    stdout.nth(SOME).unwrap().unwrap();
+    signal(&child, "-TERM");
+    let rest = stdout.count();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{output:#?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("Stopping; unfinished work is kept in .host"),
+        "{stderr}"
+    );
+    assert!(SOME + rest < MANY);
+}
+
+#[test]
+fn a_second_signal_ends_a_run_that_waits_for_its_reader() {
+    let host = Host::new();
+    let file = host.file("tasks.jsonl", &lines(0..MANY));
+    let command = ["run", &plugin(TASKS), "--each", file, "--json"];
+    let mut child = host.command(&command).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    stdout.nth(SOME).unwrap().unwrap();
+    // Two signals of a kind that come at once are one.
+    signal(&child, "-INT");
+    signal(&child, "-TERM");
+    let status = child.wait().unwrap();
+    assert!(matches!(status.code(), Some(130 | 143)), "{status}");
+}
+
+fn signal(child: &Child, name: &str) {
+    let kill = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
 }
 
 #[test]

@@ -16,14 +16,14 @@ fn a_missing_plugin_is_named() {
 }
 
 #[test]
-fn an_input_that_is_no_json_is_named_before_a_directory_is_made() {
+fn an_input_that_is_no_json_is_named_before_anything_is_opened() {
     let host = Host::new();
     let plugin = host.file("p.wasm", "");
     let output = host.run(&["run", plugin, "--input", "{task}"]);
     output
         .expect(2)
         .says("error: parse \"{task}\" as JSON: key must be a string");
-    assert!(!host.dir().join(".host").exists());
+    assert!(!host.dir().join(".host/db").exists());
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Entities {
     bytes: AtomicUsize,
     /// There are too many of them.
     crowded: Notify,
+    /// A workflow waits for one of the engine's instances.
+    room_wanted: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -77,6 +79,7 @@ impl Entities {
             live: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             crowded: Notify::new(),
+            room_wanted: AtomicBool::new(false),
         }
     }
 
@@ -152,6 +155,18 @@ impl Entities {
     /// Resolves when there are too many of them.
     pub(crate) async fn crowded(&self) {
         self.crowded.notified().await;
+    }
+
+    /// A workflow waits for one of the engine's instances, which others must give up.
+    pub(crate) fn want_room(&self) {
+        if !self.room_wanted.swap(true, Ordering::AcqRel) {
+            self.crowded.notify_one();
+        }
+    }
+
+    /// Whether a workflow has waited for room since the last call.
+    pub(crate) fn take_room_wanted(&self) -> bool {
+        self.room_wanted.swap(false, Ordering::AcqRel)
     }
 
     /// Asks those to leave that have been idle for long, and the oldest ones where there are too many or

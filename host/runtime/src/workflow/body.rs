@@ -17,8 +17,6 @@ use crate::locks::lock;
 use crate::workflow::imports::Imports;
 use crate::workflow::machine::Machine;
 
-/// Workflows that make room at once when all instances are in use.
-const EVICTED_AT_ONCE: usize = 64;
 /// How long a body that found no instance waits before it tries again, and how often it does.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 const BUSY_TRIES: u32 = 100;
@@ -84,15 +82,7 @@ impl Begin {
 impl Body {
     /// A body that has not run yet. Waits for a free instance, for which others leave the memory.
     pub(crate) async fn begin(core: &Core, begin: Begin, machine: &Arc<Mutex<Machine>>) -> Body {
-        let free = Arc::clone(&core.fibers).try_acquire_owned();
-        let fiber = match free {
-            Ok(fiber) => fiber,
-            Err(_) => {
-                core.entities.evict_workflows(EVICTED_AT_ONCE);
-                let fiber = Arc::clone(&core.fibers).acquire_owned().await;
-                fiber.expect("the semaphore of the instances is never closed")
-            }
-        };
+        let fiber = fiber(core).await;
         Body {
             run: begin.run(core, machine),
             begin,
@@ -107,7 +97,7 @@ impl Body {
                 None => return Step::Waits,
                 // It has not begun, so that it can begin again.
                 Some(Err(error)) if matches!(error.reason, Reason::Exhausted(_)) => {
-                    core.entities.evict_workflows(EVICTED_AT_ONCE);
+                    core.entities.want_room();
                     tokio::time::sleep(BUSY_WAIT).await;
                     self.run = self.begin.run(core, machine);
                 }
@@ -119,6 +109,21 @@ impl Body {
         }
         let text = "the machine had no room for an instance".to_owned();
         Step::Stalls(stall_at(&lock(machine), text, "", Digest::of(b"")))
+    }
+}
+
+/// The right to one of the engine's instances. Where none is free, idle workflows leave the memory.
+async fn fiber(core: &Core) -> OwnedSemaphorePermit {
+    loop {
+        let free = Arc::clone(&core.fibers).acquire_owned();
+        if core.fibers.available_permits() == 0 {
+            core.entities.want_room();
+        }
+        // Those that were asked to leave may have got work meanwhile.
+        match tokio::time::timeout(BUSY_WAIT, free).await {
+            Ok(fiber) => return fiber.expect("the semaphore of the instances is never closed"),
+            Err(_) => continue,
+        }
     }
 }
 
