@@ -16,6 +16,11 @@ use clap::Parser;
 
 use crate::args::Cli;
 
+/// Threads that free what others allocated do not wait for each other here, which they do in the C
+/// library's allocator: a turn crosses threads several times.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logs::start();

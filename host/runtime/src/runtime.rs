@@ -352,7 +352,13 @@ impl Runtime {
         let Some(threads) = self.threads.take() else {
             return;
         };
-        self.core.activities.stop(ACTIVITIES_GRACE).await;
+        let core = Arc::clone(&self.core);
+        // On threads that have timers, whatever the caller's have.
+        let stopped = self
+            .core
+            .tasks
+            .spawn(async move { core.activities.stop(ACTIVITIES_GRACE).await });
+        drop(stopped.await);
         self.core.stopping.store(true, Ordering::Release);
         let committer = self.core.committer.clone();
         let (done, ended) = oneshot::channel();

@@ -159,9 +159,12 @@ fn send_notification(ctx: &ActivityContext, task: TaskInput) -> Notified {
         "Notifying {} about {}",
         task.assignee, task.task_id
     ));
+    let idempotency_key = ctx.info().idempotency_key;
+    let key = format!("Key for {}: {idempotency_key}", task.task_id);
+    ctx.log_at(guest_sdk::LogLevel::Debug, key);
     Notified {
         notified: true,
-        idempotency_key: ctx.info().idempotency_key,
+        idempotency_key,
     }
 }
 

@@ -17,6 +17,10 @@ use clap::Parser;
 
 use crate::report::Report;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the host on this machine.
 #[derive(Parser)]
 struct Arguments {

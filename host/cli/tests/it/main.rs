@@ -10,6 +10,7 @@
 mod actors;
 mod directories;
 mod host;
+mod kills;
 mod many;
 mod runs;
 mod usage;
