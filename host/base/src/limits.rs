@@ -26,6 +26,9 @@ pub struct Limits {
     pub activity_time_default: Duration,
     /// Activities that run at once. Default 256.
     pub activities_running_max: usize,
+    /// Activities that are held in memory, those that wait for their turn or their next attempt included;
+    /// more wait in the store. Default 100,000.
+    pub activities_held_max: usize,
     /// Commands that one workflow has scheduled and not seen completed. Default 10,000.
     pub workflow_pending_max: usize,
     /// Events in one workflow's history. Default 100,000.
@@ -62,6 +65,7 @@ impl Default for Limits {
             turn_time_max: Duration::from_secs(60),
             activity_time_default: Duration::from_secs(60),
             activities_running_max: 256,
+            activities_held_max: 100_000,
             workflow_pending_max: 10_000,
             history_events_max: 100_000,
             turn_writes_max: 10_000,

@@ -126,9 +126,7 @@ impl Core {
         };
         let actor = Entity::Actor(actor);
         if self.send(&actor, Message::Call(Box::new(call))).is_err() {
-            let max = self.limits.inbox_messages_max;
-            let text = format!("{actor} has {max} messages waiting, which is the limit; try again");
-            return Err(Failure::transient(code::BUSY, text));
+            return Err(self.inbox_full(&actor));
         }
         answered
             .await
@@ -145,6 +143,7 @@ impl Core {
         let instance = self.reader.instance(to).map_err(unreadable)?;
         let view = instance.map(|instance| WorkflowView::new(to.clone(), instance));
         start::check_raisable(to, view.as_ref())?;
+        self.check_inbox(&Entity::Workflow(to.clone()))?;
         let mail = Mail {
             kind: Some(MailKind::Raised(event)),
         };
@@ -162,6 +161,20 @@ impl Core {
         durable
             .unwrap_or_else(|_| Err(self.no_answer(&entity)))
             .map(drop)
+    }
+
+    /// Whether one more message may be sent to the entity.
+    pub(crate) fn check_inbox(&self, to: &Entity) -> Result<(), Failure> {
+        if self.entities.is_full(to) {
+            return Err(self.inbox_full(to));
+        }
+        Ok(())
+    }
+
+    fn inbox_full(&self, entity: &Entity) -> Failure {
+        let max = self.limits.inbox_messages_max;
+        let text = format!("{entity} has {max} messages waiting (`inbox_messages_max`); try again");
+        Failure::transient(code::BUSY, text)
     }
 
     fn no_answer(&self, actor: &Entity) -> Failure {

@@ -30,7 +30,8 @@ pub(crate) async fn try_stalled(core: &Arc<Core>) -> Result<(), ReadError> {
     with_status(core, Status::Stalled).await
 }
 
-async fn tasks(core: &Arc<Core>) -> Result<(), ReadError> {
+/// Runs the activities that wait in the store.
+pub(crate) async fn tasks(core: &Arc<Core>) -> Result<(), ReadError> {
     let mut last = None;
     loop {
         let tasks = core.reader.tasks(last.as_ref(), PAGE)?;

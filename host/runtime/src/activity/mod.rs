@@ -24,27 +24,39 @@ use crate::core::Core;
 use crate::effect::{ActivityEnd, ActivityJob, Effect, Message};
 use crate::locks::lock;
 use crate::observer::Happening;
+use crate::recovery;
 use crate::view::is_active;
 
 /// The activities of this process.
 pub(crate) struct Activities {
-    max: usize,
+    running_max: usize,
     places: Semaphore,
-    under_way: Mutex<HashSet<TaskKey>>,
+    held_max: usize,
+    held: Mutex<Held>,
+}
+
+/// The activities that are in memory.
+#[derive(Default)]
+struct Held {
+    tasks: HashSet<TaskKey>,
+    /// Whether there are others, which wait in the store.
+    left_out: bool,
 }
 
 impl Activities {
     pub(crate) fn new(limits: &Limits) -> Activities {
         Activities {
-            max: limits.activities_running_max,
+            running_max: limits.activities_running_max,
             places: Semaphore::new(limits.activities_running_max),
-            under_way: Mutex::default(),
+            held_max: limits.activities_held_max.max(1),
+            held: Mutex::default(),
         }
     }
 
-    /// Runs an activity to its end, unless it is under way already.
+    /// Runs an activity to its end, unless it is under way already. Where there are too many, it waits in
+    /// the store until some have ended.
     pub(crate) fn run(&self, core: &Arc<Core>, job: ActivityJob) {
-        if lock(&self.under_way).insert(job.task.clone()) {
+        if self.hold(&job.task) {
             let core = Arc::clone(core);
             core.tasks
                 .clone()
@@ -52,9 +64,26 @@ impl Activities {
         }
     }
 
+    fn hold(&self, task: &TaskKey) -> bool {
+        let mut held = lock(&self.held);
+        if held.tasks.len() >= self.held_max {
+            held.left_out = true;
+            return false;
+        }
+        held.tasks.insert(task.clone())
+    }
+
+    /// The activity has ended. True where there is room again for those that wait in the store.
+    fn let_go(&self, task: &TaskKey) -> bool {
+        let mut held = lock(&self.held);
+        held.tasks.remove(task);
+        let room = held.tasks.len() <= self.held_max / 2;
+        room && std::mem::take(&mut held.left_out)
+    }
+
     /// Begins no more attempts, and waits for those that run, at most so long.
     pub(crate) async fn stop(&self, grace: Duration) {
-        let all = u32::try_from(self.max).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.running_max).unwrap_or(u32::MAX);
         // Whoever asks for all places is the next in line, so that nobody else gets one.
         if let Ok(Ok(places)) = tokio::time::timeout(grace, self.places.acquire_many(all)).await {
             places.forget();
@@ -80,7 +109,11 @@ async fn to_the_end(core: &Arc<Core>, mut job: ActivityJob) {
     if let Some(outcome) = outcome {
         end(core, &job.task, outcome, &replies).await;
     }
-    lock(&core.activities.under_way).remove(&job.task);
+    if core.activities.let_go(&job.task)
+        && let Err(error) = recovery::tasks(core).await
+    {
+        core.store_unreadable(&error);
+    }
 }
 
 async fn attempt(core: &Arc<Core>, job: &ActivityJob, replies: &Replies) -> Verdict {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use host_base::failure::code;
-use host_base::{ActorKey, Failure, InvalidId, Outcome, Payload, Timestamp, WorkflowKey};
+use host_base::{ActorKey, Entity, Failure, InvalidId, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{ActorImports, BoxFuture, Interrupt, LogLevel, StartError, WorkflowInfo};
 use host_store::ReadError;
 use host_store::records::{Call, EventRaised};
@@ -134,6 +134,7 @@ impl Shared {
         let key = self.workflow(id)?;
         let found = self.find(&key).map_err(unreadable)?;
         start::check_raisable(&key, found.as_ref())?;
+        self.core.check_inbox(&Entity::Workflow(key.clone()))?;
         let event = EventRaised { name, value };
         let noted = self.with_room(|writes| writes.events.push((key, event)));
         noted.map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
@@ -198,6 +199,8 @@ impl ActorImports for Imports {
         let to = self.0.actor(actor_type, actor_id);
         let to = to.map_err(|error| Interrupt(error.to_string()))?;
         self.0.check_payload("a message", &input)?;
+        let room = self.0.core.check_inbox(&Entity::Actor(to.clone()));
+        room.map_err(|failure| Interrupt(failure.message))?;
         let call = Call {
             method,
             input,

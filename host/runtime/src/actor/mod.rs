@@ -8,6 +8,7 @@ mod turn;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload};
@@ -24,7 +25,7 @@ use crate::entity::live::Turns;
 use crate::locks::lock;
 
 /// How long a turn that found no free instance waits before it tries again.
-const BUSY_WAIT: std::time::Duration = std::time::Duration::from_millis(20);
+const BUSY_WAIT: Duration = Duration::from_millis(20);
 /// State that an actor keeps in memory between turns, in bytes; more is read anew by key.
 const CACHE_BYTES_MAX: usize = 1 << 20;
 
@@ -87,6 +88,14 @@ impl Turns for ActorTurns {
 
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.key.id.len() + lock(&self.turn).bytes()
+    }
+
+    fn idle(&self) -> Option<Duration> {
+        let plugin = self.plugin().ok()?;
+        let mut actors = plugin.manifest().actors.iter();
+        actors
+            .find(|one| one.actor_type == self.key.actor_type)?
+            .idle
     }
 }
 

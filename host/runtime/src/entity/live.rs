@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use host_base::Entity;
 use host_store::ReadError;
@@ -30,6 +31,9 @@ pub(crate) trait Turns: Send + 'static {
 
     /// Bytes that it holds, about.
     fn bytes(&self) -> usize;
+
+    /// After how long without a turn it leaves the memory; none: the host's default.
+    fn idle(&self) -> Option<Duration>;
 }
 
 /// Runs the entity until it leaves the memory.
@@ -60,7 +64,8 @@ pub(crate) async fn live(
         if let Err(error) = turns.handle(messages).await {
             return core.store_unreadable(&error);
         }
-        core.entities.turned(&slot, core.clock.now(), turns.bytes());
+        core.entities
+            .turned(&slot, core.clock.now(), turns.bytes(), turns.idle());
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     evict: Notify,
     /// When its last turn ended, in milliseconds since the epoch.
     used_ms: AtomicU64,
+    /// From when on it has been idle for so long that it may leave.
+    idle_from_ms: AtomicU64,
     bytes: AtomicUsize,
     /// Whether there is mail in the store that is not in the mailbox.
     missed_mail: AtomicBool,
@@ -116,6 +118,14 @@ impl Entities {
         }
     }
 
+    /// Whether the entity's mailbox is full.
+    pub(crate) fn is_full(&self, entity: &Entity) -> bool {
+        let shard = lock(self.shard(entity));
+        shard
+            .get(entity)
+            .is_some_and(|slot| slot.mailbox.capacity() == 0)
+    }
+
     /// Lets the entity go, unless there is a message for it.
     fn leave(&self, entity: &Entity, slot: &Slot, mailbox: &mpsc::Receiver<Message>) -> bool {
         let mut shard = lock(self.shard(entity));
@@ -131,7 +141,9 @@ impl Entities {
     }
 
     /// A turn of the entity has ended, and it now holds so many bytes.
-    fn turned(&self, slot: &Slot, now: Timestamp, bytes: usize) {
+    fn turned(&self, slot: &Slot, now: Timestamp, bytes: usize, idle: Option<Duration>) {
+        let idle_from = now.after(idle.unwrap_or(self.bounds.idle));
+        slot.idle_from_ms.store(idle_from.0, Ordering::Relaxed);
         slot.used_ms.store(now.0, Ordering::Relaxed);
         let before = slot.bytes.swap(bytes, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -173,8 +185,8 @@ impl Entities {
     /// they hold too much.
     pub(crate) fn evict(&self, now: Timestamp) {
         let mut slots = self.slots(|_| true);
-        slots.retain(|(used, slot)| {
-            let idle = now.since(*used) >= self.bounds.idle;
+        slots.retain(|(_, slot)| {
+            let idle = now.0 >= slot.idle_from_ms.load(Ordering::Relaxed);
             if idle {
                 slot.evict.notify_one();
             }
@@ -224,6 +236,7 @@ impl Slot {
             mailbox: sender,
             evict: Notify::new(),
             used_ms: AtomicU64::new(u64::MAX),
+            idle_from_ms: AtomicU64::new(u64::MAX),
             bytes: AtomicUsize::new(0),
             missed_mail: AtomicBool::new(true),
         });

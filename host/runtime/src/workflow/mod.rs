@@ -13,6 +13,7 @@ mod outstanding;
 mod turn;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use host_base::WorkflowKey;
 use host_store::records::{Event, Instance, MailKind};
@@ -81,6 +82,10 @@ impl Turns for WorkflowTurns {
             State::Loaded(loaded) => loaded.bytes(),
         };
         size_of::<Self>() + held
+    }
+
+    fn idle(&self) -> Option<Duration> {
+        None
     }
 }
 
