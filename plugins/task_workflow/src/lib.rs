@@ -16,6 +16,9 @@ struct TaskInput {
     title: String,
     #[serde(default)]
     assignee: String,
+    /// How long the task rests between its notification and its assignment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause_seconds: Option<u64>,
 }
 
 impl TaskInput {
@@ -56,6 +59,9 @@ async fn task_processing_workflow(
     ctx.activity(send_notification, task.clone()).await?;
     steps.push("notified");
 
+    if let Some(seconds) = task.pause_seconds {
+        ctx.sleep(Duration::from_secs(seconds)).await;
+    }
     set_status("assigned").await?;
     steps.push("assigned");
 
@@ -161,7 +167,7 @@ fn send_notification(ctx: &ActivityContext, task: TaskInput) -> Notified {
     ));
     let idempotency_key = ctx.info().idempotency_key;
     let key = format!("Key for {}: {idempotency_key}", task.task_id);
-    ctx.log_at(guest_sdk::LogLevel::Debug, key);
+    ctx.log_at(LogLevel::Debug, key);
     Notified {
         notified: true,
         idempotency_key,
@@ -216,5 +222,6 @@ guest_sdk::export! {
         task_id: "task-123".to_owned(),
         title: "Review PR".to_owned(),
         assignee: "alice@example.com".to_owned(),
+        pause_seconds: None,
     },
 }

@@ -103,6 +103,7 @@ impl TaskActor {
             task_id: ctx.id().to_owned(),
             title: title.clone().unwrap_or("Untitled".to_owned()),
             assignee: submission.assignee.clone(),
+            pause_seconds: None,
         };
         let start = ctx.start_workflow(task_processing_workflow, task);
         let instance = match start.id(format!("process-{}", ctx.id())).start() {
