@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::disk::Disk;
-use crate::load::{Bench, call_counter, resident, run_lesson, run_workflow, start};
+use crate::load::{Bench, call_counter, cpu_time, resident, run_lesson, run_workflow, start};
 use crate::report::{Report, Row, median, p99};
 
 /// One scene; `scale` divides its work.
@@ -84,14 +84,17 @@ fn lesson(report: &mut Report, _: &Disk, scale: usize) {
 }
 
 fn lesson_row(bench: &Bench, name: &'static str, count: usize) -> Row {
+    let cpu = cpu_time();
     let (mut samples, all) = bench.drive(count, IN_FLIGHT, move |runtime, number| async move {
         run_lesson(&runtime, &format!("{name}-{number}")).await;
     });
+    let each = (cpu_time() - cpu) / count as u32;
     let text = format!(
-        "{:.0}/s, p50 {:.1} ms, p99 {:.1} ms",
+        "{:.0}/s, p50 {:.1} ms, p99 {:.1} ms; {} µs of CPU each",
         rate(count, all),
         millis(median(&mut samples)),
         millis(p99(&samples)),
+        each.as_micros(),
     );
     Row::new(text, "5000/s")
 }

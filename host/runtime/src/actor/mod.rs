@@ -90,6 +90,10 @@ impl Turns for ActorTurns {
         size_of::<Self>() + self.key.id.len() + lock(&self.turn).bytes()
     }
 
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     fn idle(&self) -> Option<Duration> {
         let plugin = self.plugin().ok()?;
         let mut actors = plugin.manifest().actors.iter();

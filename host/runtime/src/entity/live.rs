@@ -32,6 +32,9 @@ pub(crate) trait Turns: Send + 'static {
     /// Bytes that it holds, about.
     fn bytes(&self) -> usize;
 
+    /// Whether nothing is left that another turn could go on with, so that it need not stay in memory.
+    fn has_ended(&self) -> bool;
+
     /// After how long without a turn it leaves the memory; none: the host's default.
     fn idle(&self) -> Option<Duration>;
 }
@@ -52,7 +55,7 @@ pub(crate) async fn live(
         settled: true,
     };
     loop {
-        let messages = match mail.next(&mut mailbox).await {
+        let messages = match mail.next(&mut mailbox, turns.has_ended()).await {
             Ok(Some(messages)) => messages,
             Ok(None) => return,
             Err(error) => return core.store_unreadable(&error),
@@ -84,9 +87,13 @@ impl Mail<'_> {
     async fn next(
         &mut self,
         mailbox: &mut mpsc::Receiver<Message>,
+        ended: bool,
     ) -> Result<Option<Vec<Message>>, ReadError> {
         if self.slot.missed_mail.swap(false, Ordering::AcqRel) {
             return self.missed().await;
+        }
+        if ended && mailbox.is_empty() && self.leave(mailbox).await {
+            return Ok(None);
         }
         let mut messages = Vec::new();
         tokio::select! {
@@ -97,15 +104,19 @@ impl Mail<'_> {
                 }
             }
             () = self.slot.evict.notified() => {
-                // What is read back later must be what is in memory now.
-                let open = self.settle().await;
-                if !open || self.core.entities.leave(self.entity, self.slot, mailbox) {
+                if self.leave(mailbox).await {
                     return Ok(None);
                 }
             }
         }
         messages.retain(|message| self.inbox.admits(message));
         Ok(Some(messages))
+    }
+
+    /// Leaves the memory, unless there is another message or the store is closed.
+    async fn leave(&mut self, mailbox: &mpsc::Receiver<Message>) -> bool {
+        // What is read back later must be what is in memory now.
+        !self.settle().await || self.core.entities.leave(self.entity, self.slot, mailbox)
     }
 
     /// Mail that lies in the store and did not come by the mailbox.

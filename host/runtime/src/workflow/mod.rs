@@ -84,6 +84,10 @@ impl Turns for WorkflowTurns {
         size_of::<Self>() + held
     }
 
+    fn has_ended(&self) -> bool {
+        matches!(self.state, State::Absent)
+    }
+
     fn idle(&self) -> Option<Duration> {
         None
     }
