@@ -50,7 +50,13 @@ fn read(path: impl AsRef<Path>) -> String {
 fn sources() -> Vec<String> {
     let mut git = Command::new("git");
     let output = git
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"])
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "*.rs",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -171,10 +177,13 @@ fn workflow_actor_and_activity_do_not_know_each_other() {
 
 #[test]
 fn the_readme_shows_the_plugin_as_it_is() {
-    let plugin = ["lib", "task_actor"].map(|file| read(format!("plugins/task_workflow/src/{file}.rs")));
+    let plugin =
+        ["lib", "task_actor"].map(|file| read(format!("plugins/task_workflow/src/{file}.rs")));
     let readme = read("README.md");
     let blocks = readme.split("```rust\n").skip(1);
-    let blocks: Vec<_> = blocks.map(|rest| rest.split("```").next().unwrap()).collect();
+    let blocks: Vec<_> = blocks
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
     assert!(!blocks.is_empty());
     for item in blocks.iter().flat_map(|block| block.split("\n\n// …\n\n")) {
         let item = item.trim();

@@ -2,6 +2,7 @@
 //!
 //! Converts what callers say and hands it on; what turns do is elsewhere.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,7 +12,7 @@ use host_base::failure::code;
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, WorkflowKey};
 use host_engine::{Engine, EngineOptions, Interrupt, Manifest, Plugin};
 use host_store::records::{Deployment, Event, EventRaised, Status};
-use host_store::{Batch, Reader, Store, WorkflowFilter};
+use host_store::{Batch, ReadError, Reader, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
@@ -151,7 +152,9 @@ impl Runtime {
             let core = Arc::clone(&self.core);
             self.core.tasks.spawn(timers::run(core));
         }
-        recovery::go_on(&self.core).await?;
+        let core = Arc::clone(&self.core);
+        self.on_threads(async move { recovery::go_on(&core).await })
+            .await?;
         Ok(unfinished)
     }
 
@@ -349,17 +352,17 @@ impl Runtime {
     /// Takes no more work, lets activities that run end for a moment, makes durable what is queued and
     /// frees the directory. Nothing is lost without it; only the next start takes longer.
     pub async fn shutdown(mut self) {
+        let core = Arc::clone(&self.core);
+        let stopped = self.on_threads(async move {
+            core.activities.stop(ACTIVITIES_GRACE).await;
+            Ok(())
+        });
+        // That it is closed already is no reason not to close it.
+        drop(stopped.await);
+        self.core.stopping.store(true, Ordering::Release);
         let Some(threads) = self.threads.take() else {
             return;
         };
-        let core = Arc::clone(&self.core);
-        // On threads that have timers, whatever the caller's have.
-        let stopped = self
-            .core
-            .tasks
-            .spawn(async move { core.activities.stop(ACTIVITIES_GRACE).await });
-        drop(stopped.await);
-        self.core.stopping.store(true, Ordering::Release);
         let committer = self.core.committer.clone();
         let (done, ended) = oneshot::channel();
         // Both block, and this may be a thread that runs tasks.
@@ -376,10 +379,24 @@ impl Runtime {
     /// Live workflows leave the memory, so that they come back on the new component, and stalled ones try.
     async fn change_over(&self) -> Result<(), StoreError> {
         self.core.entities.evict_workflows(usize::MAX);
-        if *lock(&self.going) {
-            recovery::try_stalled(&self.core).await?;
+        let going = *lock(&self.going);
+        if going {
+            let core = Arc::clone(&self.core);
+            self.on_threads(async move { recovery::try_stalled(&core).await })
+                .await?;
         }
         Ok(())
+    }
+
+    /// Does work on the runtime's threads, which have timers, whatever the caller's have.
+    async fn on_threads(
+        &self,
+        work: impl Future<Output = Result<(), ReadError>> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        match self.core.tasks.spawn(work).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Ok(self.core.settle().await?),
+        }
     }
 
     fn closed(&self) -> Failure {
