@@ -69,6 +69,13 @@ pub struct Unfinished {
     pub stalled: usize,
 }
 
+impl Unfinished {
+    /// All of it.
+    pub fn all(&self) -> usize {
+        self.pending + self.running + self.stalled
+    }
+}
+
 impl Runtime {
     /// Opens the data directory and loads the plugins that it remembers. Nothing goes on by itself before
     /// [`Runtime::resume`]. Blocks the calling thread.

@@ -26,10 +26,8 @@ impl Session {
 
     /// Says how much is left behind.
     pub(crate) fn tell_unfinished(&self) -> Result<(), Problem> {
-        let statuses = [Status::Pending, Status::Running, Status::Stalled];
-        let counts = statuses.map(|status| self.count(status));
-        let number = counts.into_iter().sum::<Result<usize, Problem>>()?;
-        if let Some(note) = kept(number, &self.data.display().to_string()) {
+        let unfinished = self.runtime.unfinished()?;
+        if let Some(note) = kept(unfinished.all(), &self.data.display().to_string()) {
             self.console.note(&note);
         }
         Ok(())
@@ -49,50 +47,29 @@ impl Session {
             }
         }
         // Those that began and ended since the last look were seen by the trace alone.
-        let failed = self.trace.saw_failure() || self.count(Status::Stalled)? > 0;
+        let failed = self.trace.saw_failure() || self.runtime.unfinished()?.stalled > 0;
         Ok(if failed { Exit::Failed } else { exit })
     }
 
     fn active(&self) -> Result<Vec<WorkflowKey>, Problem> {
-        let mut active = self.page(Status::Running, None, PAGE)?;
-        active.extend(self.page(Status::Pending, None, PAGE)?);
+        let mut active = self.page(Status::Running)?;
+        active.extend(self.page(Status::Pending)?);
         Ok(active.into_iter().map(|view| view.key).collect())
     }
 
-    fn count(&self, status: Status) -> Result<usize, Problem> {
-        let mut number = 0;
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.page(status, after.as_deref(), PAGE)?;
-            number += page.len();
-            match page.into_iter().nth(PAGE - 1) {
-                Some(last) => after = Some(last.key.id),
-                None => return Ok(number),
-            }
-        }
-    }
-
-    fn page(
-        &self,
-        status: Status,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<WorkflowView>, Problem> {
+    fn page(&self, status: Status) -> Result<Vec<WorkflowView>, Problem> {
         let filter = WorkflowFilter {
             status: Some(status),
             name: None,
         };
-        Ok(self
-            .runtime
-            .workflows(&self.tenant, &filter, after, limit)?)
+        Ok(self.runtime.workflows(&self.tenant, &filter, None, PAGE)?)
     }
 }
 
 fn resuming(unfinished: Unfinished, data: &str) -> Option<String> {
     let stalled = unfinished.stalled;
-    let number = unfinished.pending + unfinished.running + stalled;
-    let these = count(number, "unfinished workflow");
-    match (number, stalled) {
+    let these = count(unfinished.all(), "unfinished workflow");
+    match (unfinished.all(), stalled) {
         (0, _) => None,
         (_, 0) => Some(format!("Resuming {these} in {data}")),
         _ => Some(format!(
