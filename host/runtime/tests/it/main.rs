@@ -7,10 +7,12 @@
     reason = "what cannot be done ends the test, in its helpers as well"
 )]
 
+mod calls;
+mod crashes;
 mod host;
 mod starts;
 
-use host_base::{ActorKey, Failure, TenantId, WorkflowKey};
+use host_base::{ActorKey, Failure, Limits, TenantId, WorkflowKey};
 use serde_json::{Value, json};
 
 use host::{Host, Scratch};
