@@ -15,7 +15,7 @@ mod turn;
 use std::sync::{Arc, Mutex};
 
 use host_base::WorkflowKey;
-use host_store::records::{Event, Instance, MailKind};
+use host_store::records::{Instance, MailKind};
 use host_store::{Batch, ReadError};
 
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
@@ -142,6 +142,10 @@ impl Loaded {
         let first = self.receive(&mut change, messages);
         let arrived = lock(&self.machine).recorded();
         let (step, children) = self.run(core, key).await?;
+        if matches!(step, Step::Broke(_) | Step::Stalls(_)) {
+            // What the code asked for in this turn is dropped with it; what arrived stays.
+            lock(&self.machine).take_back(arrived);
+        }
         let recorded = lock(&self.machine).take_recorded();
         change.say(lock(&self.machine).take_logs());
         let ended = match step {
@@ -162,13 +166,13 @@ impl Loaded {
                 true
             }
             Step::Broke(failure) => {
-                // What the code asked for in this turn is dropped with it; what arrived stays.
-                change.record(self, before(recorded, arrived));
-                change.break_off(self, first + arrived as u64, failure);
+                change.record(self, recorded);
+                let sequence = lock(&self.machine).next_sequence();
+                change.break_off(self, sequence, failure);
                 true
             }
             Step::Stalls(stall) => {
-                change.record(self, before(recorded, arrived));
+                change.record(self, recorded);
                 change.stall(self, stall, first);
                 self.body = None;
                 false
@@ -246,11 +250,6 @@ impl Loaded {
         let body = self.body.as_ref().map_or(0, |_| BODY_BYTES);
         size_of::<Self>() + body + lock(&self.machine).bytes()
     }
-}
-
-fn before(mut recorded: Vec<(u64, Event)>, count: usize) -> Vec<(u64, Event)> {
-    recorded.truncate(count);
-    recorded
 }
 
 /// What a message brings to this run; nothing where it is for another one.
