@@ -196,10 +196,10 @@ fn stall_at(machine: &Machine, asked: String, backtrace: &str, component: Digest
     }
 }
 
-/// Why an instance of a plugin that is not there cannot go on.
-pub(crate) fn no_plugin(machine: &Machine, plugin: &str) -> Stall {
+/// Why an instance cannot go on whose workflow no deployed plugin of that name brings.
+pub(crate) fn not_deployed(machine: &Machine, plugin: &str, workflow: &str) -> Stall {
     let asked = format!(
-        "nothing, because plugin {plugin} is not deployed ({})",
+        "nothing, because no workflow {workflow} of plugin {plugin} is deployed ({})",
         code::NOT_FOUND
     );
     stall_at(machine, asked, "", Digest([0; 32]))

@@ -231,8 +231,8 @@ impl Loaded {
         match self.instance.stall {
             Some(_) => Step::Asleep,
             None => {
-                let plugin = &self.instance.plugin;
-                Step::Stalls(body::no_plugin(&lock(&self.machine), plugin))
+                let Instance { plugin, name, .. } = &self.instance;
+                Step::Stalls(body::not_deployed(&lock(&self.machine), plugin, name))
             }
         }
     }
