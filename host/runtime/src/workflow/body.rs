@@ -100,6 +100,11 @@ impl Body {
         }
     }
 
+    /// Which component its code is from.
+    pub(crate) fn component(&self) -> Digest {
+        self.begin.plugin.digest()
+    }
+
     /// Runs until it waits or ends.
     pub(crate) async fn run(&mut self, core: &Core, machine: &Arc<Mutex<Machine>>) -> Step {
         for _ in 0..BUSY_TRIES {
@@ -112,8 +117,7 @@ impl Body {
                     self.run = self.begin.run(core, machine);
                 }
                 Some(result) => {
-                    let component = self.begin.plugin.digest();
-                    return judge(result, &mut lock(machine), component);
+                    return judge(result, &mut lock(machine), self.component());
                 }
             }
         }

@@ -15,6 +15,7 @@ mod turn;
 use std::sync::{Arc, Mutex};
 
 use host_base::WorkflowKey;
+use host_engine::Plugin;
 use host_store::records::{Instance, MailKind};
 use host_store::{Batch, ReadError};
 
@@ -101,7 +102,10 @@ impl WorkflowTurns {
         let old = match &self.state {
             State::Unknown => true,
             State::Absent => told,
-            State::Loaded(loaded) => told && loaded.could_go_on(&self.core, &self.key),
+            State::Loaded(loaded) => {
+                let plugin = loaded.plugin(&self.core, &self.key);
+                loaded.is_outdated(plugin.as_ref()) || told && loaded.could_go_on(plugin.as_ref())
+            }
         };
         if !old {
             return Ok(());
@@ -111,6 +115,8 @@ impl WorkflowTurns {
         if known && self.core.settle().await.is_err() {
             return Ok(());
         }
+        // First, for the code that comes may need the place of the code that goes.
+        self.state = State::Unknown;
         self.state = match load::load(&self.core, &self.key).await? {
             Some(loaded) => State::Loaded(Box::new(loaded)),
             None => State::Absent,
@@ -237,13 +243,24 @@ impl Loaded {
         }
     }
 
+    /// The plugin as it is deployed now.
+    fn plugin(&self, core: &Core, key: &WorkflowKey) -> Option<Plugin> {
+        core.plugins.named(&key.tenant, &self.instance.plugin)
+    }
+
+    /// Whether its code is another component's than the one that is deployed: that one stands for the
+    /// plugin from the moment of its deployment on, though those in memory leave it later.
+    fn is_outdated(&self, deployed: Option<&Plugin>) -> bool {
+        let body = self.body.as_ref();
+        body.is_some_and(|body| deployed.is_some_and(|plugin| plugin.digest() != body.component()))
+    }
+
     /// Whether a component is deployed that the instance has not tried while it stalled.
-    fn could_go_on(&self, core: &Core, key: &WorkflowKey) -> bool {
-        let Some(stall) = &self.instance.stall else {
+    fn could_go_on(&self, deployed: Option<&Plugin>) -> bool {
+        let (Some(stall), Some(plugin)) = (&self.instance.stall, deployed) else {
             return false;
         };
-        let plugin = core.plugins.named(&key.tenant, &self.instance.plugin);
-        plugin.is_some_and(|plugin| stall.may_pass || plugin.digest().0[..] != stall.component)
+        stall.may_pass || plugin.digest().0[..] != stall.component
     }
 
     fn bytes(&self) -> usize {
