@@ -9,10 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::{Limits, Payload};
-use host_runtime::{
-    Deployed, Happening, Observer, Runtime, RuntimeOptions, StartError, WorkflowView,
-};
-use host_store::records::EventKind;
+use host_runtime::{Deployed, Observer, Runtime, RuntimeOptions, StartError, WorkflowView};
+use host_store::records::{EventKind, Stall};
 use host_store::{Store, StoreOptions};
 use serde::Serialize;
 use tempfile::TempDir;
@@ -163,6 +161,19 @@ impl Host {
         let view = view.unwrap().unwrap();
         assert_eq!(view.stall, None, "{id} stalls");
         view.outcome.unwrap().map(|output| value(&output))
+    }
+
+    /// What the workflow ends with, though it may have stalled before.
+    pub(crate) async fn until_ended(&self, id: &str) -> Result<Value, Failure> {
+        let what = format!("the end of {id}");
+        let outcome = until(&what, async || self.view(id)?.outcome).await;
+        outcome.map(|output| value(&output))
+    }
+
+    /// Why the workflow stalls, once it does.
+    pub(crate) async fn until_stalled(&self, id: &str) -> Stall {
+        let what = format!("the stall of {id}");
+        until(&what, async || self.view(id)?.stall).await
     }
 
     /// Starts a workflow and waits for its end.

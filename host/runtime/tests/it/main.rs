@@ -8,11 +8,15 @@
 )]
 
 mod calls;
+mod changes;
 mod crashes;
 mod host;
+mod misbehaviour;
 mod starts;
+mod workflows;
 
 use host_base::{ActorKey, Failure, Limits, TenantId, WorkflowKey};
+use host_runtime::Happening;
 use serde_json::{Value, json};
 
 use host::{Host, Scratch};
