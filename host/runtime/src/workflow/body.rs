@@ -90,6 +90,11 @@ impl Body {
         }
     }
 
+    /// Which component its code is from.
+    pub(crate) fn component(&self) -> Digest {
+        self.begin.plugin.digest()
+    }
+
     /// Runs until it waits or ends.
     pub(crate) async fn run(&mut self, core: &Core, machine: &Arc<Mutex<Machine>>) -> Step {
         for _ in 0..BUSY_TRIES {
@@ -102,8 +107,7 @@ impl Body {
                     self.run = self.begin.run(core, machine);
                 }
                 Some(result) => {
-                    let component = self.begin.plugin.digest();
-                    return judge(result, &mut lock(machine), component);
+                    return judge(result, &mut lock(machine), self.component());
                 }
             }
         }
@@ -201,10 +205,10 @@ fn stall_at(machine: &Machine, asked: String, backtrace: &str, component: Digest
     }
 }
 
-/// Why an instance of a plugin that is not there cannot go on.
-pub(crate) fn no_plugin(machine: &Machine, plugin: &str) -> Stall {
+/// Why an instance cannot go on whose workflow no deployed plugin of that name brings.
+pub(crate) fn not_deployed(machine: &Machine, plugin: &str, workflow: &str) -> Stall {
     let asked = format!(
-        "nothing, because plugin {plugin} is not deployed ({})",
+        "nothing, because no workflow {workflow} of plugin {plugin} is deployed ({})",
         code::NOT_FOUND
     );
     stall_at(machine, asked, "", Digest([0; 32]))

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use host_base::{Timestamp, WorkflowKey};
+use host_engine::Plugin;
 use host_store::records::{Event, EventKind, Instance, Started};
 use host_store::{ReadError, Reader};
 
@@ -67,7 +68,8 @@ async fn with_history(
 /// Where code that is there has not been tried on a stalled instance, it gets a body; else it sleeps on.
 async fn begin_body(core: &Arc<Core>, key: &WorkflowKey, loaded: &mut Loaded, started: &Started) {
     let instance = &loaded.instance;
-    let Some(plugin) = core.plugins.named(&key.tenant, &instance.plugin) else {
+    let plugin = core.plugins.named(&key.tenant, &instance.plugin);
+    let Some(plugin) = plugin.filter(|plugin| brings(plugin, &instance.name)) else {
         return;
     };
     let tried = instance.stall.as_ref();
@@ -77,6 +79,11 @@ async fn begin_body(core: &Arc<Core>, key: &WorkflowKey, loaded: &mut Loaded, st
     let seed = seed_of(started);
     let begin = Begin::new(plugin, key, instance, started, seed);
     loaded.body = Some(Body::begin(core, begin, &loaded.machine).await);
+}
+
+fn brings(plugin: &Plugin, workflow: &str) -> bool {
+    let mut workflows = plugin.manifest().workflows.iter();
+    workflows.any(|one| one.name == workflow)
 }
 
 /// What the code has not seen yet: what arrived since its last good turn.

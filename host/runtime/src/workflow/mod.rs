@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::WorkflowKey;
-use host_store::records::{Event, Instance, MailKind};
+use host_engine::Plugin;
+use host_store::records::{Instance, MailKind};
 use host_store::{Batch, ReadError};
 
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
@@ -110,7 +111,10 @@ impl WorkflowTurns {
         let old = match &self.state {
             State::Unknown => true,
             State::Absent => told,
-            State::Loaded(loaded) => told && loaded.could_go_on(&self.core, &self.key),
+            State::Loaded(loaded) => {
+                let plugin = loaded.plugin(&self.core, &self.key);
+                loaded.is_outdated(plugin.as_ref()) || told && loaded.could_go_on(plugin.as_ref())
+            }
         };
         if !old {
             return Ok(());
@@ -120,6 +124,8 @@ impl WorkflowTurns {
         if known && self.core.settle().await.is_err() {
             return Ok(());
         }
+        // First, for the code that comes may need the place of the code that goes.
+        self.state = State::Unknown;
         self.state = match load::load(&self.core, &self.key).await? {
             Some(loaded) => State::Loaded(Box::new(loaded)),
             None => State::Absent,
@@ -151,6 +157,10 @@ impl Loaded {
         let first = self.receive(&mut change, messages);
         let arrived = lock(&self.machine).recorded();
         let (step, children) = self.run(core, key).await?;
+        if matches!(step, Step::Broke(_) | Step::Stalls(_)) {
+            // What the code asked for in this turn is dropped with it; what arrived stays.
+            lock(&self.machine).take_back(arrived);
+        }
         let recorded = lock(&self.machine).take_recorded();
         change.say(lock(&self.machine).take_logs());
         let ended = match step {
@@ -171,13 +181,13 @@ impl Loaded {
                 true
             }
             Step::Broke(failure) => {
-                // What the code asked for in this turn is dropped with it; what arrived stays.
-                change.record(self, before(recorded, arrived));
-                change.break_off(self, first + arrived as u64, failure);
+                change.record(self, recorded);
+                let sequence = lock(&self.machine).next_sequence();
+                change.break_off(self, sequence, failure);
                 true
             }
             Step::Stalls(stall) => {
-                change.record(self, before(recorded, arrived));
+                change.record(self, recorded);
                 change.stall(self, stall, first);
                 self.body = None;
                 false
@@ -236,30 +246,36 @@ impl Loaded {
         match self.instance.stall {
             Some(_) => Step::Asleep,
             None => {
-                let plugin = &self.instance.plugin;
-                Step::Stalls(body::no_plugin(&lock(&self.machine), plugin))
+                let Instance { plugin, name, .. } = &self.instance;
+                Step::Stalls(body::not_deployed(&lock(&self.machine), plugin, name))
             }
         }
     }
 
+    /// The plugin as it is deployed now.
+    fn plugin(&self, core: &Core, key: &WorkflowKey) -> Option<Plugin> {
+        core.plugins.named(&key.tenant, &self.instance.plugin)
+    }
+
+    /// Whether its code is another component's than the one that is deployed: that one stands for the
+    /// plugin from the moment of its deployment on, though those in memory leave it later.
+    fn is_outdated(&self, deployed: Option<&Plugin>) -> bool {
+        let body = self.body.as_ref();
+        body.is_some_and(|body| deployed.is_some_and(|plugin| plugin.digest() != body.component()))
+    }
+
     /// Whether a component is deployed that the instance has not tried while it stalled.
-    fn could_go_on(&self, core: &Core, key: &WorkflowKey) -> bool {
-        let Some(stall) = &self.instance.stall else {
+    fn could_go_on(&self, deployed: Option<&Plugin>) -> bool {
+        let (Some(stall), Some(plugin)) = (&self.instance.stall, deployed) else {
             return false;
         };
-        let plugin = core.plugins.named(&key.tenant, &self.instance.plugin);
-        plugin.is_some_and(|plugin| stall.may_pass || plugin.digest().0[..] != stall.component)
+        stall.may_pass || plugin.digest().0[..] != stall.component
     }
 
     fn bytes(&self) -> usize {
         let body = self.body.as_ref().map_or(0, |_| BODY_BYTES);
         size_of::<Self>() + body + lock(&self.machine).bytes()
     }
-}
-
-fn before(mut recorded: Vec<(u64, Event)>, count: usize) -> Vec<(u64, Event)> {
-    recorded.truncate(count);
-    recorded
 }
 
 /// What a message brings to this run; nothing where it is for another one.

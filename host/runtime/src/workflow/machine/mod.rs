@@ -294,6 +294,13 @@ impl Machine {
         std::mem::take(&mut self.recorded)
     }
 
+    /// Takes back the events recorded since the last call from that place on: they have not happened.
+    pub fn take_back(&mut self, place: usize) {
+        let place = place.min(self.recorded.len());
+        let taken_back = self.recorded.split_off(place);
+        self.next_sequence -= taken_back.len() as u64;
+    }
+
     /// How many events were recorded since they were last taken.
     pub fn recorded(&self) -> usize {
         self.recorded.len()

@@ -1,0 +1,45 @@
+//! The runtime from outside: what its users rely on, one fact per test, with real components on a real disk.
+//!
+//! Knows the public functions only, besides the store's rows where a test says what must not be left.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be done ends the test, in its helpers as well"
+)]
+
+mod calls;
+mod changes;
+mod crashes;
+mod host;
+mod misbehaviour;
+mod starts;
+mod workflows;
+
+use host_base::{ActorKey, Failure, Limits, TenantId, WorkflowKey};
+use host_runtime::Happening;
+use serde_json::{Value, json};
+
+use host::{Host, Scratch};
+
+fn tenant() -> TenantId {
+    TenantId::default()
+}
+
+fn workflow(id: &str) -> WorkflowKey {
+    WorkflowKey::new(tenant(), id).unwrap()
+}
+
+fn counter(id: &str) -> ActorKey {
+    ActorKey::new(tenant(), "Counter", id).unwrap()
+}
+
+fn walker(id: &str) -> ActorKey {
+    ActorKey::new(tenant(), "Walker", id).unwrap()
+}
+
+/// The failure's code and its sentence.
+#[track_caller]
+fn failure(outcome: Result<Value, Failure>) -> (String, String) {
+    let failure = outcome.unwrap_err();
+    (failure.code, failure.message)
+}
