@@ -173,7 +173,9 @@ impl Core {
 
     fn inbox_full(&self, entity: &Entity) -> Failure {
         let max = self.limits.inbox_messages_max;
-        let text = format!("{entity} has {max} messages waiting (`inbox_messages_max`); try again");
+        let text = format!(
+            "{entity} has {max} messages waiting, which is `inbox_messages_max`; try again"
+        );
         Failure::transient(code::BUSY, text)
     }
 

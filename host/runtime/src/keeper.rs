@@ -22,9 +22,10 @@ pub(crate) async fn run(core: Arc<Core>) {
             () = core.entities.crowded() => {}
             () = tokio::time::sleep(LOOK) => looks += 1,
         }
-        if core.entities.take_room_wanted() {
-            core.entities
-                .evict_workflows(room(core.engine.instances_max()));
+        let wanted = core.entities.places_wanted();
+        if wanted > 0 {
+            let room = room(core.engine.instances_max());
+            core.entities.evict_places(wanted.max(room));
         }
         core.entities.evict(core.clock.now());
         if looks == LOOKS_PER_WALK {

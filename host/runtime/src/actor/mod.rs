@@ -21,7 +21,8 @@ use crate::actor::turn::{Turn, Writes};
 use crate::core::Core;
 use crate::dedup::{Calls, Cause};
 use crate::effect::{Effect, Message, Settled, WaitingCall};
-use crate::entity::live::Turns;
+use crate::entity::live::{Standing, Turns};
+use crate::limits;
 use crate::locks::lock;
 
 /// How long a turn that found no free instance waits before it tries again.
@@ -86,20 +87,14 @@ impl Turns for ActorTurns {
         Ok(())
     }
 
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.key.id.len() + lock(&self.turn).bytes()
-    }
-
-    fn has_ended(&self) -> bool {
-        false
-    }
-
-    fn idle(&self) -> Option<Duration> {
-        let plugin = self.plugin().ok()?;
-        let mut actors = plugin.manifest().actors.iter();
-        actors
-            .find(|one| one.actor_type == self.key.actor_type)?
-            .idle
+    /// It has an instance only while a method runs.
+    fn standing(&self) -> Standing {
+        Standing {
+            bytes: size_of::<Self>() + self.key.id.len() + lock(&self.turn).bytes(),
+            idle: self.idle(),
+            holds_place: false,
+            has_ended: false,
+        }
     }
 }
 
@@ -166,7 +161,10 @@ impl ActorTurns {
         let limit = self.core.limits.turn_time_max;
         let turn = self.invoke(&plugin, asker);
         match tokio::time::timeout(limit, turn).await {
-            Ok(outcome) => self.within_limit(outcome?),
+            Ok(outcome) => {
+                let who = format_args!("{}.{}", self.key, asker.method());
+                limits::bounded(&self.core.limits, who, outcome)
+            }
             Err(_) => {
                 let (key, method) = (&self.key, asker.method());
                 let text = format!("{key}.{method} took longer than the {limit:?} of a turn");
@@ -196,6 +194,15 @@ impl ActorTurns {
         }
     }
 
+    /// What the plugin says of the actor type.
+    fn idle(&self) -> Option<Duration> {
+        let plugin = self.plugin().ok()?;
+        let mut actors = plugin.manifest().actors.iter();
+        actors
+            .find(|one| one.actor_type == self.key.actor_type)?
+            .idle
+    }
+
     fn plugin(&self) -> Result<Plugin, Failure> {
         let ActorKey {
             tenant, actor_type, ..
@@ -205,16 +212,6 @@ impl ActorTurns {
             let text = format!("no plugin brings the actor type {actor_type}");
             Failure::new(code::NOT_FOUND, text)
         })
-    }
-
-    fn within_limit(&self, output: Payload) -> Outcome {
-        let max = self.core.limits.payload_bytes_max;
-        if output.len() <= max {
-            return Ok(output);
-        }
-        let (key, bytes) = (&self.key, output.len());
-        let text = format!("{key} answered {bytes} bytes; `payload_bytes_max` is {max}");
-        Err(Failure::new(code::LIMIT, text))
     }
 
     /// Everything that the turn changes, in one batch.

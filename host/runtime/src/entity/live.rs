@@ -29,14 +29,21 @@ pub(crate) trait Turns: Send + 'static {
         messages: Vec<Message>,
     ) -> impl Future<Output = Result<(), ReadError>> + Send;
 
+    /// How it is after its last turn.
+    fn standing(&self) -> Standing;
+}
+
+/// How an entity is between two turns.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Standing {
     /// Bytes that it holds, about.
-    fn bytes(&self) -> usize;
-
-    /// Whether nothing is left that another turn could go on with, so that it need not stay in memory.
-    fn has_ended(&self) -> bool;
-
+    pub(crate) bytes: usize,
     /// After how long without a turn it leaves the memory; none: the host's default.
-    fn idle(&self) -> Option<Duration>;
+    pub(crate) idle: Option<Duration>,
+    /// Whether it holds a place of which there are few, and gives it up when it leaves the memory.
+    pub(crate) holds_place: bool,
+    /// Whether nothing is left that another turn could go on with, so that it need not stay in memory.
+    pub(crate) has_ended: bool,
 }
 
 /// Runs the entity until it leaves the memory.
@@ -54,8 +61,9 @@ pub(crate) async fn live(
         inbox: Inbox::default(),
         settled: true,
     };
+    let mut standing = Standing::default();
     loop {
-        let messages = match mail.next(&mut mailbox, turns.has_ended()).await {
+        let messages = match mail.next(&mut mailbox, standing.has_ended).await {
             Ok(Some(messages)) => messages,
             Ok(None) => return,
             Err(error) => return core.store_unreadable(&error),
@@ -67,8 +75,8 @@ pub(crate) async fn live(
         if let Err(error) = turns.handle(messages).await {
             return core.store_unreadable(&error);
         }
-        core.entities
-            .turned(&slot, core.clock.now(), turns.bytes(), turns.idle());
+        standing = turns.standing();
+        core.entities.turned(&slot, core.clock.now(), standing);
     }
 }
 

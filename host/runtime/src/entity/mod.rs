@@ -17,6 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
 use crate::effect::Message;
+use crate::entity::live::Standing;
 use crate::locks::lock;
 
 /// More shards make two cores meet at the same lock less often.
@@ -33,6 +34,8 @@ pub(crate) struct Slot {
     /// From when on it has been idle for so long that it may leave.
     idle_from_ms: AtomicU64,
     bytes: AtomicUsize,
+    /// Whether it holds a place that others may want, as of its last turn.
+    holds_place: AtomicBool,
     /// Whether there is mail in the store that is not in the mailbox.
     missed_mail: AtomicBool,
 }
@@ -44,10 +47,10 @@ pub(crate) struct Entities {
     bounds: Bounds,
     live: AtomicUsize,
     bytes: AtomicUsize,
+    /// How many wait for a place that others hold.
+    places_wanted: AtomicUsize,
     /// There are too many of them.
     crowded: Notify,
-    /// A workflow waits for one of the engine's instances.
-    room_wanted: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -60,6 +63,9 @@ struct Bounds {
 
 /// A message that found the mailbox full.
 pub(crate) struct Full(pub(crate) Message);
+
+/// As long as it lives, somebody waits for a place.
+pub(crate) struct PlaceWanted<'a>(&'a AtomicUsize);
 
 /// A new entity's ends: whoever gets them runs it.
 pub(crate) struct Newcomer {
@@ -80,8 +86,8 @@ impl Entities {
             },
             live: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            places_wanted: AtomicUsize::new(0),
             crowded: Notify::new(),
-            room_wanted: AtomicBool::new(false),
         }
     }
 
@@ -140,8 +146,19 @@ impl Entities {
         true
     }
 
-    /// A turn of the entity has ended, and it now holds so many bytes.
-    fn turned(&self, slot: &Slot, now: Timestamp, bytes: usize, idle: Option<Duration>) {
+    /// A turn of the entity has ended, and this is how it is now. It leaves with its place if others want
+    /// one: either they see here what it holds, or it sees here what they want.
+    fn turned(&self, slot: &Slot, now: Timestamp, standing: Standing) {
+        let Standing {
+            bytes,
+            idle,
+            holds_place,
+            ..
+        } = standing;
+        slot.holds_place.store(holds_place, Ordering::SeqCst);
+        if holds_place && self.places_wanted() > 0 {
+            slot.evict.notify_one();
+        }
         let idle_from = now.after(idle.unwrap_or(self.bounds.idle));
         slot.idle_from_ms.store(idle_from.0, Ordering::Relaxed);
         slot.used_ms.store(now.0, Ordering::Relaxed);
@@ -169,16 +186,16 @@ impl Entities {
         self.crowded.notified().await;
     }
 
-    /// A workflow waits for one of the engine's instances, which others must give up.
-    pub(crate) fn want_room(&self) {
-        if !self.room_wanted.swap(true, Ordering::AcqRel) {
-            self.crowded.notify_one();
-        }
+    /// How many wait for a place that others hold.
+    pub(crate) fn places_wanted(&self) -> usize {
+        self.places_wanted.load(Ordering::SeqCst)
     }
 
-    /// Whether a workflow has waited for room since the last call.
-    pub(crate) fn take_room_wanted(&self) -> bool {
-        self.room_wanted.swap(false, Ordering::AcqRel)
+    /// Somebody waits for a place, as long as what is returned lives.
+    pub(crate) fn want_place(&self) -> PlaceWanted<'_> {
+        self.places_wanted.fetch_add(1, Ordering::SeqCst);
+        self.crowded.notify_one();
+        PlaceWanted(&self.places_wanted)
     }
 
     /// Asks those to leave that have been idle for long, and the oldest ones where there are too many or
@@ -206,18 +223,18 @@ impl Entities {
         }
     }
 
-    /// Asks so many workflows to leave, the oldest first.
-    pub(crate) fn evict_workflows(&self, count: usize) {
-        let mut slots = self.slots(|entity| matches!(entity, Entity::Workflow(_)));
+    /// Asks so many of those to leave that hold a place, the oldest first.
+    pub(crate) fn evict_places(&self, count: usize) {
+        let mut slots = self.slots(|slot| slot.holds_place.load(Ordering::SeqCst));
         evict_oldest(&mut slots, count);
     }
 
-    fn slots(&self, wanted: impl Fn(&Entity) -> bool) -> Vec<(Timestamp, Arc<Slot>)> {
+    fn slots(&self, wanted: impl Fn(&Slot) -> bool) -> Vec<(Timestamp, Arc<Slot>)> {
         let mut slots = Vec::new();
         for shard in &self.shards {
             let shard = lock(shard);
-            let found = shard.iter().filter(|(entity, _)| wanted(entity));
-            slots.extend(found.map(|(_, slot)| (slot.used(), Arc::clone(slot))));
+            let found = shard.values().filter(|slot| wanted(slot));
+            slots.extend(found.map(|slot| (slot.used(), Arc::clone(slot))));
         }
         slots
     }
@@ -226,6 +243,12 @@ impl Entities {
         let hash = self.hasher.hash_one(entity);
         // The remainder of a division by a small constant always fits.
         &self.shards[(hash % SHARDS as u64) as usize]
+    }
+}
+
+impl Drop for PlaceWanted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -238,6 +261,7 @@ impl Slot {
             used_ms: AtomicU64::new(u64::MAX),
             idle_from_ms: AtomicU64::new(u64::MAX),
             bytes: AtomicUsize::new(0),
+            holds_place: AtomicBool::new(false),
             missed_mail: AtomicBool::new(true),
         });
         (slot, receiver)

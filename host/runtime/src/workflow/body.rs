@@ -13,6 +13,7 @@ use host_store::records::{Instance, Stall, Started};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::core::Core;
+use crate::limits;
 use crate::locks::lock;
 use crate::workflow::imports::Imports;
 use crate::workflow::machine::Machine;
@@ -102,12 +103,14 @@ impl Body {
                 None => return Step::Waits,
                 // It has not begun, so that it can begin again.
                 Some(Err(error)) if matches!(error.reason, Reason::Exhausted(_)) => {
-                    core.entities.want_room();
+                    let _wanted = core.entities.want_place();
                     tokio::time::sleep(BUSY_WAIT).await;
                     self.run = self.begin.run(core, machine);
                 }
                 Some(result) => {
-                    return judge(result, &mut lock(machine), self.component());
+                    let who = format_args!("workflow {}", self.begin.info.name);
+                    let bounded = |outcome| limits::bounded(&core.limits, who, outcome);
+                    return judge(result.map(bounded), &mut lock(machine), self.component());
                 }
             }
         }
@@ -118,17 +121,15 @@ impl Body {
 
 /// The right to one of the engine's instances. Where none is free, idle workflows leave the memory.
 async fn fiber(core: &Core) -> OwnedSemaphorePermit {
-    loop {
-        let free = Arc::clone(&core.fibers).acquire_owned();
-        if core.fibers.available_permits() == 0 {
-            core.entities.want_room();
+    let fibers = Arc::clone(&core.fibers);
+    let fiber = match Arc::clone(&fibers).try_acquire_owned() {
+        Ok(fiber) => Ok(fiber),
+        Err(_) => {
+            let _wanted = core.entities.want_place();
+            fibers.acquire_owned().await
         }
-        // Those that were asked to leave may have got work meanwhile.
-        match tokio::time::timeout(BUSY_WAIT, free).await {
-            Ok(fiber) => return fiber.expect("the semaphore of the instances is never closed"),
-            Err(_) => continue,
-        }
-    }
+    };
+    fiber.expect("the semaphore of the instances is never closed")
 }
 
 /// Polls the run until it has ended or waits for an arrival; `None`: it waits.

@@ -13,7 +13,6 @@ mod outstanding;
 mod turn;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use host_base::WorkflowKey;
 use host_engine::Plugin;
@@ -25,7 +24,7 @@ pub(crate) use turn::job;
 
 use crate::core::Core;
 use crate::effect::Message;
-use crate::entity::live::Turns;
+use crate::entity::live::{Standing, Turns};
 use crate::locks::lock;
 use crate::workflow::body::{Body, Step};
 use crate::workflow::children::Child;
@@ -77,20 +76,17 @@ impl Turns for WorkflowTurns {
         Ok(())
     }
 
-    fn bytes(&self) -> usize {
-        let held = match &self.state {
-            State::Unknown | State::Absent => 0,
-            State::Loaded(loaded) => loaded.bytes(),
+    fn standing(&self) -> Standing {
+        let (held, holds_place) = match &self.state {
+            State::Unknown | State::Absent => (0, false),
+            State::Loaded(loaded) => (loaded.bytes(), loaded.body.is_some()),
         };
-        size_of::<Self>() + held
-    }
-
-    fn has_ended(&self) -> bool {
-        matches!(self.state, State::Absent)
-    }
-
-    fn idle(&self) -> Option<Duration> {
-        None
+        Standing {
+            bytes: size_of::<Self>() + held,
+            idle: None,
+            holds_place,
+            has_ended: matches!(self.state, State::Absent),
+        }
     }
 }
 
