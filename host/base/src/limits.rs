@@ -37,6 +37,8 @@ pub struct Limits {
     pub turn_writes_max: usize,
     /// Messages, starts and events that one turn may send. Default 10,000.
     pub turn_effects_max: usize,
+    /// Bytes of the values and inputs that one turn writes, sends and schedules. Default 64 MiB.
+    pub turn_bytes_max: usize,
     /// Undelivered messages of one entity. Default 10,000.
     pub inbox_messages_max: usize,
     /// Live entities (workflow fibers and actors in memory). Default 20,000; workflow fibers are held to
@@ -70,6 +72,7 @@ impl Default for Limits {
             history_events_max: 100_000,
             turn_writes_max: 10_000,
             turn_effects_max: 10_000,
+            turn_bytes_max: 64 * MIB,
             inbox_messages_max: 10_000,
             entities_live_max: 20_000,
             entities_live_bytes_max: 1024 * MIB,

@@ -126,7 +126,10 @@ impl<E: Send + 'static> Shrink for Idle<E> {
     }
 
     fn drop_all(&self) {
-        let dropped = std::mem::take(&mut lock(&self.stack).live);
+        let mut stack = lock(&self.stack);
+        stack.unneeded = 0;
+        let dropped = std::mem::take(&mut stack.live);
+        drop(stack);
         drop(dropped);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Owns how a turn becomes durable and how a message finds its entity; knows nothing of what turns do.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::failure::code;
@@ -19,6 +20,8 @@ use crate::activity::Activities;
 use crate::actor::ActorTurns;
 use crate::effect::{Effect, Message, WaitingCall};
 use crate::entity::{Entities, Full, Newcomer, live};
+use crate::error::StoreError;
+use crate::locks::lock;
 use crate::observer::{Happening, Observer};
 use crate::outbox::Queued;
 use crate::plugins::Plugins;
@@ -52,6 +55,10 @@ pub(crate) struct Core {
     /// One permit for each workflow instance that the engine's pool holds.
     pub(crate) fibers: Arc<Semaphore>,
     pub(crate) outbox: mpsc::Sender<Queued>,
+    /// Held while a batch and its effects are queued.
+    pub(crate) order: Mutex<()>,
+    /// Held while a component is deployed.
+    pub(crate) deploying: tokio::sync::Mutex<()>,
     pub(crate) tasks: tokio::runtime::Handle,
     pub(crate) sequences: Sequences,
     /// The host is being stopped: that the store is closed is no news.
@@ -75,9 +82,39 @@ impl Sequences {
 impl Core {
     /// Hands a turn's batch to the disk, and its effects to whoever performs them afterwards.
     pub(crate) async fn commit(&self, batch: Batch, effects: Vec<Effect>) {
+        // It ends only when the store is closed, and then there are no effects. Whoever gives up waiting for
+        // a place has committed nothing.
+        let Ok(place) = self.outbox.reserve().await else {
+            return;
+        };
+        // Together, so that effects are performed in the order in which batches become durable.
+        let _order = lock(&self.order);
         let commit = self.committer.commit(batch);
-        // It ends only when the store is closed, and then there are no effects.
-        drop(self.outbox.send(Queued { commit, effects }).await);
+        place.send(Queued { commit, effects });
+    }
+
+    /// The same, and waits until it is durable.
+    ///
+    /// # Errors
+    /// The store takes no more changes.
+    pub(crate) async fn commit_durably(
+        &self,
+        batch: Batch,
+        mut effects: Vec<Effect>,
+    ) -> Result<(), CommitError> {
+        let (done, durable) = oneshot::channel();
+        effects.push(Effect::Answer(done, Ok(Payload::new())));
+        self.commit(batch, effects).await;
+        match durable.await {
+            Ok(_) => Ok(()),
+            Err(_) => self.settle().await,
+        }
+    }
+
+    /// Waits until what was committed before is durable and its effects are performed: every message to an
+    /// entity that lies in the store by then has been told to it.
+    pub(crate) async fn settle_effects(&self) -> Result<(), CommitError> {
+        self.commit_durably(Batch::new(), Vec::new()).await
     }
 
     /// Waits until all that was committed before is durable.
@@ -87,12 +124,16 @@ impl Core {
 
     /// Tells an entity of something that lies in the store: it may come late, for it cannot be lost.
     pub(crate) fn notify(self: &Arc<Self>, to: &Entity, message: Message) {
-        if let Err(Full(message)) = self.send(to, message) {
-            match message {
-                Message::Mail(..) => self.entities.miss(to),
+        let mut message = message;
+        while let Err(Full(back)) = self.send(to, message) {
+            match back {
+                // Where the entity has left meanwhile, it is brought in again.
+                Message::Mail(..) if self.entities.miss(to) => return,
+                Message::Mail(..) => message = back,
                 other => {
                     let (core, to) = (Arc::clone(self), to.clone());
                     self.tasks.spawn(async move { core.tell(&to, other).await });
+                    return;
                 }
             }
         }
@@ -150,17 +191,9 @@ impl Core {
         let sequence = self.sequences.next();
         let entity = Entity::Workflow(to.clone());
         batch.put_mail(&entity, sequence, &mail);
-        let (done, durable) = oneshot::channel();
         let deliver = Effect::Deliver(entity.clone(), sequence, Box::new(mail));
-        self.commit(
-            batch,
-            vec![deliver, Effect::Answer(done, Ok(Payload::new()))],
-        )
-        .await;
-        let durable = durable.await;
-        durable
-            .unwrap_or_else(|_| Err(self.no_answer(&entity)))
-            .map(drop)
+        let durable = self.commit_durably(batch, vec![deliver]).await;
+        durable.map_err(|_| self.no_answer(&entity))
     }
 
     /// Whether one more message may be sent to the entity.
@@ -179,9 +212,19 @@ impl Core {
         Failure::transient(code::BUSY, text)
     }
 
-    fn no_answer(&self, actor: &Entity) -> Failure {
+    /// Why nothing goes on any more.
+    pub(crate) fn closed_error(&self) -> StoreError {
+        let reason = self.closed_reason();
+        CommitError::Closed { reason }.into()
+    }
+
+    fn closed_reason(&self) -> String {
         let why = self.committer.closed_reason();
-        let why = why.unwrap_or_else(|| "the host is stopping".to_owned());
+        why.unwrap_or_else(|| "the host is stopping".to_owned())
+    }
+
+    fn no_answer(&self, actor: &Entity) -> Failure {
+        let why = self.closed_reason();
         Failure::transient(code::BUSY, format!("{actor} gave no answer: {why}"))
     }
 
@@ -213,13 +256,19 @@ impl Core {
 
     /// The store cannot be read: what it holds must not be changed on a guess.
     pub(crate) fn store_unreadable(&self, error: &ReadError) {
+        // First, so that whoever is woken finds the reason.
+        self.committer.refuse(&error.to_string());
         self.stop(error);
-        let committer = self.committer.clone();
-        // Closing waits for the disk.
-        self.tasks.spawn_blocking(move || committer.close());
     }
 
-    fn stop(&self, why: &dyn std::error::Error) {
+    /// Performing a turn's effects broke: what was to follow from it is known only to the store.
+    pub(crate) fn effects_broke(&self) {
+        let why = "a defect of the host: the effects of a turn were not performed; start it again";
+        self.committer.refuse(why);
+        self.stop(&why);
+    }
+
+    fn stop(&self, why: &dyn fmt::Display) {
         self.watchers.close();
         if !self.stopping.swap(true, Ordering::AcqRel) {
             tracing::error!(error = %why, "stop taking work");

@@ -35,6 +35,8 @@ pub(crate) enum Effect {
     Release(StartPermit),
     /// The turn of that number is durable.
     Settle(Settled, u64),
+    /// An activity's result is recorded and its task gone.
+    LetGo(TaskKey),
 }
 
 /// How many of an entity's turns are durable; shared between the entity and whoever performs effects.
@@ -88,8 +90,10 @@ pub(crate) enum Message {
     Activity(Box<ActivityEnd>),
     /// To a workflow: a timer is due.
     Timer(Box<TimerKey>),
-    /// Something in the store has changed: look there.
+    /// To a workflow: something about it has changed, in the store or in what is deployed. Look there.
     Look,
+    /// There is mail in the store that may not have been handled.
+    Mailed,
 }
 
 /// A call whose caller waits. If the caller goes away, the call is not made.

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use host_store::{Batch, ReadError};
 
+use tokio::time::MissedTickBehavior;
+
 use crate::core::Core;
 
 /// How often idle entities are looked for.
 const LOOK: Duration = Duration::from_secs(1);
+/// Those who are crowded out need a moment to go before others are asked to.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Looks between two walks over the kept answers.
 const LOOKS_PER_WALK: u32 = 600;
 /// Answers that are read at once.
@@ -17,10 +21,12 @@ const PAGE: usize = 1_000;
 /// Runs until it is aborted or the store cannot be read.
 pub(crate) async fn run(core: Arc<Core>) {
     let mut looks = 0_u32;
+    let mut clock = tokio::time::interval(LOOK);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = core.entities.crowded() => {}
-            () = tokio::time::sleep(LOOK) => looks += 1,
+            () = core.entities.crowded() => tokio::time::sleep(PAUSE).await,
+            _ = clock.tick() => looks += 1,
         }
         let wanted = core.entities.places_wanted();
         if wanted > 0 {

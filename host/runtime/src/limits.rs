@@ -3,6 +3,7 @@
 use std::fmt;
 
 use host_base::failure::code;
+use host_base::ids::check_id;
 use host_base::limits::ID_BYTES_MAX;
 use host_base::{Failure, Limits, Outcome};
 use host_engine::Interrupt;
@@ -18,6 +19,39 @@ pub(crate) fn check_payload(limits: &Limits, what: &str, payload: &[u8]) -> Resu
     }
     Err(Interrupt(format!(
         "{what} of {bytes} bytes is longer than the limit `payload_bytes_max` of {max}"
+    )))
+}
+
+/// Whether a name (of a method or an event) may be as it is.
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Interrupt> {
+    check_id(what, name).map_err(|error| Interrupt(error.to_string()))
+}
+
+/// Whether a method may be called with that input.
+pub(crate) fn check_call(limits: &Limits, method: &str, input: &[u8]) -> Result<(), Interrupt> {
+    check_name("method", method)?;
+    check_payload(limits, "a call's input", input)
+}
+
+/// Whether an event may be raised with that value.
+pub(crate) fn check_event(limits: &Limits, name: &str, value: &[u8]) -> Result<(), Interrupt> {
+    check_name("event name", name)?;
+    check_payload(limits, "an event's value", value)
+}
+
+/// Counts bytes of values and inputs that a turn hands over.
+pub(crate) fn take_bytes(
+    limits: &Limits,
+    taken: &mut usize,
+    bytes: usize,
+) -> Result<(), Interrupt> {
+    *taken += bytes;
+    let max = limits.turn_bytes_max;
+    if *taken <= max {
+        return Ok(());
+    }
+    Err(Interrupt(format!(
+        "a turn may write and send {max} bytes (`turn_bytes_max`)"
     )))
 }
 

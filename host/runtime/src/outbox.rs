@@ -2,6 +2,7 @@
 //!
 //! One task for all: a group of batches becomes durable at once, and is then dealt with in one go.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use host_store::Commit;
@@ -25,10 +26,15 @@ pub(crate) struct Queued {
 pub(crate) async fn run(core: Arc<Core>, mut turns: mpsc::Receiver<Queued>) {
     while let Some(turn) = turns.recv().await {
         match turn.commit.await {
-            Ok(()) => turn
-                .effects
-                .into_iter()
-                .for_each(|effect| perform(&core, effect)),
+            Ok(()) => {
+                let all = turn.effects.into_iter();
+                let perform_all = || all.for_each(|effect| perform(&core, effect));
+                if panic::catch_unwind(AssertUnwindSafe(perform_all)).is_err() {
+                    turns.close();
+                    core.effects_broke();
+                    return;
+                }
+            }
             Err(error) => {
                 turns.close();
                 core.store_closed(&error);
@@ -50,5 +56,6 @@ fn perform(core: &Arc<Core>, effect: Effect) {
         Effect::Tell(happening) => core.observer.observe(*happening),
         Effect::Release(permit) => drop(permit),
         Effect::Settle(settled, turn) => settled.set(turn),
+        Effect::LetGo(task) => core.activities.let_go(core, &task),
     }
 }

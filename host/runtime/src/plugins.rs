@@ -2,7 +2,7 @@
 //!
 //! Knows loaded plugins; how they got here is the business of whoever deploys.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use host_base::TenantId;
@@ -18,6 +18,8 @@ struct Catalog {
     plugins: BTreeMap<String, Plugin>,
     workflows: HashMap<String, Plugin>,
     actors: HashMap<String, Plugin>,
+    /// Plugins that were deployed and could not be loaded.
+    missing: HashSet<String>,
 }
 
 /// Two plugins of a tenant bring something of the same name.
@@ -42,6 +44,21 @@ impl Plugins {
     /// The plugin that brings the actor type.
     pub(crate) fn of_actor(&self, tenant: &TenantId, actor_type: &str) -> Option<Plugin> {
         self.read().get(tenant)?.actors.get(actor_type).cloned()
+    }
+
+    /// A plugin that was deployed cannot be loaded.
+    pub(crate) fn miss(&self, tenant: &TenantId, name: &str) {
+        let mut tenants = self.write();
+        let catalog = tenants.entry(tenant.clone()).or_default();
+        catalog.missing.insert(name.to_owned());
+    }
+
+    /// Whether a plugin is missing that may bring what no other does.
+    pub(crate) fn misses_any(&self, tenant: &TenantId) -> bool {
+        let tenants = self.read();
+        tenants
+            .get(tenant)
+            .is_some_and(|catalog| !catalog.missing.is_empty())
     }
 
     /// Whether the plugin could take its place.
@@ -97,6 +114,7 @@ impl Catalog {
         for actor in &manifest.actors {
             self.actors.insert(actor.actor_type.clone(), plugin.clone());
         }
+        self.missing.remove(name);
         self.plugins.insert(name.clone(), plugin.clone());
     }
 }

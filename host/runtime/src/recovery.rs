@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use host_base::{Entity, WorkflowKey};
 use host_store::records::{EventKind, Status, Task};
-use host_store::{Batch, ReadError, TaskKey};
+use host_store::{ReadError, TaskKey};
 
+use crate::activity;
 use crate::core::Core;
 use crate::effect::{ActivityJob, Message};
 use crate::view::is_active;
@@ -22,11 +23,6 @@ pub(crate) async fn go_on(core: &Arc<Core>) -> Result<(), ReadError> {
     tasks(core).await?;
     mail(core).await?;
     with_status(core, Status::Pending).await?;
-    try_stalled(core).await
-}
-
-/// Lets stalled workflows try whether the present component agrees with them.
-pub(crate) async fn try_stalled(core: &Arc<Core>) -> Result<(), ReadError> {
     with_status(core, Status::Stalled).await
 }
 
@@ -40,7 +36,7 @@ pub(crate) async fn tasks(core: &Arc<Core>) -> Result<(), ReadError> {
             last = Some(key.clone());
             match wanted_job(core, &key, &task)? {
                 Some(job) => core.activities.run(core, job),
-                None => forget(core, &key).await,
+                None => activity::forget(core, &key).await,
             }
         }
         if !more {
@@ -71,12 +67,6 @@ fn wanted_job(core: &Core, key: &TaskKey, task: &Task) -> Result<Option<Activity
     })
 }
 
-async fn forget(core: &Core, key: &TaskKey) {
-    let mut batch = Batch::new();
-    batch.delete_task(key);
-    core.commit(batch, Vec::new()).await;
-}
-
 async fn mail(core: &Arc<Core>) -> Result<(), ReadError> {
     let mut last: Option<Entity> = None;
     loop {
@@ -84,7 +74,7 @@ async fn mail(core: &Arc<Core>) -> Result<(), ReadError> {
         let more = entities.len() == PAGE;
         last = entities.last().cloned();
         for entity in entities {
-            core.tell(&entity, Message::Look).await;
+            core.tell(&entity, Message::Mailed).await;
         }
         if !more {
             return Ok(());

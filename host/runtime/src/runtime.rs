@@ -27,7 +27,7 @@ use crate::plugins::{Plugins, Taken};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
-use crate::view::WorkflowView;
+use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
 use crate::watchers::Watchers;
 use crate::{keeper, limits, outbox, recovery, timers};
@@ -117,21 +117,23 @@ impl Runtime {
         file: &str,
         bytes: &[u8],
     ) -> Result<Deployed, DeployError> {
-        let core = &self.core;
-        let plugin = core.engine.load(file, bytes).await?;
+        let plugin = self.core.engine.load(file, bytes).await?;
         let manifest = plugin.manifest().clone();
-        let before = core.plugins.named(tenant, &manifest.name);
-        let same = before.as_ref().map(Plugin::digest) == Some(plugin.digest());
-        if same {
-            let changed = false;
-            return Ok(Deployed { manifest, changed });
+        let core = Arc::clone(&self.core);
+        let (tenant, file, bytes) = (tenant.clone(), file.to_owned(), bytes.to_vec());
+        // To the end, whatever becomes of the caller: the store and the memory must say the same.
+        let deploying = self.core.tasks.spawn(async move {
+            let _alone = core.deploying.lock().await;
+            deploy(&core, &tenant, plugin, &file, &bytes).await
+        });
+        let change = match deploying.await {
+            Ok(change) => change?,
+            Err(_) => return Err(self.core.closed_error().into()),
+        };
+        if change != Change::Same {
+            self.change_over().await?;
         }
-        let taken = |taken| already_taken(file, taken);
-        core.plugins.check(tenant, &plugin).map_err(taken)?;
-        remember(core, tenant, &plugin, file, bytes).await?;
-        core.plugins.put(tenant, plugin).map_err(taken)?;
-        self.change_over().await?;
-        let changed = before.is_some();
+        let changed = change == Change::Other;
         Ok(Deployed { manifest, changed })
     }
 
@@ -190,7 +192,8 @@ impl Runtime {
         input: Payload,
     ) -> Result<WorkflowView, StartError> {
         let core = &self.core;
-        check_payload(core, "a workflow's input", &input).map_err(StartError::Refused)?;
+        limits::check_payload(&core.limits, "a workflow's input", &input)
+            .map_err(|limit| StartError::Refused(over_limit(limit)))?;
         let id = id.map_or_else(|| start::made_id(core.random()), str::to_owned);
         let key = WorkflowKey::new(tenant.clone(), id);
         let key = key.map_err(|error| refused(code::BAD_INPUT, error.to_string()))?;
@@ -219,20 +222,14 @@ impl Runtime {
         let mut batch = Batch::new();
         start::put(&mut batch, &new, now);
         let view = WorkflowView::new(new.key.clone(), start::instance(&new, now));
-        let (done, durable) = oneshot::channel();
-        let effects = vec![
-            Effect::Release(permit),
-            Effect::Begin(new.key),
-            Effect::Answer(done, Ok(Payload::new())),
-        ];
-        self.core.commit(batch, effects).await;
-        match durable.await {
-            Ok(_) => Ok(view),
-            Err(_) => Err(self.closed()),
+        let effects = vec![Effect::Release(permit), Effect::Begin(new.key)];
+        match self.core.commit_durably(batch, effects).await {
+            Ok(()) => Ok(view),
+            Err(error) => Err(Failure::transient(code::BUSY, error.to_string())),
         }
     }
 
-    /// Waits until the workflow's present run has ended or stalls. `None`: there is no such instance.
+    /// Waits until the workflow has ended or stalls; one that is started anew meanwhile is waited for, too. `None`: there is no such instance.
     ///
     /// # Errors
     /// The store failed meanwhile.
@@ -242,7 +239,7 @@ impl Runtime {
     ) -> Result<Option<WorkflowView>, StoreError> {
         let mut told = false;
         loop {
-            let stopped = self.core.watchers.watch(key);
+            let mut stopped = self.core.watchers.watch(key);
             match self.workflow(key)? {
                 Some(view) if !view.has_ended() && view.stall.is_none() => {}
                 Some(view) if !told && self.may_go_on(&view) => {
@@ -253,7 +250,7 @@ impl Runtime {
                 other => return Ok(other),
             }
             told = true;
-            if stopped.await.is_err() {
+            if !stopped.told().await {
                 // It was closed, and the reason is known to the committer.
                 self.core.settle().await?;
             }
@@ -262,11 +259,9 @@ impl Runtime {
 
     /// Whether a stalled workflow has not tried the present component yet.
     fn may_go_on(&self, view: &WorkflowView) -> bool {
-        let Some(stall) = &view.stall else {
-            return false;
-        };
         let plugin = self.core.plugins.named(&view.key.tenant, &view.plugin);
-        plugin.is_some_and(|plugin| stall.may_pass || plugin.digest().0[..] != stall.component)
+        let stall = view.stall.as_ref();
+        stall.is_some_and(|stall| view::may_go_on(stall, &view.name, plugin.as_ref()))
     }
 
     /// One workflow instance.
@@ -320,7 +315,7 @@ impl Runtime {
         name: &str,
         value: Payload,
     ) -> Result<(), Failure> {
-        check_payload(&self.core, "an event's value", &value)?;
+        limits::check_event(&self.core.limits, name, &value).map_err(over_limit)?;
         let name = name.to_owned();
         let event = EventRaised { name, value };
         self.core.raise(key, event, Batch::new()).await
@@ -339,7 +334,7 @@ impl Runtime {
         input: Payload,
         idempotency_key: Option<&str>,
     ) -> Outcome {
-        check_payload(&self.core, "a call's input", &input)?;
+        limits::check_call(&self.core.limits, method, &input).map_err(over_limit)?;
         let cause = idempotency_key.map(Cause::caller);
         let key = Calls::of(cause).key(actor, method, &input);
         let (actor, method) = (actor.clone(), method.to_owned());
@@ -383,13 +378,14 @@ impl Runtime {
         drop(ended.await);
     }
 
-    /// Live workflows leave the memory, so that they come back on the new component, and stalled ones try.
+    /// Live workflows leave the memory, so that they come back on the new component; stalled ones try, and
+    /// what waited for the plugin goes on.
     async fn change_over(&self) -> Result<(), StoreError> {
         self.core.entities.evict_places(usize::MAX);
         let going = *lock(&self.going);
         if going {
             let core = Arc::clone(&self.core);
-            self.on_threads(async move { recovery::try_stalled(&core).await })
+            self.on_threads(async move { recovery::go_on(&core).await })
                 .await?;
         }
         Ok(())
@@ -402,14 +398,8 @@ impl Runtime {
     ) -> Result<(), StoreError> {
         match self.core.tasks.spawn(work).await {
             Ok(result) => Ok(result?),
-            Err(_) => Ok(self.core.settle().await?),
+            Err(_) => Err(self.core.closed_error()),
         }
-    }
-
-    fn closed(&self) -> Failure {
-        let why = self.core.committer.closed_reason();
-        let why = why.unwrap_or_else(|| "the host is stopping".to_owned());
-        Failure::transient(code::BUSY, why)
     }
 }
 
@@ -445,6 +435,8 @@ fn core(
         activities: Activities::new(&options.limits),
         watchers: Watchers::default(),
         outbox,
+        order: Mutex::default(),
+        deploying: tokio::sync::Mutex::default(),
         tasks,
         sequences: Sequences::of_boot(store.boot),
         stopping: AtomicBool::new(false),
@@ -467,8 +459,9 @@ async fn load_deployments(core: &Core) -> Result<(), StartupError> {
     for tenant in core.reader.tenants()? {
         for (name, deployment) in core.reader.deployments(&tenant)? {
             if let Err(why) = load_deployment(core, &tenant, &name, &deployment).await {
-                // What else is there can still run; its own workflows wait until it is deployed again.
+                // What else is there can still run; what is its own waits until it is deployed again.
                 tracing::warn!(plugin = name, why, "a plugin is not loaded");
+                core.plugins.miss(&tenant, &name);
             }
         }
     }
@@ -489,6 +482,37 @@ async fn load_deployment(
     let plugin = plugin.map_err(|error| error.to_string())?;
     let put = core.plugins.put(tenant, plugin);
     put.map_err(|taken| already_taken(name, taken).to_string())
+}
+
+/// What a deployment changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// The component stood for the plugin before.
+    Same,
+    /// Nothing did.
+    New,
+    /// Another component did.
+    Other,
+}
+
+async fn deploy(
+    core: &Core,
+    tenant: &TenantId,
+    plugin: Plugin,
+    file: &str,
+    bytes: &[u8],
+) -> Result<Change, DeployError> {
+    let before = core.plugins.named(tenant, &plugin.manifest().name);
+    let change = match before.map(|before| before.digest()) {
+        Some(digest) if digest == plugin.digest() => return Ok(Change::Same),
+        Some(_) => Change::Other,
+        None => Change::New,
+    };
+    let taken = |taken| already_taken(file, taken);
+    core.plugins.check(tenant, &plugin).map_err(taken)?;
+    remember(core, tenant, &plugin, file, bytes).await?;
+    core.plugins.put(tenant, plugin).map_err(taken)?;
+    Ok(change)
 }
 
 async fn remember(
@@ -535,9 +559,8 @@ fn count(reader: &Reader, status: Status) -> Result<usize, StoreError> {
     }
 }
 
-fn check_payload(core: &Core, what: &str, payload: &[u8]) -> Result<(), Failure> {
-    let checked = limits::check_payload(&core.limits, what, payload);
-    checked.map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+fn over_limit(Interrupt(text): Interrupt) -> Failure {
+    Failure::new(code::LIMIT, text)
 }
 
 fn refused(code: &str, text: String) -> StartError {

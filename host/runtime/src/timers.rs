@@ -17,6 +17,10 @@ use crate::locks::lock;
 /// Timers that are read and fired before other work gets its turn.
 const PAGE: usize = 256;
 
+/// A sleep is no longer than this, because it does not follow the clock where that is set or the machine
+/// is suspended.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+
 /// Where the walk stands.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
@@ -81,14 +85,18 @@ async fn scan(
 ) -> Result<Option<Timestamp>, ReadError> {
     loop {
         let now = core.clock.now();
+        if last.as_ref().is_some_and(|timer| timer.due > now) {
+            // The clock was set back: what is due before may have been armed since.
+            *last = None;
+        }
         for timer in core.timers.begin_scan(now) {
-            fire(core, timer).await;
+            fire(core, timer);
         }
         let due = core.reader.timers(last.as_ref(), now, PAGE)?;
         let more = due.len() == PAGE;
         for timer in due {
             *last = Some(timer.clone());
-            fire(core, timer).await;
+            fire(core, timer);
         }
         if !more {
             let next = core.reader.timers(last.as_ref(), Timestamp(u64::MAX), 1)?;
@@ -98,9 +106,9 @@ async fn scan(
     }
 }
 
-async fn fire(core: &Arc<Core>, timer: TimerKey) {
+fn fire(core: &Arc<Core>, timer: TimerKey) {
     let workflow = Entity::Workflow(timer.workflow.clone());
-    core.tell(&workflow, Message::Timer(Box::new(timer))).await;
+    core.notify(&workflow, Message::Timer(Box::new(timer)));
 }
 
 async fn sleep_until(core: &Core, next: Option<Timestamp>) {
@@ -112,6 +120,7 @@ async fn sleep_until(core: &Core, next: Option<Timestamp>) {
         Some(next) => {
             // The clock counts whole milliseconds, and a timer must not be early.
             let wait = next.since(core.clock.now()) + Duration::from_micros(100);
+            let wait = wait.min(SLEEP_MAX);
             drop(tokio::time::timeout(wait, changed).await);
         }
         None => changed.await,

@@ -3,7 +3,7 @@
 //! Knows the records; the store and the entity that own them are elsewhere.
 
 use host_base::{Outcome, Timestamp, WorkflowKey};
-use host_engine::{WorkflowInfo, WorkflowStatus};
+use host_engine::{Plugin, WorkflowInfo, WorkflowStatus};
 use host_store::records::{Instance, Stall, Status};
 
 /// A workflow instance as of its last commit.
@@ -84,6 +84,21 @@ pub fn status_name(status: WorkflowStatus) -> &'static str {
         WorkflowStatus::Failed => "failed",
         WorkflowStatus::Stalled => "stalled",
     }
+}
+
+/// Whether a stalled instance of that workflow may go on with what is deployed: it has not tried it, or what
+/// kept it may have passed.
+pub(crate) fn may_go_on(stall: &Stall, workflow: &str, deployed: Option<&Plugin>) -> bool {
+    deployed.is_some_and(|plugin| {
+        let untried = plugin.digest().0[..] != stall.component;
+        brings(plugin, workflow) && (untried || stall.may_pass)
+    })
+}
+
+/// Whether the plugin brings the workflow.
+pub(crate) fn brings(plugin: &Plugin, workflow: &str) -> bool {
+    let mut workflows = plugin.manifest().workflows.iter();
+    workflows.any(|one| one.name == workflow)
 }
 
 pub(crate) fn status_of(instance: &Instance) -> WorkflowStatus {

@@ -142,6 +142,11 @@ impl Committer {
         self.0.close();
     }
 
+    /// Takes no more batches, for this reason; those that are queued still become durable. Never waits.
+    pub fn refuse(&self, reason: &str) {
+        self.0.shared.refuse(reason);
+    }
+
     /// Why it takes no more batches; none as long as it does.
     pub fn closed_reason(&self) -> Option<String> {
         self.0.shared.lock().closed.clone()

@@ -79,7 +79,7 @@ impl ActivityImports for Imports {
         method: String,
         input: Payload,
     ) -> BoxFuture<Outcome> {
-        let checked = limits::check_payload(&self.core.limits, "a call's input", &input);
+        let checked = limits::check_call(&self.core.limits, &method, &input);
         let target = checked
             .map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
             .and_then(|()| self.target(actor_type, actor_id));
@@ -99,7 +99,10 @@ impl ActivityImports for Imports {
         value: Payload,
     ) -> BoxFuture<Result<(), Failure>> {
         // The same bookkeeping as for calls; an event's target has no type.
-        let target = self.target("workflow event".to_owned(), workflow_id.clone());
+        let checked = limits::check_event(&self.core.limits, &name, &value);
+        let target = checked
+            .map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+            .and_then(|()| self.target("workflow event".to_owned(), workflow_id.clone()));
         let key = target.map(|target| self.key(&target, &name, &value));
         let core = Arc::clone(&self.core);
         let tenant = self.workflow.tenant.clone();

@@ -74,8 +74,20 @@ impl Activities {
         held.tasks.insert(task.clone())
     }
 
-    /// The activity has ended. True where there is room again for those that wait in the store.
-    fn let_go(&self, task: &TaskKey) -> bool {
+    /// The activity's task is gone, or nobody's any more. Where there is room again, those run that wait in
+    /// the store.
+    pub(crate) fn let_go(&self, core: &Arc<Core>, task: &TaskKey) {
+        if self.has_room_without(task) {
+            let core = Arc::clone(core);
+            core.tasks.clone().spawn(async move {
+                if let Err(error) = recovery::tasks(&core).await {
+                    core.store_unreadable(&error);
+                }
+            });
+        }
+    }
+
+    fn has_room_without(&self, task: &TaskKey) -> bool {
         let mut held = lock(&self.held);
         held.tasks.remove(task);
         let room = held.tasks.len() <= self.held_max / 2;
@@ -95,39 +107,39 @@ impl Activities {
 /// The keys of the calls that an activity has made, over all its attempts in this process.
 pub(crate) type Replies = Arc<Mutex<HashSet<Digest>>>;
 
+/// Runs attempts until one ends the activity. It is held until the workflow's turn with its result is
+/// durable: until then its task is in the store, and must not be run again.
 async fn to_the_end(core: &Arc<Core>, mut job: ActivityJob) {
     let replies = Replies::default();
-    let outcome = loop {
+    loop {
         wait_until(core, Timestamp(job.due_ms)).await;
         if job.failed_attempts > 0 && !is_wanted(core, &job.task) {
-            break None;
+            return forget(core, &job.task).await;
         }
-        match attempt(core, &job, &replies).await {
-            Verdict::Done(outcome) => break Some(outcome),
+        let Some(plugin) = plugin_of(core, &job) else {
+            // Its task waits in the store until the plugin is deployed.
+            return core.activities.let_go(core, &job.task);
+        };
+        match attempt(core, &job, &plugin, &replies).await {
+            Verdict::Done(outcome) => return end(core, &job.task, outcome, &replies).await,
             Verdict::Again(again) => note_retry(core, &mut job, again).await,
         }
-    };
-    if let Some(outcome) = outcome {
-        end(core, &job.task, outcome, &replies).await;
-    }
-    if core.activities.let_go(&job.task)
-        && let Err(error) = recovery::tasks(core).await
-    {
-        core.store_unreadable(&error);
     }
 }
 
-async fn attempt(core: &Arc<Core>, job: &ActivityJob, replies: &Replies) -> Verdict {
-    let workflow = &job.task.workflow;
-    let Some(plugin) = core.plugins.named(&workflow.tenant, &job.plugin) else {
-        let text = format!(
-            "plugin {} of activity {} is not deployed",
-            job.plugin, job.name
-        );
-        return Verdict::Done(Err(Failure::new(code::NOT_FOUND, text)));
-    };
+fn plugin_of(core: &Core, job: &ActivityJob) -> Option<Plugin> {
+    let tenant = &job.task.workflow.tenant;
+    core.plugins.named(tenant, &job.plugin)
+}
+
+async fn attempt(
+    core: &Arc<Core>,
+    job: &ActivityJob,
+    plugin: &Plugin,
+    replies: &Replies,
+) -> Verdict {
     let options = Options::of(job, plugin.manifest(), &core.limits);
-    let outcome = run_once(core, job, &plugin, options.timeout, replies).await;
+    let outcome = run_once(core, job, plugin, options.timeout, replies).await;
     retry::judge(outcome, job.failed_attempts + 1, &options.retry)
 }
 
@@ -156,7 +168,8 @@ async fn run_once(
     }
 }
 
-/// Makes durable that one more attempt failed and when the next one is due.
+/// Makes durable that one more attempt failed and when the next one is due. What the attempt did is durable
+/// then, too, so that the next one finds it.
 async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) {
     let Again {
         wait,
@@ -180,7 +193,16 @@ async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) {
         wait,
         failure,
     };
-    core.commit(batch, vec![Effect::Tell(Box::new(told))]).await;
+    let told = vec![Effect::Tell(Box::new(told))];
+    // Where the store is closed, nothing goes on.
+    drop(core.commit_durably(batch, told).await);
+}
+
+/// The workflow has ended meanwhile: nobody wants the result.
+pub(crate) async fn forget(core: &Core, task: &TaskKey) {
+    let mut batch = Batch::new();
+    batch.delete_task(task);
+    core.commit(batch, vec![Effect::LetGo(task.clone())]).await;
 }
 
 /// The result goes to the workflow, whose turn records it and deletes the task.

@@ -49,10 +49,15 @@ impl Shared {
         limits::check_payload(&self.core.limits, what, payload)
     }
 
-    /// What the turn has sent and started so far, if it may send more.
-    fn with_room<T>(&self, note: impl FnOnce(&mut Writes) -> T) -> Result<T, Interrupt> {
+    /// What the turn has sent and started so far, if it may send so many bytes more.
+    fn with_room<T>(
+        &self,
+        bytes: usize,
+        note: impl FnOnce(&mut Writes) -> T,
+    ) -> Result<T, Interrupt> {
         let mut turn = lock(&self.turn);
         let writes = turn.writes();
+        limits::take_bytes(&self.core.limits, &mut writes.bytes, bytes)?;
         let max = self.core.limits.turn_effects_max;
         if writes.sent() >= max {
             let text = format!("a turn may send and start {max} things (`turn_effects_max`)");
@@ -62,6 +67,8 @@ impl Shared {
     }
 
     async fn call(&self, target: ActorKey, method: String, input: Payload) -> Outcome {
+        limits::check_call(&self.core.limits, &method, &input)
+            .map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))?;
         let waiting = self
             .core
             .waits
@@ -71,7 +78,11 @@ impl Shared {
                 "{} calls {target}.{method}, which waits for it already: the call would never end",
                 self.key
             );
-            Failure::new(code::DEADLOCK, text)
+            // Another turn of it may be the one that waits, and that one ends.
+            Failure {
+                retryable: target != self.key,
+                ..Failure::new(code::DEADLOCK, text)
+            }
         })?;
         let key = lock(&self.turn).call_key(&target, &method, &input);
         self.core.call_actor(target, method, input, key).await
@@ -105,7 +116,8 @@ impl Shared {
                     seed: self.core.random(),
                     before,
                 };
-                let noted = self.with_room(|writes| writes.starts.push((new, permit)));
+                let noted =
+                    self.with_room(new.input.len(), |writes| writes.starts.push((new, permit)));
                 noted.map_err(|Interrupt(text)| {
                     StartError::Refused(Failure::new(code::LIMIT, text))
                 })?;
@@ -135,9 +147,12 @@ impl Shared {
         let found = self.find(&key).map_err(unreadable)?;
         start::check_raisable(&key, found.as_ref())?;
         self.core.check_inbox(&Entity::Workflow(key.clone()))?;
+        let limit = |Interrupt(text)| Failure::new(code::LIMIT, text);
+        limits::check_event(&self.core.limits, &name, &value).map_err(limit)?;
+        let bytes = value.len();
         let event = EventRaised { name, value };
-        let noted = self.with_room(|writes| writes.events.push((key, event)));
-        noted.map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+        self.with_room(bytes, |writes| writes.events.push((key, event)))
+            .map_err(limit)
     }
 }
 
@@ -153,7 +168,10 @@ impl ActorImports for Imports {
             return Ok(known);
         }
         let value = core.reader.state(&self.0.key, key);
-        let value = value.map_err(|error| Interrupt(error.to_string()))?;
+        let value = value.map_err(|error| {
+            core.store_unreadable(&error);
+            lock(turn).stop(unreadable(error))
+        })?;
         lock(turn).remember(key, value.clone());
         Ok(value)
     }
@@ -165,7 +183,10 @@ impl ActorImports for Imports {
             self.0.check_payload("a state value", value)?;
         }
         let mut turn = lock(&self.0.turn);
-        let state = &mut turn.writes().state;
+        let writes = turn.writes();
+        let bytes = value.as_ref().map_or(0, Vec::len);
+        limits::take_bytes(&self.0.core.limits, &mut writes.bytes, bytes)?;
+        let state = &mut writes.state;
         if state.len() >= max && !state.contains_key(key) {
             let text = format!("a turn may write {max} keys (`turn_writes_max`)");
             return Err(Interrupt(text));
@@ -200,13 +221,16 @@ impl ActorImports for Imports {
         let to = to.map_err(|error| Interrupt(error.to_string()))?;
         self.0.check_payload("a message", &input)?;
         let room = self.0.core.check_inbox(&Entity::Actor(to.clone()));
-        room.map_err(|failure| Interrupt(failure.message))?;
+        room.map_err(|failure| lock(&self.0.turn).stop(failure))?;
+        limits::check_name("method", &method)?;
+        let bytes = input.len();
         let call = Call {
             method,
             input,
             waiter: None,
         };
-        self.0.with_room(|writes| writes.messages.push((to, call)))
+        self.0
+            .with_room(bytes, |writes| writes.messages.push((to, call)))
     }
 
     fn start_workflow(

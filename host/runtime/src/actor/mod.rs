@@ -81,7 +81,7 @@ impl Turns for ActorTurns {
                 Message::Mail(sequence, mail) => self.mail(sequence, *mail).await?,
                 Message::Call(call) => self.call(call).await?,
                 // Nobody sends these to an actor.
-                Message::Activity(_) | Message::Timer(_) | Message::Look => {}
+                Message::Activity(_) | Message::Timer(_) | Message::Look | Message::Mailed => {}
             }
         }
         Ok(())
@@ -113,6 +113,8 @@ impl ActorTurns {
 
     async fn mail(&mut self, sequence: u64, mail: Mail) -> Result<(), ReadError> {
         match mail.kind {
+            // It waits in the store until the plugin is there.
+            Some(MailKind::Call(_)) if self.plugin_is_missing() => Ok(()),
             Some(MailKind::Call(call)) => self.take_turn(Asker::Mail(sequence, call)).await,
             // Only a workflow is sent these; a newer host may send what this one does not know.
             Some(MailKind::Resolved(_) | MailKind::Raised(_)) | None => Ok(()),
@@ -158,40 +160,43 @@ impl ActorTurns {
 
     async fn run(&mut self, asker: &Asker) -> Outcome {
         let plugin = self.plugin()?;
-        let limit = self.core.limits.turn_time_max;
-        let turn = self.invoke(&plugin, asker);
-        match tokio::time::timeout(limit, turn).await {
-            Ok(outcome) => {
-                let who = format_args!("{}.{}", self.key, asker.method());
-                limits::bounded(&self.core.limits, who, outcome)
-            }
-            Err(_) => {
-                let (key, method) = (&self.key, asker.method());
-                let text = format!("{key}.{method} took longer than the {limit:?} of a turn");
-                Err(Failure::transient(code::TIMEOUT, text))
-            }
-        }
+        let outcome = self.invoke(&plugin, asker).await;
+        let who = format_args!("{}.{}", self.key, asker.method());
+        limits::bounded(&self.core.limits, who, outcome)
     }
 
     async fn invoke(&self, plugin: &Plugin, asker: &Asker) -> Outcome {
         loop {
-            let call = ActorCall {
-                actor_type: self.key.actor_type.clone(),
-                actor_id: self.key.id.clone(),
-                activate: !self.activated,
-                method: asker.method().to_owned(),
-                input: asker.input().clone(),
-            };
-            let imports = Imports::new(&self.core, &self.key, &self.turn);
-            match plugin.invoke_actor(call, Box::new(imports)).await {
+            match self.invoke_once(plugin, asker).await {
                 Ok(outcome) => return outcome,
                 // It cannot be refused any more, and it has not begun.
                 Err(error) if is_busy(&error) && matches!(asker, Asker::Mail(..)) => {
                     tokio::time::sleep(BUSY_WAIT).await;
                 }
-                Err(error) => return Err(error.failure()),
+                Err(error) => {
+                    let stopped = lock(&self.turn).take_stop();
+                    return Err(stopped.unwrap_or_else(|| error.failure()));
+                }
             }
         }
+    }
+
+    async fn invoke_once(&self, plugin: &Plugin, asker: &Asker) -> Result<Outcome, GuestError> {
+        let call = ActorCall {
+            actor_type: self.key.actor_type.clone(),
+            actor_id: self.key.id.clone(),
+            activate: !self.activated,
+            method: asker.method().to_owned(),
+            input: asker.input().clone(),
+        };
+        let imports = Imports::new(&self.core, &self.key, &self.turn);
+        let limit = self.core.limits.turn_time_max;
+        let turn = plugin.invoke_actor(call, Box::new(imports));
+        tokio::time::timeout(limit, turn).await.unwrap_or_else(|_| {
+            let (key, method) = (&self.key, asker.method());
+            let text = format!("{key}.{method} took longer than the {limit:?} of a turn");
+            Ok(Err(Failure::transient(code::TIMEOUT, text)))
+        })
     }
 
     /// What the plugin says of the actor type.
@@ -201,6 +206,11 @@ impl ActorTurns {
         actors
             .find(|one| one.actor_type == self.key.actor_type)?
             .idle
+    }
+
+    /// Whether the actor type may be one of a plugin that was deployed and is not loaded.
+    fn plugin_is_missing(&self) -> bool {
+        self.plugin().is_err() && self.core.plugins.misses_any(&self.key.tenant)
     }
 
     fn plugin(&self) -> Result<Plugin, Failure> {

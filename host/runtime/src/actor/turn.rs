@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
-use host_engine::LogLevel;
+use host_engine::{Interrupt, LogLevel};
 use host_store::Batch;
 use host_store::records::{
     Call, EventRaised, Mail, MailKind, MailResolved, OutcomeRecord, Reply, Waiter,
@@ -27,6 +27,8 @@ pub(crate) struct Turn {
     pub(crate) now: Timestamp,
     calls: Option<Calls>,
     writes: Writes,
+    /// Why the host ended the turn, where that says more than that it did.
+    stop: Option<Failure>,
 }
 
 /// What a turn changes.
@@ -37,6 +39,8 @@ pub(crate) struct Writes {
     pub(crate) events: Vec<(WorkflowKey, EventRaised)>,
     pub(crate) starts: Vec<(NewWorkflow, StartPermit)>,
     pub(crate) lines: Vec<(LogLevel, String)>,
+    /// Of values and inputs, so far.
+    pub(crate) bytes: usize,
 }
 
 impl Writes {
@@ -51,6 +55,19 @@ impl Turn {
         self.now = now;
         self.calls = Some(calls);
         self.writes = Writes::default();
+        self.stop = None;
+    }
+
+    /// Ends the turn with this failure.
+    pub(crate) fn stop(&mut self, failure: Failure) -> Interrupt {
+        let text = failure.message.clone();
+        self.stop = Some(failure);
+        Interrupt(text)
+    }
+
+    /// What the host ended the turn with.
+    pub(crate) fn take_stop(&mut self) -> Option<Failure> {
+        self.stop.take()
     }
 
     /// Ends the turn. What it wrote is the actor's state from now on, if it succeeded.

@@ -2,7 +2,7 @@
 //!
 //! Mail comes on two ways: by the mailbox when its sender's batch is durable, and from the store when the
 //! entity comes into memory or its mailbox was full. A message that came from the store may come by the
-//! mailbox as well.
+//! mailbox as well, later.
 
 use std::collections::HashSet;
 
@@ -14,10 +14,14 @@ use crate::effect::Message;
 /// Messages that are read from the store at once.
 const PAGE: usize = 1_000;
 
-/// The numbers of the messages that were read from the store while the entity was in memory.
+/// The numbers of the messages that were read from the store and may come by the mailbox as well.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     read: HashSet<u64>,
+    /// Those of them that are in the mailbox now if they come at all.
+    passing: HashSet<u64>,
+    /// How many messages in the mailbox they are among.
+    passing_within: usize,
 }
 
 /// A page of mail.
@@ -28,7 +32,7 @@ pub(crate) struct Page {
 }
 
 impl Inbox {
-    /// The next messages that lie in the store. What is in memory must have been handled and be durable.
+    /// The next messages that lie in the store. What was handled must be durable.
     pub(crate) fn read(&mut self, reader: &Reader, entity: &Entity) -> Result<Page, ReadError> {
         let mail = reader.inbox(entity, None, PAGE)?;
         let more = mail.len() == PAGE;
@@ -42,11 +46,75 @@ impl Inbox {
         })
     }
 
+    /// All mail that was read so far has been told by now: what is not among the messages that wait in the
+    /// mailbox never comes again.
+    pub(crate) fn settled(&mut self, waiting: usize) {
+        self.passing.extend(self.read.drain());
+        self.passing_within = waiting;
+        self.forget_passed();
+    }
+
     /// Whether a message that came by the mailbox is new.
     pub(crate) fn admits(&mut self, message: &Message) -> bool {
-        match message {
-            Message::Mail(sequence, _) => !self.read.remove(sequence),
-            Message::Call(_) | Message::Activity(_) | Message::Timer(_) | Message::Look => true,
+        let new = match message {
+            Message::Mail(sequence, _) => {
+                !self.read.remove(sequence) && !self.passing.remove(sequence)
+            }
+            Message::Call(_)
+            | Message::Activity(_)
+            | Message::Timer(_)
+            | Message::Look
+            | Message::Mailed => true,
+        };
+        self.passing_within = self.passing_within.saturating_sub(1);
+        self.forget_passed();
+        new
+    }
+
+    fn forget_passed(&mut self) {
+        if self.passing_within == 0 {
+            self.passing.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_store::records::Mail;
+
+    use super::*;
+
+    fn mail(sequence: u64) -> Message {
+        Message::Mail(sequence, Box::<Mail>::default())
+    }
+
+    fn having_read(sequences: &[u64]) -> Inbox {
+        Inbox {
+            read: sequences.iter().copied().collect(),
+            ..Inbox::default()
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_not_new_when_it_comes_by_the_mailbox() {
+        let mut inbox = having_read(&[1]);
+        assert!(!inbox.admits(&mail(1)));
+        assert!(inbox.admits(&mail(2)) && inbox.admits(&Message::Look));
+    }
+
+    #[test]
+    fn what_can_no_longer_come_is_forgotten() {
+        let mut inbox = having_read(&[1, 2]);
+        inbox.settled(2);
+        assert!(!inbox.admits(&mail(1)));
+        assert!(inbox.admits(&mail(3)));
+        assert!(inbox.passing.is_empty() && inbox.read.is_empty());
+    }
+
+    #[test]
+    fn an_empty_mailbox_holds_nothing_that_was_read() {
+        let mut inbox = having_read(&[1]);
+        inbox.settled(0);
+        assert!(inbox.passing.is_empty());
     }
 }

@@ -54,6 +54,11 @@ pub(crate) async fn live(
     mut turns: impl Turns,
 ) {
     let Newcomer { slot, mut mailbox } = newcomer;
+    let _presence = Presence {
+        core: &core,
+        entity: &entity,
+        slot: &slot,
+    };
     let mut mail = Mail {
         core: &core,
         entity: &entity,
@@ -80,6 +85,19 @@ pub(crate) async fn live(
     }
 }
 
+/// Takes the entity out of memory when its task ends, also by a panic.
+struct Presence<'a> {
+    core: &'a Core,
+    entity: &'a Entity,
+    slot: &'a Slot,
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        self.core.entities.forget(self.entity, self.slot);
+    }
+}
+
 /// Where an entity's messages come from.
 struct Mail<'a> {
     core: &'a Core,
@@ -98,7 +116,7 @@ impl Mail<'_> {
         ended: bool,
     ) -> Result<Option<Vec<Message>>, ReadError> {
         if self.slot.missed_mail.swap(false, Ordering::AcqRel) {
-            return self.missed().await;
+            return self.missed(mailbox).await;
         }
         if ended && mailbox.is_empty() && self.leave(mailbox).await {
             return Ok(None);
@@ -118,6 +136,12 @@ impl Mail<'_> {
             }
         }
         messages.retain(|message| self.inbox.admits(message));
+        if messages
+            .iter()
+            .any(|message| matches!(message, Message::Mailed))
+        {
+            self.slot.missed_mail.store(true, Ordering::Release);
+        }
         Ok(Some(messages))
     }
 
@@ -128,19 +152,24 @@ impl Mail<'_> {
     }
 
     /// Mail that lies in the store and did not come by the mailbox.
-    async fn missed(&mut self) -> Result<Option<Vec<Message>>, ReadError> {
+    async fn missed(
+        &mut self,
+        mailbox: &mpsc::Receiver<Message>,
+    ) -> Result<Option<Vec<Message>>, ReadError> {
         // What was handled must have left the store before it is read, or it would be handled again.
         if !self.settle().await {
             return Ok(None);
         }
+        self.inbox.settled(mailbox.len());
         let page = self.inbox.read(&self.core.reader, self.entity)?;
         self.slot.missed_mail.fetch_or(page.more, Ordering::AcqRel);
         Ok(Some(page.messages))
     }
 
-    /// Waits until what was handled is durable. False where the store takes no more changes.
+    /// Waits until what was handled is durable, and what lies in the store has been told. False where the
+    /// store takes no more changes.
     async fn settle(&mut self) -> bool {
-        self.settled = self.settled || self.core.settle().await.is_ok();
+        self.settled = self.settled || self.core.settle_effects().await.is_ok();
         self.settled
     }
 }

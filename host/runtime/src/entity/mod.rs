@@ -117,11 +117,17 @@ impl Entities {
         }
     }
 
-    /// There is mail for the entity in the store that did not fit into its mailbox.
-    pub(crate) fn miss(&self, to: &Entity) {
-        if let Some(slot) = lock(self.shard(to)).get(to) {
+    /// There is mail for the entity in the store that did not fit into its mailbox. False where it is not
+    /// in memory.
+    pub(crate) fn miss(&self, to: &Entity) -> bool {
+        let shard = lock(self.shard(to));
+        let slot = shard.get(to);
+        if let Some(slot) = slot {
             slot.missed_mail.store(true, Ordering::Release);
+            // It looks when it is asked to leave.
+            slot.evict.notify_one();
         }
+        slot.is_some()
     }
 
     /// Whether the entity's mailbox is full.
@@ -138,12 +144,26 @@ impl Entities {
         if !mailbox.is_empty() || slot.missed_mail.load(Ordering::Acquire) {
             return false;
         }
+        self.remove(&mut shard, entity, slot);
+        true
+    }
+
+    /// Takes the entity out, if it is still there: whatever ended its task, nobody must wait for it.
+    fn forget(&self, entity: &Entity, slot: &Slot) {
+        let mut shard = lock(self.shard(entity));
+        if shard
+            .get(entity)
+            .is_some_and(|held| std::ptr::eq(&raw const **held, slot))
+        {
+            self.remove(&mut shard, entity, slot);
+        }
+    }
+
+    fn remove(&self, shard: &mut HashMap<Entity, Arc<Slot>>, entity: &Entity, slot: &Slot) {
         shard.remove(entity);
-        drop(shard);
         self.live.fetch_sub(1, Ordering::Relaxed);
         let bytes = slot.bytes.load(Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        true
     }
 
     /// A turn of the entity has ended, and this is how it is now. It leaves with its place if others want

@@ -18,9 +18,8 @@ use crate::locks::lock;
 use crate::workflow::imports::Imports;
 use crate::workflow::machine::Machine;
 
-/// How long a body that found no instance waits before it tries again, and how often it does.
+/// How long a body that found no instance waits before it tries again.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
-const BUSY_TRIES: u32 = 100;
 
 /// The code of one run, with the instance that it lives on.
 pub(crate) struct Body {
@@ -98,7 +97,7 @@ impl Body {
 
     /// Runs until it waits or ends.
     pub(crate) async fn run(&mut self, core: &Core, machine: &Arc<Mutex<Machine>>) -> Step {
-        for _ in 0..BUSY_TRIES {
+        loop {
             match drive(&mut self.run, machine).await {
                 None => return Step::Waits,
                 // It has not begun, so that it can begin again.
@@ -114,8 +113,6 @@ impl Body {
                 }
             }
         }
-        let text = "the machine had no room for an instance".to_owned();
-        Step::Stalls(stall_at(&lock(machine), text, "", Digest::of(b"")))
     }
 }
 

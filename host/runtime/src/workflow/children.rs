@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use host_base::failure::code;
 use host_base::{Failure, WorkflowKey};
+use host_engine::Plugin;
 use host_store::ReadError;
 use host_store::records::{ChildScheduled, Waiter};
 
@@ -15,8 +16,15 @@ use crate::workflow::machine::Arrival;
 /// A child that can be started, with the right to do so.
 pub(crate) type Child = (NewWorkflow, StartPermit);
 
-/// Looks at each child that a parent's turn asked for; `held` are those that it asked for before. Returns
-/// those that can be started, and for the others the failure of their handle.
+/// A child whose plugin is known, on the way to its permit.
+struct Candidate {
+    key: WorkflowKey,
+    plugin: Plugin,
+    child: ChildScheduled,
+}
+
+/// Looks at each child that a parent's turn asked for; `held` are those that it asked for before, to which
+/// those are added that can be started. Returns the failures of the others' handles.
 pub(crate) async fn prepare(
     core: &Arc<Core>,
     parent: &WorkflowKey,
@@ -24,82 +32,115 @@ pub(crate) async fn prepare(
     wanted: Vec<ChildScheduled>,
     held: &mut Vec<Child>,
 ) -> Result<Vec<Arrival>, ReadError> {
-    let mut wanted: Vec<_> = wanted
-        .into_iter()
-        .map(|child| (child_id(parent, &child), child))
-        .collect();
-    // All take their permits in the same order, so that no two wait for each other.
-    wanted.sort_by(|(one, _), (other, _)| one.cmp(other));
     let mut refused = Vec::new();
-    let may_wait = held.is_empty();
-    for (id, child) in wanted {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for child in wanted {
         let handle = child.handle;
-        match prepare_one(core, parent, run, id, child, held, may_wait).await? {
+        match candidate(core, parent, child) {
+            Ok(new) if is_twice(&new.key, &candidates, held) => {
+                refused.push(refusal(
+                    handle,
+                    taken(&new.key, "being started by this workflow"),
+                ));
+            }
+            Ok(new) => candidates.push(new),
+            Err(failure) => refused.push(refusal(handle, failure)),
+        }
+    }
+    let permits = permits(core, &candidates, held.is_empty()).await;
+    for (new, permit) in candidates.into_iter().zip(permits) {
+        let handle = new.child.handle;
+        match started(core, parent, run, new, permit)? {
             Ok(child) => held.push(child),
-            Err(failure) => refused.push(Arrival::Resolved {
-                handle,
-                outcome: Err(failure),
-            }),
+            Err(failure) => refused.push(refusal(handle, failure)),
         }
     }
     Ok(refused)
 }
 
-async fn prepare_one(
-    core: &Arc<Core>,
+fn candidate(
+    core: &Core,
     parent: &WorkflowKey,
-    run: u32,
-    id: String,
     child: ChildScheduled,
-    held: &[Child],
-    may_wait: bool,
-) -> Result<Result<Child, Failure>, ReadError> {
-    let key = match WorkflowKey::new(parent.tenant.clone(), id) {
-        Ok(key) => key,
-        Err(error) => return Ok(Err(Failure::new(code::BAD_INPUT, error.to_string()))),
-    };
-    let plugin = match start::plugin_of(&core.plugins, &key, &child.name) {
-        Ok(plugin) => plugin,
-        Err(failure) => return Ok(Err(failure)),
-    };
-    if key == *parent || held.iter().any(|(new, _)| new.key == key) {
-        return Ok(Err(taken(&key, "started in this turn")));
+) -> Result<Candidate, Failure> {
+    let key = WorkflowKey::new(parent.tenant.clone(), child_id(parent, &child));
+    let key = key.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))?;
+    if key == *parent {
+        return Err(taken(&key, "this workflow itself"));
     }
-    let permit = match permit(core, &key, may_wait).await {
-        Some(permit) => permit,
-        None => {
-            let text = format!("workflow {} is being started by another; try again", key.id);
-            return Ok(Err(Failure::transient(code::BUSY, text)));
-        }
-    };
-    Ok(match start::id_state(&core.reader, &key)? {
-        IdState::Active(view) => Err(taken(&key, view.status_name())),
-        IdState::Free(before) => {
-            let waiter = Waiter {
-                workflow_id: parent.id.clone(),
-                run,
-                handle: child.handle,
-            };
-            let new = NewWorkflow {
-                key,
-                name: child.name,
-                plugin,
-                input: child.input,
-                parent: Some(waiter),
-                seed: core.random(),
-                before,
-            };
-            Ok((new, permit))
-        }
-    })
+    let plugin = start::plugin_of(&core.plugins, &key, &child.name)?;
+    Ok(Candidate { key, plugin, child })
 }
 
-/// Whoever holds permits already must not wait out of order.
-async fn permit(core: &Arc<Core>, key: &WorkflowKey, may_wait: bool) -> Option<StartPermit> {
-    if may_wait {
-        return Some(core.starts.permit(key).await);
+fn is_twice(key: &WorkflowKey, candidates: &[Candidate], held: &[Child]) -> bool {
+    candidates.iter().any(|one| one.key == *key) || held.iter().any(|(one, _)| one.key == *key)
+}
+
+/// A permit for each; none where another start of the id is under way and this turn must not wait. It waits
+/// only while it holds no permit, so that nobody waits for it meanwhile.
+async fn permits(
+    core: &Arc<Core>,
+    candidates: &[Candidate],
+    may_wait: bool,
+) -> Vec<Option<StartPermit>> {
+    let mut waited: Option<(usize, StartPermit)> = None;
+    loop {
+        let permits = candidates.iter().enumerate().map(|(place, new)| {
+            let kept = waited.take_if(|(kept, _)| *kept == place);
+            let kept = kept.map(|(_, permit)| permit);
+            kept.or_else(|| core.starts.try_permit(&new.key))
+        });
+        let permits: Vec<_> = permits.collect();
+        let taken = permits.iter().position(Option::is_none);
+        match taken.filter(|_| may_wait) {
+            None => return permits,
+            Some(place) => {
+                drop(permits);
+                // Kept, or those who wait for the same one would only hand it round.
+                waited = Some((place, core.starts.permit(&candidates[place].key).await));
+            }
+        }
     }
-    core.starts.try_permit(key)
+}
+
+fn started(
+    core: &Core,
+    parent: &WorkflowKey,
+    run: u32,
+    new: Candidate,
+    permit: Option<StartPermit>,
+) -> Result<Result<Child, Failure>, ReadError> {
+    let Candidate { key, plugin, child } = new;
+    let Some(permit) = permit else {
+        let text = format!("workflow {} is being started by another; try again", key.id);
+        return Ok(Err(Failure::transient(code::BUSY, text)));
+    };
+    let before = match start::id_state(&core.reader, &key)? {
+        IdState::Active(view) => return Ok(Err(taken(&key, view.status_name()))),
+        IdState::Free(before) => before,
+    };
+    let waiter = Waiter {
+        workflow_id: parent.id.clone(),
+        run,
+        handle: child.handle,
+    };
+    let new = NewWorkflow {
+        key,
+        name: child.name,
+        plugin,
+        input: child.input,
+        parent: Some(waiter),
+        seed: core.random(),
+        before,
+    };
+    Ok(Ok((new, permit)))
+}
+
+fn refusal(handle: u32, failure: Failure) -> Arrival {
+    Arrival::Resolved {
+        handle,
+        outcome: Err(failure),
+    }
 }
 
 fn taken(key: &WorkflowKey, status: &str) -> Failure {

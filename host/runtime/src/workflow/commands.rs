@@ -19,6 +19,17 @@ pub(crate) fn yields_handle(command: &Command) -> bool {
     !matches!(command, Command::SendActor { .. } | Command::Cancel { .. })
 }
 
+/// How long the input is that a command carries, in bytes.
+pub(crate) fn input_bytes(command: &Command) -> usize {
+    match command {
+        Command::Activity { input, .. }
+        | Command::ActorCall { input, .. }
+        | Command::SendActor { input, .. }
+        | Command::Child { input, .. } => input.len(),
+        Command::Timer { .. } | Command::Event { .. } | Command::Cancel { .. } => 0,
+    }
+}
+
 /// The event that records a command issued at `now`.
 pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKind {
     match command {

@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use host_base::{Timestamp, WorkflowKey};
-use host_engine::Plugin;
 use host_store::records::{Event, EventKind, Instance, Started};
 use host_store::{ReadError, Reader};
 
 use crate::core::Core;
-use crate::view::is_active;
+use crate::view::{brings, is_active};
 use crate::workflow::Loaded;
 use crate::workflow::body::{Begin, Body};
 use crate::workflow::machine::{Machine, MachineLimits, seed_of};
@@ -18,7 +17,13 @@ use crate::workflow::outstanding::Outstanding;
 const PAGE: usize = 10_000;
 
 /// The instance of that id, if one takes turns.
-pub(crate) async fn load(core: &Arc<Core>, key: &WorkflowKey) -> Result<Option<Loaded>, ReadError> {
+///
+/// What kept a stalled one may have passed; it tries again only where it was told to look.
+pub(crate) async fn load(
+    core: &Arc<Core>,
+    key: &WorkflowKey,
+    told: bool,
+) -> Result<Option<Loaded>, ReadError> {
     let Some(instance) = core.reader.instance(key)?.filter(is_active) else {
         return Ok(None);
     };
@@ -31,17 +36,16 @@ pub(crate) async fn load(core: &Arc<Core>, key: &WorkflowKey) -> Result<Option<L
     let Some(EventKind::Started(started)) = first.kind else {
         return Ok(None);
     };
-    Ok(Some(
-        with_history(core, key, instance, at, started, history).await,
-    ))
+    let mut loaded = with_history(core, instance, at, &started, history);
+    begin_body(core, key, &mut loaded, &started, told).await;
+    Ok(Some(loaded))
 }
 
-async fn with_history(
-    core: &Arc<Core>,
-    key: &WorkflowKey,
+fn with_history(
+    core: &Core,
     instance: Instance,
     at: Timestamp,
-    started: Started,
+    started: &Started,
     history: Vec<(u64, Event)>,
 ) -> Loaded {
     let mut outstanding = Outstanding::default();
@@ -52,38 +56,40 @@ async fn with_history(
     let limits = MachineLimits {
         history_events_max: core.limits.history_events_max,
         pending_max: core.limits.workflow_pending_max,
+        turn_bytes_max: core.limits.turn_bytes_max,
     };
-    let machine = Machine::new(&started, at, history, unseen_from, limits);
-    let mut loaded = Loaded {
+    let machine = Machine::new(started, at, history, unseen_from, limits);
+    Loaded {
         instance,
         seed: started.seed.clone(),
         machine: Arc::new(Mutex::new(machine)),
         outstanding,
         body: None,
-    };
-    begin_body(core, key, &mut loaded, &started).await;
-    loaded
+    }
 }
 
 /// Where code that is there has not been tried on a stalled instance, it gets a body; else it sleeps on.
-async fn begin_body(core: &Arc<Core>, key: &WorkflowKey, loaded: &mut Loaded, started: &Started) {
+async fn begin_body(
+    core: &Arc<Core>,
+    key: &WorkflowKey,
+    loaded: &mut Loaded,
+    started: &Started,
+    told: bool,
+) {
     let instance = &loaded.instance;
     let plugin = core.plugins.named(&key.tenant, &instance.plugin);
     let Some(plugin) = plugin.filter(|plugin| brings(plugin, &instance.name)) else {
         return;
     };
-    let tried = instance.stall.as_ref();
-    if tried.is_some_and(|stall| stall.component == plugin.digest().0 && !stall.may_pass) {
-        return;
+    if let Some(stall) = &instance.stall {
+        let untried = stall.component != plugin.digest().0;
+        if !(untried || told && stall.may_pass) {
+            return;
+        }
     }
     let seed = seed_of(started);
     let begin = Begin::new(plugin, key, instance, started, seed);
     loaded.body = Some(Body::begin(core, begin, &loaded.machine).await);
-}
-
-fn brings(plugin: &Plugin, workflow: &str) -> bool {
-    let mut workflows = plugin.manifest().workflows.iter();
-    workflows.any(|one| one.name == workflow)
 }
 
 /// What the code has not seen yet: what arrived since its last good turn.

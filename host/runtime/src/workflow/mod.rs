@@ -14,10 +14,11 @@ mod turn;
 
 use std::sync::{Arc, Mutex};
 
-use host_base::WorkflowKey;
+use host_base::failure::code;
+use host_base::{Failure, WorkflowKey};
 use host_engine::Plugin;
+use host_store::ReadError;
 use host_store::records::{Instance, MailKind};
-use host_store::{Batch, ReadError};
 
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use turn::job;
@@ -26,6 +27,7 @@ use crate::core::Core;
 use crate::effect::Message;
 use crate::entity::live::{Standing, Turns};
 use crate::locks::lock;
+use crate::view;
 use crate::workflow::body::{Body, Step};
 use crate::workflow::children::Child;
 use crate::workflow::outstanding::Outstanding;
@@ -39,6 +41,8 @@ pub(crate) struct WorkflowTurns {
     core: Arc<Core>,
     key: WorkflowKey,
     state: State,
+    /// Whether a turn has ended since the store was last known to have everything.
+    queued: bool,
 }
 
 enum State {
@@ -48,6 +52,16 @@ enum State {
     Absent,
     /// One does.
     Loaded(Box<Loaded>),
+}
+
+/// What a turn leaves behind.
+enum Next {
+    /// The instance goes on from here.
+    Stays,
+    /// It has ended.
+    Ended,
+    /// It stalls: what is in memory follows code that was given up.
+    Outdated,
 }
 
 /// An instance that has not ended.
@@ -64,13 +78,13 @@ struct Loaded {
 impl Turns for WorkflowTurns {
     async fn handle(&mut self, messages: Vec<Message>) -> Result<(), ReadError> {
         self.look(&messages).await?;
+        self.queued = true;
         match &mut self.state {
-            State::Loaded(loaded) => {
-                let ended = loaded.turn(&self.core, &self.key, messages).await?;
-                if ended {
-                    self.state = State::Absent;
-                }
-            }
+            State::Loaded(loaded) => match loaded.turn(&self.core, &self.key, messages).await? {
+                Next::Stays => {}
+                Next::Ended => self.state = State::Absent,
+                Next::Outdated => self.state = State::Unknown,
+            },
             State::Absent | State::Unknown => discard(&self.core, &self.key, messages).await,
         }
         Ok(())
@@ -96,6 +110,7 @@ impl WorkflowTurns {
             core,
             key,
             state: State::Unknown,
+            queued: false,
         }
     }
 
@@ -106,7 +121,7 @@ impl WorkflowTurns {
             .any(|message| matches!(message, Message::Look));
         let old = match &self.state {
             State::Unknown => true,
-            State::Absent => told,
+            State::Absent => told || messages.iter().any(is_event),
             State::Loaded(loaded) => {
                 let plugin = loaded.plugin(&self.core, &self.key);
                 loaded.is_outdated(plugin.as_ref()) || told && loaded.could_go_on(plugin.as_ref())
@@ -115,14 +130,13 @@ impl WorkflowTurns {
         if !old {
             return Ok(());
         }
-        let known = !matches!(self.state, State::Unknown);
         // What is read must hold what was written.
-        if known && self.core.settle().await.is_err() {
+        if self.queued && self.core.settle().await.is_err() {
             return Ok(());
         }
         // First, for the code that comes may need the place of the code that goes.
         self.state = State::Unknown;
-        self.state = match load::load(&self.core, &self.key).await? {
+        self.state = match load::load(&self.core, &self.key, told).await? {
             Some(loaded) => State::Loaded(Box::new(loaded)),
             None => State::Absent,
         };
@@ -132,65 +146,89 @@ impl WorkflowTurns {
 
 /// There is no instance that the messages could be for: takes them out of the store.
 async fn discard(core: &Core, key: &WorkflowKey, messages: Vec<Message>) {
-    let mut batch = Batch::new();
+    let mut change = Change::new(core, key, core.clock.now());
     for message in messages {
-        turn::delete_cause(&mut batch, key, &message);
+        change.delete_cause(&message);
     }
-    if !batch.is_empty() {
-        core.commit(batch, Vec::new()).await;
+    change.commit().await;
+}
+
+/// Whether it is an event from outside, which may be for an instance that was started with it.
+fn is_event(message: &Message) -> bool {
+    match message {
+        Message::Mail(_, mail) => matches!(mail.kind, Some(MailKind::Raised(_))),
+        Message::Call(_)
+        | Message::Activity(_)
+        | Message::Timer(_)
+        | Message::Look
+        | Message::Mailed => false,
     }
 }
 
 impl Loaded {
-    /// One turn. True where the instance ended with it.
+    /// One turn.
     async fn turn(
         &mut self,
         core: &Arc<Core>,
         key: &WorkflowKey,
         messages: Vec<Message>,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<Next, ReadError> {
         let mut change = Change::new(core, key, core.clock.now());
         let first = self.receive(&mut change, messages);
         let arrived = lock(&self.machine).recorded();
-        let (step, children) = self.run(core, key).await?;
+        let (step, children) = match self.overfull(core) {
+            Some(failure) => (Step::Broke(failure), Vec::new()),
+            None => self.run(core, key).await?,
+        };
         if matches!(step, Step::Broke(_) | Step::Stalls(_)) {
             // What the code asked for in this turn is dropped with it; what arrived stays.
             lock(&self.machine).take_back(arrived);
         }
         let recorded = lock(&self.machine).take_recorded();
-        change.say(lock(&self.machine).take_logs());
-        let ended = match step {
+        let lines = lock(&self.machine).take_logs();
+        change.record(self, recorded);
+        let next = match step {
             Step::Asleep => {
-                change.record(self, recorded);
-                false
+                change.sleeps_on();
+                Next::Stays
             }
             Step::Waits => {
-                change.record(self, recorded);
                 change.start(children);
                 change.go_on(self);
-                false
+                change.say(lines);
+                Next::Stays
             }
             Step::Ended(outcome) => {
-                change.record(self, recorded);
                 change.start(children);
+                change.say(lines);
                 change.end(self, outcome);
-                true
+                Next::Ended
             }
             Step::Broke(failure) => {
-                change.record(self, recorded);
                 let sequence = lock(&self.machine).next_sequence();
+                change.say(lines);
                 change.break_off(self, sequence, failure);
-                true
+                Next::Ended
             }
             Step::Stalls(stall) => {
-                change.record(self, recorded);
                 change.stall(self, stall, first);
-                self.body = None;
-                false
+                if self.has_another_component(self.plugin(core, key).as_ref()) {
+                    change.try_again();
+                }
+                Next::Outdated
             }
         };
         change.commit().await;
-        Ok(ended)
+        Ok(next)
+    }
+
+    /// Why the instance must end, where more arrives for it than its history may hold.
+    fn overfull(&self, core: &Core) -> Option<Failure> {
+        let max = core.limits.history_events_max;
+        lock(&self.machine).is_overfull().then(|| {
+            let text = format!("the history has reached `history_events_max` of {max} events");
+            Failure::new(code::LIMIT, text)
+        })
     }
 
     /// Records what arrived; returns the number of the turn's first event.
@@ -260,12 +298,15 @@ impl Loaded {
         body.is_some_and(|body| deployed.is_some_and(|plugin| plugin.digest() != body.component()))
     }
 
-    /// Whether a component is deployed that the instance has not tried while it stalled.
+    /// Whether code is deployed that the instance may go on with although it stalls.
     fn could_go_on(&self, deployed: Option<&Plugin>) -> bool {
-        let (Some(stall), Some(plugin)) = (&self.instance.stall, deployed) else {
-            return false;
-        };
-        stall.may_pass || plugin.digest().0[..] != stall.component
+        let stall = self.instance.stall.as_ref();
+        stall.is_some_and(|stall| view::may_go_on(stall, &self.instance.name, deployed))
+    }
+
+    /// Whether code is deployed that the instance has not tried since it stalls.
+    fn has_another_component(&self, deployed: Option<&Plugin>) -> bool {
+        self.could_go_on(deployed) && !self.instance.stall.as_ref().is_some_and(|one| one.may_pass)
     }
 
     fn bytes(&self) -> usize {
@@ -297,7 +338,7 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
             let (handle, outcome) = (timer.handle, Ok(Vec::new()));
             (timer.run, Arrival::Resolved { handle, outcome })
         }
-        Message::Call(_) | Message::Look => return None,
+        Message::Call(_) | Message::Look | Message::Mailed => return None,
     };
     (of_run == run).then_some(arrival)
 }

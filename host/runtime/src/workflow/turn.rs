@@ -40,7 +40,7 @@ impl<'a> Change<'a> {
 
     /// What a message left in the store goes with the turn that handles it.
     pub(crate) fn delete_cause(&mut self, message: &Message) {
-        delete_cause(&mut self.batch, self.key, message);
+        delete_cause(&mut self.batch, &mut self.effects, self.key, message);
     }
 
     /// Writes events, and what the commands among them ask for.
@@ -155,6 +155,9 @@ impl<'a> Change<'a> {
     /// The instance ends; what it has not received is nobody's any more.
     pub(crate) fn end(&mut self, loaded: &mut Loaded, outcome: Outcome) {
         let run = loaded.instance.run;
+        // What was asked for last is not begun either.
+        self.effects
+            .retain(|effect| !matches!(effect, Effect::Run(_) | Effect::Arm(_)));
         for (handle, kind) in loaded.outstanding.drain() {
             match kind {
                 Kind::Activity => self.batch.delete_task(&TaskKey {
@@ -214,6 +217,16 @@ impl<'a> Change<'a> {
         });
     }
 
+    /// The instance sleeps on: whoever waits for it to try again learns that it did not.
+    pub(crate) fn sleeps_on(&mut self) {
+        self.effects.push(Effect::Stopped(self.key.clone()));
+    }
+
+    /// The instance tries again at once, for other code was deployed meanwhile.
+    pub(crate) fn try_again(&mut self) {
+        self.effects.push(Effect::Begin(self.key.clone()));
+    }
+
     /// Lines that the code said, once the turn is durable.
     pub(crate) fn say(&mut self, lines: Vec<(LogLevel, String)>) {
         for (level, line) in lines {
@@ -263,7 +276,12 @@ impl<'a> Change<'a> {
 }
 
 /// What a message to a workflow left in the store.
-pub(crate) fn delete_cause(batch: &mut Batch, workflow: &WorkflowKey, message: &Message) {
+fn delete_cause(
+    batch: &mut Batch,
+    effects: &mut Vec<Effect>,
+    workflow: &WorkflowKey,
+    message: &Message,
+) {
     match message {
         Message::Mail(sequence, _) => {
             batch.delete_mail(&Entity::Workflow(workflow.clone()), *sequence);
@@ -272,9 +290,10 @@ pub(crate) fn delete_cause(batch: &mut Batch, workflow: &WorkflowKey, message: &
             batch.delete_task(&end.task);
             let forget = |key: &Digest| batch.delete_reply(&workflow.tenant, key);
             end.replies.iter().for_each(forget);
+            effects.push(Effect::LetGo(end.task.clone()));
         }
         Message::Timer(timer) => batch.delete_timer(timer),
-        Message::Call(_) | Message::Look => {}
+        Message::Call(_) | Message::Look | Message::Mailed => {}
     }
 }
 

@@ -19,7 +19,7 @@ use host_store::records::{
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::workflow::commands::{describe, event_of, is_command, same, yields_handle};
+use crate::workflow::commands::{describe, event_of, input_bytes, is_command, same, yields_handle};
 
 /// The bounds of one instance.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,8 @@ pub struct MachineLimits {
     pub history_events_max: u64,
     /// Commands whose results are outstanding.
     pub pending_max: usize,
+    /// Bytes of the inputs that one turn's commands carry.
+    pub turn_bytes_max: usize,
 }
 
 /// Something that reached the instance from outside.
@@ -108,6 +110,7 @@ pub struct Machine {
     channels: HashMap<String, Channel>,
     random: ChaCha12Rng,
     recorded: Vec<(u64, Event)>,
+    turn_bytes: usize,
     logs: Vec<(LogLevel, String)>,
     divergence: Option<Divergence>,
     limits: MachineLimits,
@@ -138,6 +141,7 @@ impl Machine {
             channels: HashMap::new(),
             random: ChaCha12Rng::from_seed(seed_of(started)),
             recorded: Vec::new(),
+            turn_bytes: 0,
             logs: Vec::new(),
             divergence: None,
             limits,
@@ -147,6 +151,7 @@ impl Machine {
     /// A turn begins at `at`: what it records bears this time.
     pub fn begin_turn(&mut self, at: Timestamp) {
         self.turn_at = at;
+        self.turn_bytes = 0;
     }
 
     /// Records something that arrived. False where nothing waits for it, which records nothing.
@@ -176,13 +181,14 @@ impl Machine {
         } else {
             0
         };
+        let bytes = input_bytes(&command);
         let asked = event_of(command, handle, self.turn_at);
         match self.next_held_command() {
             Some((_, held)) if same(&held, &asked) => self.accept(&held),
             Some((event, held)) => return self.diverge(event, describe(&held), describe(&asked)),
             None if !self.live => return self.ended_early(describe(&asked)),
             None => {
-                self.check_limits()?;
+                self.check_limits(bytes)?;
                 self.accept(&asked);
                 self.expect(&asked);
                 self.record(asked);
@@ -465,11 +471,22 @@ impl Machine {
         recorded
     }
 
-    fn check_limits(&self) -> Result<(), Interrupt> {
+    /// Whether more has arrived than the history may hold.
+    pub fn is_overfull(&self) -> bool {
+        self.next_sequence > self.limits.history_events_max
+    }
+
+    fn check_limits(&mut self, bytes: usize) -> Result<(), Interrupt> {
         let MachineLimits {
             history_events_max,
             pending_max,
+            turn_bytes_max,
         } = self.limits;
+        self.turn_bytes += bytes;
+        if self.turn_bytes > turn_bytes_max {
+            let text = format!("a turn may send {turn_bytes_max} bytes (`turn_bytes_max`)");
+            return Err(Interrupt(text));
+        }
         if self.next_sequence >= history_events_max {
             let text = format!(
                 "the history has reached `history_events_max` of {history_events_max} events"

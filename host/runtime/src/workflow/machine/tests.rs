@@ -7,6 +7,7 @@ use super::*;
 const LIMITS: MachineLimits = MachineLimits {
     history_events_max: 1_000,
     pending_max: 100,
+    turn_bytes_max: 1_000,
 };
 
 type History = Vec<(u64, Event)>;
