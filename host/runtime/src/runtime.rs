@@ -350,7 +350,7 @@ impl Runtime {
 
     /// Live workflows leave the memory, so that they come back on the new component, and stalled ones try.
     async fn change_over(&self) -> Result<(), StoreError> {
-        self.core.entities.evict_workflows(usize::MAX);
+        self.core.entities.evict_places(usize::MAX);
         if *crate::locks::lock(&self.going) {
             recovery::try_stalled(&self.core).await?;
         }

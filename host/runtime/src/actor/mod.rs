@@ -90,6 +90,11 @@ impl Turns for ActorTurns {
     }
 }
 
+    /// It has an instance only while a method runs.
+    fn holds_place(&self) -> bool {
+        false
+    }
+
 impl ActorTurns {
     pub(crate) fn new(core: Arc<Core>, key: ActorKey) -> ActorTurns {
         ActorTurns {

@@ -30,6 +30,9 @@ pub(crate) trait Turns: Send + 'static {
 
     /// Bytes that it holds, about.
     fn bytes(&self) -> usize;
+
+    /// Whether it holds a place of which there are few, and gives it up when it leaves the memory.
+    fn holds_place(&self) -> bool;
 }
 
 /// Runs the entity until it leaves the memory.
@@ -60,7 +63,8 @@ pub(crate) async fn live(
         if let Err(error) = turns.handle(messages).await {
             return core.store_unreadable(&error);
         }
-        core.entities.turned(&slot, core.clock.now(), turns.bytes());
+        let (now, bytes) = (core.clock.now(), turns.bytes());
+        core.entities.turned(&slot, now, bytes, turns.holds_place());
     }
 }
 

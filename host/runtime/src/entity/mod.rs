@@ -31,6 +31,8 @@ pub(crate) struct Slot {
     /// When its last turn ended, in milliseconds since the epoch.
     used_ms: AtomicU64,
     bytes: AtomicUsize,
+    /// Whether it holds a place that others may want, as of its last turn.
+    holds_place: AtomicBool,
     /// Whether there is mail in the store that is not in the mailbox.
     missed_mail: AtomicBool,
 }
@@ -42,6 +44,8 @@ pub(crate) struct Entities {
     bounds: Bounds,
     live: AtomicUsize,
     bytes: AtomicUsize,
+    /// How many wait for a place that others hold.
+    places_wanted: AtomicUsize,
     /// There are too many of them.
     crowded: Notify,
 }
@@ -56,6 +60,9 @@ struct Bounds {
 
 /// A message that found the mailbox full.
 pub(crate) struct Full(pub(crate) Message);
+
+/// As long as it lives, somebody waits for a place.
+pub(crate) struct PlaceWanted<'a>(&'a AtomicUsize);
 
 /// A new entity's ends: whoever gets them runs it.
 pub(crate) struct Newcomer {
@@ -76,6 +83,7 @@ impl Entities {
             },
             live: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            places_wanted: AtomicUsize::new(0),
             crowded: Notify::new(),
         }
     }
@@ -127,8 +135,13 @@ impl Entities {
         true
     }
 
-    /// A turn of the entity has ended, and it now holds so many bytes.
-    fn turned(&self, slot: &Slot, now: Timestamp, bytes: usize) {
+    /// A turn of the entity has ended, and it now holds so many bytes, and perhaps a place. It leaves with
+    /// the place if others want one: either they see here what it holds, or it sees here what they want.
+    fn turned(&self, slot: &Slot, now: Timestamp, bytes: usize, holds_place: bool) {
+        slot.holds_place.store(holds_place, Ordering::SeqCst);
+        if holds_place && self.places_wanted.load(Ordering::SeqCst) > 0 {
+            slot.evict.notify_one();
+        }
         slot.used_ms.store(now.0, Ordering::Relaxed);
         let before = slot.bytes.swap(bytes, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -179,18 +192,26 @@ impl Entities {
         }
     }
 
-    /// Asks so many workflows to leave, the oldest first.
-    pub(crate) fn evict_workflows(&self, count: usize) {
-        let mut slots = self.slots(|entity| matches!(entity, Entity::Workflow(_)));
+    /// Asks so many of those to leave that hold a place, the oldest first.
+    pub(crate) fn evict_places(&self, count: usize) {
+        let mut slots = self.slots(|slot| slot.holds_place.load(Ordering::SeqCst));
         evict_oldest(&mut slots, count);
     }
 
-    fn slots(&self, wanted: impl Fn(&Entity) -> bool) -> Vec<(Timestamp, Arc<Slot>)> {
+    /// Asks as [`Entities::evict_places`] does. As long as what is returned lives, whoever ends a turn and
+    /// holds a place leaves, too.
+    pub(crate) fn want_place(&self, count: usize) -> PlaceWanted<'_> {
+        self.places_wanted.fetch_add(1, Ordering::SeqCst);
+        self.evict_places(count);
+        PlaceWanted(&self.places_wanted)
+    }
+
+    fn slots(&self, wanted: impl Fn(&Slot) -> bool) -> Vec<(Timestamp, Arc<Slot>)> {
         let mut slots = Vec::new();
         for shard in &self.shards {
             let shard = lock(shard);
-            let found = shard.iter().filter(|(entity, _)| wanted(entity));
-            slots.extend(found.map(|(_, slot)| (slot.used(), Arc::clone(slot))));
+            let found = shard.values().filter(|slot| wanted(slot));
+            slots.extend(found.map(|slot| (slot.used(), Arc::clone(slot))));
         }
         slots
     }
@@ -202,6 +223,12 @@ impl Entities {
     }
 }
 
+impl Drop for PlaceWanted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Slot {
     fn new(mailbox_max: usize) -> (Arc<Slot>, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(mailbox_max);
@@ -210,6 +237,7 @@ impl Slot {
             evict: Notify::new(),
             used_ms: AtomicU64::new(u64::MAX),
             bytes: AtomicUsize::new(0),
+            holds_place: AtomicBool::new(false),
             missed_mail: AtomicBool::new(true),
         });
         (slot, receiver)

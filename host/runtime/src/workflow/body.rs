@@ -88,7 +88,7 @@ impl Body {
         let fiber = match free {
             Ok(fiber) => fiber,
             Err(_) => {
-                core.entities.evict_workflows(EVICTED_AT_ONCE);
+                let _wanted = core.entities.want_place(EVICTED_AT_ONCE);
                 let fiber = Arc::clone(&core.fibers).acquire_owned().await;
                 fiber.expect("the semaphore of the instances is never closed")
             }
@@ -112,7 +112,7 @@ impl Body {
                 None => return Step::Waits,
                 // It has not begun, so that it can begin again.
                 Some(Err(error)) if matches!(error.reason, Reason::Exhausted(_)) => {
-                    core.entities.evict_workflows(EVICTED_AT_ONCE);
+                    core.entities.evict_places(EVICTED_AT_ONCE);
                     tokio::time::sleep(BUSY_WAIT).await;
                     self.run = self.begin.run(core, machine);
                 }

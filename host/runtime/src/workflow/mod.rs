@@ -83,6 +83,13 @@ impl Turns for WorkflowTurns {
         };
         size_of::<Self>() + held
     }
+
+    fn holds_place(&self) -> bool {
+        match &self.state {
+            State::Unknown | State::Absent => false,
+            State::Loaded(loaded) => loaded.body.is_some(),
+        }
+    }
 }
 
 impl WorkflowTurns {
