@@ -1,7 +1,10 @@
 //! Checks of what guests hand over against the limits; each message names the limit and its value.
 
-use host_base::Limits;
+use std::fmt;
+
+use host_base::failure::code;
 use host_base::limits::ID_BYTES_MAX;
+use host_base::{Failure, Limits, Outcome};
 use host_engine::Interrupt;
 
 /// Longest key of an actor's state, in bytes: it is part of a key on disk, as an id is.
@@ -16,6 +19,25 @@ pub(crate) fn check_payload(limits: &Limits, what: &str, payload: &[u8]) -> Resu
     Err(Interrupt(format!(
         "{what} of {bytes} bytes is longer than the limit `payload_bytes_max` of {max}"
     )))
+}
+
+/// The outcome of code, or why it is too long. `who` gave it.
+pub(crate) fn bounded(limits: &Limits, who: impl fmt::Display, outcome: Outcome) -> Outcome {
+    let bytes = match &outcome {
+        Ok(output) => output.len(),
+        Err(failure) => failure_bytes(failure),
+    };
+    let max = limits.payload_bytes_max;
+    if bytes <= max {
+        return outcome;
+    }
+    let text = format!("{who} answered {bytes} bytes; `payload_bytes_max` is {max}");
+    Err(Failure::new(code::LIMIT, text))
+}
+
+fn failure_bytes(failure: &Failure) -> usize {
+    let details = failure.details.as_ref().map_or(0, Vec::len);
+    failure.code.len() + failure.message.len() + details
 }
 
 /// Whether the key of a state value may be as long as it is.

@@ -22,6 +22,7 @@ use crate::activity::imports::Imports;
 use crate::activity::retry::{Again, Options, Verdict};
 use crate::core::Core;
 use crate::effect::{ActivityEnd, ActivityJob, Effect, Message};
+use crate::limits;
 use crate::locks::lock;
 use crate::observer::Happening;
 use crate::view::is_active;
@@ -110,23 +111,16 @@ async fn run_once(
     let result = tokio::time::timeout(timeout, run).await;
     drop(place);
     match result {
-        Ok(Ok(outcome)) => within_limit(core, job, outcome?),
+        Ok(Ok(outcome)) => {
+            let who = format_args!("activity {}", job.name);
+            limits::bounded(&core.limits, who, outcome)
+        }
         Ok(Err(error)) => Err(error.failure()),
         Err(_) => {
             let text = format!("activity {} took longer than its {timeout:?}", job.name);
             Err(Failure::transient(code::TIMEOUT, text))
         }
     }
-}
-
-fn within_limit(core: &Core, job: &ActivityJob, output: Vec<u8>) -> Outcome {
-    let (bytes, max) = (output.len(), core.limits.payload_bytes_max);
-    if bytes <= max {
-        return Ok(output);
-    }
-    let name = &job.name;
-    let text = format!("activity {name} returned {bytes} bytes; `payload_bytes_max` is {max}");
-    Err(Failure::new(code::LIMIT, text))
 }
 
 /// Makes durable that one more attempt failed and when the next one is due.

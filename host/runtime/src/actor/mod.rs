@@ -21,6 +21,7 @@ use crate::core::Core;
 use crate::dedup::{Calls, Cause};
 use crate::effect::{Effect, Message, Settled, WaitingCall};
 use crate::entity::live::Turns;
+use crate::limits;
 use crate::locks::lock;
 
 /// How long a turn that found no free instance waits before it tries again.
@@ -88,12 +89,12 @@ impl Turns for ActorTurns {
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.key.id.len() + lock(&self.turn).bytes()
     }
-}
 
     /// It has an instance only while a method runs.
     fn holds_place(&self) -> bool {
         false
     }
+}
 
 impl ActorTurns {
     pub(crate) fn new(core: Arc<Core>, key: ActorKey) -> ActorTurns {
@@ -158,7 +159,10 @@ impl ActorTurns {
         let limit = self.core.limits.turn_time_max;
         let turn = self.invoke(&plugin, asker);
         match tokio::time::timeout(limit, turn).await {
-            Ok(outcome) => self.within_limit(outcome?),
+            Ok(outcome) => {
+                let who = format_args!("{}.{}", self.key, asker.method());
+                limits::bounded(&self.core.limits, who, outcome)
+            }
             Err(_) => {
                 let (key, method) = (&self.key, asker.method());
                 let text = format!("{key}.{method} took longer than the {limit:?} of a turn");
@@ -197,16 +201,6 @@ impl ActorTurns {
             let text = format!("no plugin brings the actor type {actor_type}");
             Failure::new(code::NOT_FOUND, text)
         })
-    }
-
-    fn within_limit(&self, output: Payload) -> Outcome {
-        let max = self.core.limits.payload_bytes_max;
-        if output.len() <= max {
-            return Ok(output);
-        }
-        let (key, bytes) = (&self.key, output.len());
-        let text = format!("{key} answered {bytes} bytes; `payload_bytes_max` is {max}");
-        Err(Failure::new(code::LIMIT, text))
     }
 
     /// Everything that the turn changes, in one batch.

@@ -13,6 +13,7 @@ use host_store::records::{Instance, Stall, Started};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::core::Core;
+use crate::limits;
 use crate::locks::lock;
 use crate::workflow::imports::Imports;
 use crate::workflow::machine::Machine;
@@ -117,7 +118,9 @@ impl Body {
                     self.run = self.begin.run(core, machine);
                 }
                 Some(result) => {
-                    return judge(result, &mut lock(machine), self.component());
+                    let who = format_args!("workflow {}", self.begin.info.name);
+                    let bounded = |outcome| limits::bounded(&core.limits, who, outcome);
+                    return judge(result.map(bounded), &mut lock(machine), self.component());
                 }
             }
         }
