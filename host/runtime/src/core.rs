@@ -125,7 +125,9 @@ impl Core {
         let actor = Entity::Actor(actor);
         if self.send(&actor, Message::Call(Box::new(call))).is_err() {
             let max = self.limits.inbox_messages_max;
-            let text = format!("{actor} has {max} messages waiting, which is the limit; try again");
+            let text = format!(
+                "{actor} has {max} messages waiting, which is `inbox_messages_max`; try again"
+            );
             return Err(Failure::transient(code::BUSY, text));
         }
         answered

@@ -471,11 +471,14 @@ impl Machine {
             pending_max,
         } = self.limits;
         if self.next_sequence >= history_events_max {
-            let text = format!("the history has reached its limit of {history_events_max} events");
+            let text = format!(
+                "the history has reached `history_events_max` of {history_events_max} events"
+            );
             return Err(Interrupt(text));
         }
         if self.open.len() >= pending_max {
-            let text = format!("{pending_max} commands are outstanding, which is the limit");
+            let text =
+                format!("{pending_max} commands are outstanding, which is `workflow_pending_max`");
             return Err(Interrupt(text));
         }
         Ok(())

@@ -296,7 +296,7 @@ fn limits_are_named_with_their_values() {
     let refused = body.command(activity("a")).unwrap_err();
     assert_eq!(
         refused.0,
-        "100 commands are outstanding, which is the limit"
+        "100 commands are outstanding, which is `workflow_pending_max`"
     );
     assert_eq!(body.divergence(), None);
     let mut long = fresh();
@@ -306,7 +306,7 @@ fn limits_are_named_with_their_values() {
     let refused = long.command(activity("a")).unwrap_err();
     assert_eq!(
         refused.0,
-        "the history has reached its limit of 1000 events"
+        "the history has reached `history_events_max` of 1000 events"
     );
 }
 
