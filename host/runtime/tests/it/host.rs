@@ -260,6 +260,18 @@ impl Host {
         .await;
     }
 
+    /// All of what happened so far that `pick` picks.
+    pub(crate) fn all_told<T>(&self, pick: impl Fn(&Happening) -> Option<T>) -> Vec<T> {
+        let happenings = self.diary.happenings.lock().unwrap();
+        happenings.iter().filter_map(pick).collect()
+    }
+
+    /// Waits until no entity is in memory any more.
+    pub(crate) async fn until_all_left(&self) {
+        let look = async || (self.entities_live() == 0).then_some(());
+        until("all entities to leave the memory", look).await;
+    }
+
     /// What of all that happened `pick` picks first, now or later.
     pub(crate) async fn told<T>(&self, what: &str, pick: impl Fn(&Happening) -> Option<T>) -> T {
         let search = async {

@@ -7,12 +7,16 @@
     reason = "what cannot be done ends the test, in its helpers as well"
 )]
 
+mod actors;
 mod calls;
 mod changes;
 mod crashes;
+mod determinism;
 mod host;
+mod limits;
 mod misbehaviour;
 mod starts;
+mod timers;
 mod workflows;
 
 use host_base::{ActorKey, Failure, Limits, TenantId, WorkflowKey};

@@ -1,0 +1,169 @@
+//! Each bound, at its edge: the error names it, and nothing else breaks.
+
+use std::time::Duration;
+
+use host_runtime::StartError;
+
+use super::*;
+
+#[track_caller]
+fn assert_limit(outcome: Result<Value, Failure>, name: &str) {
+    let (code, message) = failure(outcome);
+    assert_eq!(code, "limit", "{message}");
+    assert!(message.contains(name), "{message}");
+}
+
+#[tokio::test]
+async fn a_payload_may_have_so_many_bytes_wherever_it_goes() {
+    let host = Scratch::with(|limits| limits.payload_bytes_max = 1_000).await;
+    let (c, long) = (counter("c"), "a".repeat(2_000));
+    let name = "payload_bytes_max";
+    match host.start("await_event", "w", &long).await {
+        Err(StartError::Refused(failure)) => assert_limit(Err(failure), name),
+        other => panic!("{other:?}"),
+    }
+    host.start("await_event", "w", ()).await.unwrap();
+    let raised = host.raise("w", "go", &long).await;
+    assert_limit(raised.map(|()| Value::Null), name);
+    assert_limit(host.call(&c, "Read", &long).await, name);
+    // What code hands over is bounded as what callers hand over.
+    assert_limit(host.call(&walker("a"), "Speak", 2_000).await, name);
+    let short = host.call(&walker("a"), "Speak", 500).await;
+    assert_eq!(short, Ok(json!("a".repeat(500))));
+    host.raise("w", "go", 1).await.unwrap();
+    assert_eq!(host.wait("w").await, Ok(json!(1)));
+}
+
+#[tokio::test]
+async fn a_workflow_whose_output_is_too_long_fails() {
+    let host = Scratch::with(|limits| limits.payload_bytes_max = 100).await;
+    let family = json!({"children": 20, "input": 1});
+    assert_limit(host.run("parent", "w", family).await, "payload_bytes_max");
+}
+
+#[tokio::test]
+async fn an_actor_whose_mailbox_is_full_is_busy() {
+    let host = Scratch::with(|limits| limits.inbox_messages_max = 4).await;
+    let walk = json!({"actor": "c", "by": 1, "gate": "gate"});
+    let a = walker("a");
+    let walking = host.call(&a, "AddAndWait", walk);
+    let others = async {
+        host.until_count("c", 1).await;
+        let greet = || host.call(&a, "Greet", ());
+        let crowd = tokio::join!(greet(), greet(), greet(), greet(), async {
+            let refused = greet().await.unwrap_err();
+            assert_eq!(refused.code, "busy");
+            assert!(refused.retryable);
+            assert!(refused.message.contains("inbox_messages_max"), "{refused}");
+            host.call(&counter("gate"), "Add", 1).await.unwrap();
+        });
+        assert_eq!(crowd.0, Ok(json!("hello")));
+        assert_eq!(crowd.3, Ok(json!("hello")));
+    };
+    let (walked, ()) = tokio::join!(walking, others);
+    assert_eq!(walked, Ok(json!(1)));
+    assert_eq!(host.call(&a, "Greet", ()).await, Ok(json!("hello")));
+}
+
+#[tokio::test]
+async fn messages_that_find_a_mailbox_full_arrive_all_the_same() {
+    let host = Scratch::with(|limits| limits.inbox_messages_max = 4).await;
+    let times = json!({"actor": "told", "times": 3_000});
+    assert_eq!(host.run("send_counter", "w", times).await, Ok(Value::Null));
+    let told = async || {
+        let value = host.call(&counter("told"), "Get", ()).await.ok()?;
+        (value == 3_000).then_some(())
+    };
+    host::until("3,000 messages to be handled", told).await;
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn results_that_find_a_workflows_mailbox_full_arrive_all_the_same() {
+    let host = Scratch::with(|limits| limits.inbox_messages_max = 4).await;
+    assert_eq!(host.run("fan_out", "w", 500).await, Ok(json!(249_500)));
+    let family = json!({"children": 100, "input": 1});
+    let rested = json!(vec!["rested"; 100]);
+    assert_eq!(host.run("parent", "parent", family).await, Ok(rested));
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_history_that_is_full_ends_the_workflow() {
+    let host = Scratch::with(|limits| limits.history_events_max = 100).await;
+    assert_eq!(host.run("sequence", "short", 40).await, Ok(json!(40)));
+    assert_limit(host.run("sequence", "w", 60).await, "history_events_max");
+    assert!(host.events("w").len() <= 102);
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_workflow_that_waits_for_too_much_at_once_ends() {
+    let host = Scratch::with(|limits| limits.workflow_pending_max = 10).await;
+    assert_eq!(host.run("fan_out", "few", 10).await, Ok(json!(90)));
+    assert_limit(host.run("fan_out", "w", 11).await, "workflow_pending_max");
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_turn_may_send_and_write_so_much() {
+    let host = Scratch::with(|limits| {
+        limits.turn_effects_max = 10;
+        limits.turn_writes_max = 20;
+    })
+    .await;
+    let a = walker("a");
+    assert_limit(host.call(&a, "SendMany", 11).await, "turn_effects_max");
+    assert_limit(host.call(&a, "WriteMany", 21).await, "turn_writes_max");
+    assert_eq!(host.count("a").await, 0);
+    assert_eq!(host.call(&a, "SendMany", 10).await, Ok(Value::Null));
+    assert_eq!(host.call(&a, "WriteMany", 19).await, Ok(Value::Null));
+    host.until_count("a", 10).await;
+}
+
+#[tokio::test]
+async fn an_actors_turn_with_its_calls_may_take_so_long() {
+    let host = Scratch::with(|limits| limits.turn_time_max = Duration::from_millis(300)).await;
+    let walk = json!({"actor": "c", "by": 1, "gate": "closed"});
+    let (code, message) = failure(host.call(&walker("a"), "AddAndWait", walk).await);
+    assert_eq!(code, "timeout");
+    assert!(message.contains("Walker/a.AddAndWait"), "{message}");
+    // What it called has happened, and both go on.
+    assert_eq!(host.count("c").await, 1);
+    assert_eq!(
+        host.call(&walker("a"), "Greet", ()).await,
+        Ok(json!("hello"))
+    );
+}
+
+#[tokio::test]
+async fn more_workflows_wait_than_there_are_instances() {
+    let host = Scratch::new().await;
+    let ids: Vec<_> = (0..200).map(|one| format!("w-{one}")).collect();
+    for id in &ids {
+        host.start("await_event", id, ()).await.unwrap();
+    }
+    for id in &ids {
+        host.until_events(id, 2).await;
+    }
+    for (value, id) in ids.iter().enumerate() {
+        host.raise(id, "go", value).await.unwrap();
+    }
+    for (value, id) in ids.iter().enumerate() {
+        assert_eq!(host.wait(id).await, Ok(json!(value)));
+    }
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn workflows_that_have_ended_take_no_place_from_those_that_wait() {
+    let host = Scratch::new().await;
+    for one in 0..200 {
+        host.run("nap", &format!("n-{one}"), 0).await.unwrap();
+    }
+    let ids: Vec<_> = (0..20).map(|one| format!("w-{one}")).collect();
+    for id in &ids {
+        host.start("await_event", id, ()).await.unwrap();
+        host.until_events(id, 2).await;
+    }
+}

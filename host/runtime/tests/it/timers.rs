@@ -1,0 +1,85 @@
+//! Timers: none early, none lost, in the order in which they are due.
+
+use std::time::Duration;
+
+use host_base::{Clock, SystemClock, Timestamp};
+
+use super::*;
+
+fn ended(happening: &Happening) -> Option<String> {
+    match happening {
+        Happening::Ended { workflow, .. } => Some(workflow.id.clone()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_timers_that_are_due_together_all_fire() {
+    let host = Scratch::new().await;
+    let ids: Vec<_> = (0..2_000).map(|one| format!("w-{one}")).collect();
+    let due = SystemClock.now().after(Duration::from_secs(2));
+    for (one, id) in (0..).zip(&ids) {
+        let ms = due.since(SystemClock.now()).as_millis() as u64 + one % 100;
+        host.start("nap", id, ms).await.unwrap();
+    }
+    for id in &ids {
+        assert_eq!(host.wait(id).await, Ok(json!("rested")));
+    }
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn timers_fire_in_the_order_in_which_they_are_due() {
+    let host = Scratch::new().await;
+    for ms in [400, 100, 300, 200] {
+        host.start("nap", &ms.to_string(), ms).await.unwrap();
+    }
+    host.wait("400").await.unwrap();
+    assert_eq!(host.all_told(ended), ["100", "200", "300", "400"]);
+}
+
+#[tokio::test]
+async fn a_timer_that_is_due_before_all_others_is_not_forgotten() {
+    let host = Scratch::new().await;
+    host.start("nap", "long", 100_000).await.unwrap();
+    host.until_events("long", 2).await;
+    for one in 0..20 {
+        let id = format!("w-{one}");
+        assert_eq!(host.run("nap", &id, one % 3).await, Ok(json!("rested")));
+    }
+}
+
+#[tokio::test]
+async fn timers_that_were_due_while_the_host_was_away_fire_at_once() {
+    let host = Scratch::new().await;
+    for one in 0..20 {
+        let id = format!("w-{one}");
+        host.start("nap", &id, 2_000).await.unwrap();
+        host.until_events(&id, 2).await;
+    }
+    let (store, dir) = host.close().await;
+    let forever = Timestamp(u64::MAX);
+    let armed = store.reader.timers(None, forever, 100).unwrap().len();
+    assert!(armed > 0);
+    let all_due = async || {
+        let due = store.reader.timers(None, SystemClock.now(), 100).unwrap();
+        (due.len() == armed).then_some(())
+    };
+    host::until("all timers to be due", all_due).await;
+    drop(store);
+    let host = Scratch::resumed(dir, Limits::default()).await;
+    for one in 0..20 {
+        assert_eq!(host.wait(&format!("w-{one}")).await, Ok(json!("rested")));
+    }
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_sleeping_workflow_leaves_the_memory_and_wakes() {
+    let host = Scratch::with(|limits| limits.entity_idle_max = Duration::from_millis(50)).await;
+    host.start("nap", "w", 2_500).await.unwrap();
+    host.until_events("w", 2).await;
+    host.until_all_left().await;
+    assert!(!host.view("w").unwrap().has_ended());
+    assert_eq!(host.wait("w").await, Ok(json!("rested")));
+}
