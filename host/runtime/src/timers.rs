@@ -16,6 +16,8 @@ use crate::locks::lock;
 
 /// Timers that are read and fired before other work gets its turn.
 const PAGE: usize = 256;
+/// How long the walk sleeps at most: a clock may be turned forward meanwhile, and a machine be suspended.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// Where the walk stands.
 #[derive(Debug, Default)]
@@ -81,7 +83,12 @@ async fn scan(
 ) -> Result<Option<Timestamp>, ReadError> {
     loop {
         let now = core.clock.now();
-        for timer in core.timers.begin_scan(now) {
+        // The clock was turned back: what is armed since may lie before where the walk stands.
+        if last.as_ref().is_some_and(|last| last.due > now) {
+            *last = None;
+        }
+        let late = core.timers.begin_scan(now);
+        for timer in late.into_iter().filter(|timer| timer.due <= now) {
             fire(core, timer).await;
         }
         let due = core.reader.timers(last.as_ref(), now, PAGE)?;
@@ -112,7 +119,7 @@ async fn sleep_until(core: &Core, next: Option<Timestamp>) {
         Some(next) => {
             // The clock counts whole milliseconds, and a timer must not be early.
             let wait = next.since(core.clock.now()) + Duration::from_micros(100);
-            drop(tokio::time::timeout(wait, changed).await);
+            drop(tokio::time::timeout(wait.min(SLEEP_MAX), changed).await);
         }
         None => changed.await,
     }
