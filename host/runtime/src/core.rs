@@ -87,7 +87,7 @@ impl Core {
     pub(crate) fn notify(self: &Arc<Self>, to: &Entity, message: Message) {
         if let Err(Full(message)) = self.send(to, message) {
             match message {
-                Message::Mail(..) => self.entities.miss(to),
+                Message::Mail(..) if self.entities.miss(to) => {}
                 other => {
                     let (core, to) = (Arc::clone(self), to.clone());
                     self.tasks.spawn(async move { core.tell(&to, other).await });

@@ -114,11 +114,13 @@ impl Entities {
         }
     }
 
-    /// There is mail for the entity in the store that did not fit into its mailbox.
-    pub(crate) fn miss(&self, to: &Entity) {
-        if let Some(slot) = lock(self.shard(to)).get(to) {
-            slot.missed_mail.store(true, Ordering::Release);
-        }
+    /// There is mail for the entity in the store that did not fit into its mailbox. False where the entity
+    /// has left the memory since.
+    pub(crate) fn miss(&self, to: &Entity) -> bool {
+        let shard = lock(self.shard(to));
+        let slot = shard.get(to);
+        slot.inspect(|slot| slot.missed_mail.store(true, Ordering::Release))
+            .is_some()
     }
 
     /// Lets the entity go, unless there is a message for it.
