@@ -19,7 +19,7 @@ const PAGE: usize = 256;
 
 /// A sleep is no longer than this, because it does not follow the clock where that is set or the machine
 /// is suspended.
-const SLEEP_MAX: Duration = Duration::from_secs(5);
+const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// Where the walk stands.
 #[derive(Debug, Default)]
@@ -89,7 +89,8 @@ async fn scan(
             // The clock was set back: what is due before may have been armed since.
             *last = None;
         }
-        for timer in core.timers.begin_scan(now) {
+        let late = core.timers.begin_scan(now).into_iter();
+        for timer in late.filter(|timer| timer.due <= now) {
             fire(core, timer);
         }
         let due = core.reader.timers(last.as_ref(), now, PAGE)?;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use host_base::{Limits, Payload};
+use host_base::time::ManualClock;
+use host_base::{Clock, Limits, Payload, SystemClock};
 use host_runtime::{Deployed, Observer, Runtime, RuntimeOptions, StartError, WorkflowView};
 use host_store::records::{EventKind, Stall};
 use host_store::{Store, StoreOptions};
@@ -86,6 +87,15 @@ impl Scratch {
         Scratch { host, dir, limits }
     }
 
+    /// A host whose time is what the clock shows.
+    pub(crate) async fn at(clock: ManualClock) -> Scratch {
+        let (dir, limits) = (prepared_dir().await, Limits::default());
+        let host = Host::open_at(dir.path(), &limits, Arc::new(clock));
+        host.deploy_fixture("sdk_probe").await;
+        host.resume().await.unwrap();
+        Scratch { host, dir, limits }
+    }
+
     /// The host goes on in a directory where another one was ended.
     pub(crate) async fn resumed(dir: TempDir, limits: Limits) -> Scratch {
         let host = Host::open(dir.path(), &limits);
@@ -124,9 +134,14 @@ impl Scratch {
 impl Host {
     /// Opens the directory; nothing goes on by itself yet.
     pub(crate) fn open(dir: &Path, limits: &Limits) -> Host {
+        Host::open_at(dir, limits, Arc::new(SystemClock))
+    }
+
+    fn open_at(dir: &Path, limits: &Limits, clock: Arc<dyn Clock>) -> Host {
         let diary = Arc::new(Diary::default());
         let runtime = Runtime::open(RuntimeOptions {
             limits: limits.clone(),
+            clock,
             observer: Arc::clone(&diary) as Arc<dyn Observer>,
             instances_max: Some(16),
             ..RuntimeOptions::new(dir)

@@ -123,7 +123,7 @@ async fn a_turn_may_send_and_write_so_much() {
 
 #[tokio::test]
 async fn an_actors_turn_with_its_calls_may_take_so_long() {
-    let host = Scratch::with(|limits| limits.turn_time_max = Duration::from_millis(300)).await;
+    let host = Scratch::with(|limits| limits.turn_time_max = Duration::from_secs(1)).await;
     let walk = json!({"actor": "c", "by": 1, "gate": "closed"});
     let (code, message) = failure(host.call(&walker("a"), "AddAndWait", walk).await);
     assert_eq!(code, "timeout");

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use host_base::time::ManualClock;
 use host_base::{Clock, SystemClock, Timestamp};
+use host_store::records::EventKind;
 
 use super::*;
 
@@ -31,11 +33,60 @@ async fn thousands_of_timers_that_are_due_together_all_fire() {
 #[tokio::test]
 async fn timers_fire_in_the_order_in_which_they_are_due() {
     let host = Scratch::new().await;
-    for ms in [400, 100, 300, 200] {
-        host.start("nap", &ms.to_string(), ms).await.unwrap();
+    let mut due = Vec::new();
+    for ms in [900, 300, 700, 500] {
+        let id = ms.to_string();
+        host.start("nap", &id, ms).await.unwrap();
+        host.until_events(&id, 2).await;
+        due.push((due_of(&host, &id), id));
     }
-    host.wait("400").await.unwrap();
-    assert_eq!(host.all_told(ended), ["100", "200", "300", "400"]);
+    for (_, id) in &due {
+        host.wait(id).await.unwrap();
+    }
+    due.sort();
+    let ids: Vec<_> = due.into_iter().map(|(_, id)| id).collect();
+    assert_eq!(host.all_told(ended), ids);
+}
+
+/// When the timer of a nap is due.
+fn due_of(host: &Host, id: &str) -> u64 {
+    let mut events = host.events(id).into_iter();
+    let due = events.find_map(|(_, event)| match event {
+        EventKind::TimerScheduled(timer) => Some(timer.due_ms),
+        _ => None,
+    });
+    due.unwrap()
+}
+
+#[tokio::test]
+async fn a_clock_that_is_turned_back_makes_no_timer_early_and_loses_none() {
+    let clock = ManualClock::at(Timestamp(100_000));
+    let host = Scratch::at(clock.clone()).await;
+    host.start("nap", "before", 50).await.unwrap();
+    host.until_events("before", 2).await;
+    clock.set(Timestamp(100_050));
+    host.wait("before").await.unwrap();
+    clock.set(Timestamp(10_000));
+    for (id, ms) in [("long", 50), ("short", 20)] {
+        host.start("nap", id, ms).await.unwrap();
+        host.until_events(id, 2).await;
+    }
+    for (now, id) in [(10_020, "short"), (10_050, "long")] {
+        clock.set(Timestamp(now));
+        host.wait(id).await.unwrap();
+        let (ended, _) = host.events(id).pop().unwrap();
+        assert_eq!(ended, now, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_turned_forward_makes_no_timer_late() {
+    let clock = ManualClock::at(Timestamp(100_000));
+    let host = Scratch::at(clock.clone()).await;
+    host.start("nap", "w", 3_600_000).await.unwrap();
+    host.until_events("w", 2).await;
+    clock.set(Timestamp(100_000 + 3_600_000));
+    assert_eq!(host.wait("w").await, Ok(json!("rested")));
 }
 
 #[tokio::test]
