@@ -8,6 +8,7 @@ mod activity;
 mod actor;
 mod core;
 mod dedup;
+mod draft;
 mod effect;
 mod entity;
 mod error;

@@ -8,6 +8,7 @@
 )]
 
 mod actors;
+mod changes;
 mod directories;
 mod host;
 mod kills;

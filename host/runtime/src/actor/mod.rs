@@ -20,6 +20,7 @@ use crate::actor::imports::Imports;
 use crate::actor::turn::{Turn, Writes};
 use crate::core::Core;
 use crate::dedup::{Calls, Cause};
+use crate::draft::Draft;
 use crate::effect::{Effect, Message, Settled, WaitingCall};
 use crate::entity::live::{Standing, Turns};
 use crate::limits;
@@ -227,23 +228,28 @@ impl ActorTurns {
     /// Everything that the turn changes, in one batch.
     async fn commit(&mut self, asker: Asker, outcome: Outcome, writes: Writes) {
         self.turns += 1;
+        let now = lock(&self.turn).now;
         let mut change = turn::Change::new(&self.core, &self.key);
-        change.write(writes);
+        change.write(writes, now);
         match asker {
             Asker::Mail(sequence, call) => change.finish_mail(sequence, call, outcome),
             Asker::Caller(call) => {
                 if let Some(key) = call.key
-                    && change.keep_answer(&key, &outcome)
+                    && change.keep_answer(&key, &outcome, now)
                 {
                     let kept = (self.turns, key, outcome.clone());
                     self.unsettled.push_back(kept);
                 }
-                change.effects.push(Effect::Answer(call.answer, outcome));
+                change
+                    .draft
+                    .effects
+                    .push(Effect::Answer(call.answer, outcome));
             }
         }
         let settle = Effect::Settle(self.settled.clone(), self.turns);
-        change.effects.push(settle);
-        self.core.commit(change.batch, change.effects).await;
+        change.draft.effects.push(settle);
+        let Draft { batch, effects } = change.draft;
+        self.core.commit(batch, effects).await;
     }
 
     /// State beyond the bound is read from the store again, which must have it by then.

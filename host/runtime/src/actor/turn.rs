@@ -6,16 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{Interrupt, LogLevel};
-use host_store::Batch;
-use host_store::records::{
-    Call, EventRaised, Mail, MailKind, MailResolved, OutcomeRecord, Reply, Waiter,
-};
+use host_store::records::{Call, EventRaised, MailKind, OutcomeRecord, Reply};
 
 use crate::core::Core;
 use crate::dedup::Calls;
-use crate::effect::Effect;
+use crate::draft::Draft;
 use crate::observer::{Happening, Speaker};
-use crate::start::{self, NewWorkflow};
+use crate::start::NewWorkflow;
 use crate::starts::StartPermit;
 
 /// An actor's state in memory, and what its present turn has done so far.
@@ -134,12 +131,11 @@ impl Turn {
     }
 }
 
-/// The batch and the effects of one turn, in the making.
+/// What one turn changes, in the making.
 pub(crate) struct Change<'a> {
     core: &'a Core,
     actor: &'a ActorKey,
-    pub(crate) batch: Batch,
-    pub(crate) effects: Vec<Effect>,
+    pub(crate) draft: Draft,
 }
 
 impl Change<'_> {
@@ -147,98 +143,59 @@ impl Change<'_> {
         Change {
             core,
             actor,
-            batch: Batch::new(),
-            effects: Vec::new(),
+            draft: Draft::default(),
         }
     }
 
-    /// All that the turn's method wrote, sent and started.
-    pub(crate) fn write(&mut self, writes: Writes) {
+    /// All that the turn's method wrote, sent and started. Starts first: an event may be for what they start.
+    pub(crate) fn write(&mut self, writes: Writes, now: Timestamp) {
+        let Change { core, actor, draft } = self;
         for (key, value) in &writes.state {
             match value {
-                Some(value) => self.batch.put_state(self.actor, key, value),
-                None => self.batch.delete_state(self.actor, key),
+                Some(value) => draft.batch.put_state(actor, key, value),
+                None => draft.batch.delete_state(actor, key),
             }
         }
+        for (new, permit) in writes.starts {
+            draft.start(new, permit, now);
+        }
         for (to, call) in writes.messages {
-            self.send(Entity::Actor(to), MailKind::Call(call));
+            draft.send(core, Entity::Actor(to), MailKind::Call(call));
         }
         for (to, event) in writes.events {
-            self.send(Entity::Workflow(to), MailKind::Raised(event));
+            draft.send(core, Entity::Workflow(to), MailKind::Raised(event));
         }
-        for (new, permit) in writes.starts {
-            start::put(&mut self.batch, &new, self.core.clock.now());
-            self.effects.push(Effect::Release(permit));
-            self.effects.push(Effect::Begin(new.key));
-        }
-        self.say(writes.lines);
+        draft.say(&Speaker::Actor(actor.clone()), writes.lines);
     }
 
     /// The message is handled; whoever waits for its result is sent it.
     pub(crate) fn finish_mail(&mut self, sequence: u64, call: Call, outcome: Outcome) {
-        let to = Entity::Actor(self.actor.clone());
-        self.batch.delete_mail(&to, sequence);
+        let Change { core, actor, draft } = self;
+        let to = Entity::Actor((*actor).clone());
+        draft.batch.delete_mail(&to, sequence);
         match (call.waiter, outcome) {
-            (Some(waiter), outcome) => self.resolve(waiter, outcome),
+            (Some(waiter), outcome) => draft.resolve(core, &actor.tenant, waiter, outcome),
             (None, Ok(_)) => {}
-            (None, Err(failure)) => self.tell_failed(call.method, failure),
+            (None, Err(failure)) => draft.tell(Happening::MessageFailed {
+                actor: (*actor).clone(),
+                method: call.method,
+                failure,
+            }),
         }
     }
 
     /// Keeps the answer for a repeat, unless trying again may bring a better one. Says whether it did.
-    pub(crate) fn keep_answer(&mut self, key: &Digest, outcome: &Outcome) -> bool {
+    pub(crate) fn keep_answer(&mut self, key: &Digest, outcome: &Outcome, now: Timestamp) -> bool {
         if outcome.as_ref().is_err_and(|failure| failure.retryable) {
             return false;
         }
-        let now = self.core.clock.now();
         let reply = Reply {
             outcome: Some(OutcomeRecord::from(outcome.clone())),
             expires_ms: now.after(self.core.limits.reply_retention).0,
         };
-        self.batch.put_reply(&self.actor.tenant, key, &reply);
+        let tenant = &self.actor.tenant;
+        self.draft.batch.put_reply(tenant, key, &reply);
         true
-    }
-
-    fn resolve(&mut self, waiter: Waiter, outcome: Outcome) {
-        let workflow = WorkflowKey {
-            tenant: self.actor.tenant.clone(),
-            id: waiter.workflow_id,
-        };
-        let resolved = MailResolved {
-            run: waiter.run,
-            handle: waiter.handle,
-            outcome: Some(OutcomeRecord::from(outcome)),
-        };
-        self.send(Entity::Workflow(workflow), MailKind::Resolved(resolved));
-    }
-
-    fn send(&mut self, to: Entity, kind: MailKind) {
-        let sequence = self.core.sequences.next();
-        let mail = Mail { kind: Some(kind) };
-        self.batch.put_mail(&to, sequence, &mail);
-        let deliver = Effect::Deliver(to, sequence, Box::new(mail));
-        self.effects.push(deliver);
-    }
-
-    fn say(&mut self, lines: Vec<(LogLevel, String)>) {
-        for (level, line) in lines {
-            let speaker = Speaker::Actor(self.actor.clone());
-            let said = Happening::Said {
-                speaker,
-                level,
-                line,
-            };
-            self.effects.push(Effect::Tell(Box::new(said)));
-        }
-    }
-
-    fn tell_failed(&mut self, method: String, failure: Failure) {
-        let failed = Happening::MessageFailed {
-            actor: self.actor.clone(),
-            method,
-            failure,
-        };
-        self.effects.push(Effect::Tell(Box::new(failed)));
     }
 }
 

@@ -210,7 +210,11 @@ impl Loaded {
                 change.break_off(self, sequence, failure);
                 Next::Ended
             }
-            Step::Stalls(stall) => {
+            Step::Stalls(mut stall) => {
+                if stall.may_pass {
+                    // Where the history ends, now that what the code asked for is taken back.
+                    stall.event = lock(&self.machine).next_sequence();
+                }
                 change.stall(self, stall, first);
                 if self.has_another_component(self.plugin(core, key).as_ref()) {
                     change.try_again();

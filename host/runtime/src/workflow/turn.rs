@@ -5,15 +5,15 @@ use std::time::Duration;
 use host_base::{Digest, Entity, Failure, Outcome, Timestamp, WorkflowKey};
 use host_engine::{LogLevel, RetryPolicy};
 use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, Call, Event, EventKind, Instance, Mail, MailKind,
-    MailResolved, OutcomeRecord, RetryRecord, Stall, Status, Task, TimerScheduled, Waiter,
+    ActivityScheduled, ActorCallScheduled, Call, Event, EventKind, Instance, MailKind,
+    OutcomeRecord, RetryRecord, Stall, Status, Task, TimerScheduled, Waiter,
 };
-use host_store::{Batch, TaskKey, TimerKey};
+use host_store::{TaskKey, TimerKey};
 
 use crate::core::Core;
+use crate::draft::Draft;
 use crate::effect::{ActivityJob, ActivityOptions, Effect, Message};
 use crate::observer::{Happening, Speaker};
-use crate::start;
 use crate::workflow::Loaded;
 use crate::workflow::children::Child;
 use crate::workflow::outstanding::Kind;
@@ -23,8 +23,7 @@ pub(crate) struct Change<'a> {
     core: &'a Core,
     key: &'a WorkflowKey,
     pub(crate) now: Timestamp,
-    batch: Batch,
-    effects: Vec<Effect>,
+    draft: Draft,
 }
 
 impl<'a> Change<'a> {
@@ -33,24 +32,23 @@ impl<'a> Change<'a> {
             core,
             key,
             now,
-            batch: Batch::new(),
-            effects: Vec::new(),
+            draft: Draft::default(),
         }
     }
 
     /// What a message left in the store goes with the turn that handles it.
     pub(crate) fn delete_cause(&mut self, message: &Message) {
-        delete_cause(&mut self.batch, &mut self.effects, self.key, message);
+        delete_cause(&mut self.draft, self.key, message);
     }
 
     /// Writes events, and what the commands among them ask for.
     pub(crate) fn record(&mut self, loaded: &mut Loaded, recorded: Vec<(u64, Event)>) {
         let run = loaded.instance.run;
         for (sequence, event) in recorded {
-            self.batch.put_event(self.key, run, sequence, &event);
+            self.draft.batch.put_event(self.key, run, sequence, &event);
             let Some(kind) = event.kind else { continue };
             if let Some((handle, due)) = loaded.outstanding.follow(&kind) {
-                self.batch.delete_timer(&self.timer(run, handle, due));
+                self.draft.batch.delete_timer(&self.timer(run, handle, due));
             }
             self.carry_out(loaded, sequence, kind);
         }
@@ -91,14 +89,14 @@ impl<'a> Change<'a> {
         };
         let plugin = loaded.instance.plugin.clone();
         let job = job(self.key, run, plugin, &loaded.seed, &task, scheduled);
-        self.batch.put_task(&job.task, &task);
-        self.effects.push(Effect::Run(Box::new(job)));
+        self.draft.batch.put_task(&job.task, &task);
+        self.draft.effects.push(Effect::Run(Box::new(job)));
     }
 
     fn arm(&mut self, run: u32, scheduled: &TimerScheduled) {
         let timer = self.timer(run, scheduled.handle, Timestamp(scheduled.due_ms));
-        self.batch.put_timer(&timer);
-        self.effects.push(Effect::Arm(timer));
+        self.draft.batch.put_timer(&timer);
+        self.draft.effects.push(Effect::Arm(timer));
     }
 
     fn timer(&self, run: u32, handle: u32, due: Timestamp) -> TimerKey {
@@ -121,23 +119,14 @@ impl<'a> Change<'a> {
             input: scheduled.input,
             waiter,
         };
-        self.send(Entity::Actor(actor), MailKind::Call(call));
-    }
-
-    fn send(&mut self, to: Entity, kind: MailKind) {
-        let sequence = self.core.sequences.next();
-        let mail = Mail { kind: Some(kind) };
-        self.batch.put_mail(&to, sequence, &mail);
-        let deliver = Effect::Deliver(to, sequence, Box::new(mail));
-        self.effects.push(deliver);
+        let kind = MailKind::Call(call);
+        self.draft.send(self.core, Entity::Actor(actor), kind);
     }
 
     /// Starts children, each with its parent's turn.
     pub(crate) fn start(&mut self, children: Vec<Child>) {
         for (new, permit) in children {
-            start::put(&mut self.batch, &new, self.now);
-            self.effects.push(Effect::Release(permit));
-            self.effects.push(Effect::Begin(new.key));
+            self.draft.start(new, permit, self.now);
         }
     }
 
@@ -156,18 +145,19 @@ impl<'a> Change<'a> {
     pub(crate) fn end(&mut self, loaded: &mut Loaded, outcome: Outcome) {
         let run = loaded.instance.run;
         // What was asked for last is not begun either.
-        self.effects
+        self.draft
+            .effects
             .retain(|effect| !matches!(effect, Effect::Run(_) | Effect::Arm(_)));
         for (handle, kind) in loaded.outstanding.drain() {
             match kind {
-                Kind::Activity => self.batch.delete_task(&TaskKey {
+                Kind::Activity => self.draft.batch.delete_task(&TaskKey {
                     workflow: self.key.clone(),
                     run,
                     handle,
                 }),
                 Kind::Timer(due) => {
                     let timer = self.timer(run, handle, due);
-                    self.batch.delete_timer(&timer);
+                    self.draft.batch.delete_timer(&timer);
                 }
             }
         }
@@ -180,7 +170,11 @@ impl<'a> Change<'a> {
             instance.outcome = Some(OutcomeRecord::from(outcome.clone()));
             instance.stall = None;
         });
-        self.answer_parent(loaded.instance.parent.clone(), &outcome);
+        if let Some(parent) = loaded.instance.parent.clone() {
+            let tenant = &self.key.tenant;
+            self.draft
+                .resolve(self.core, tenant, parent, outcome.clone());
+        }
         self.stopped(Happening::Ended {
             workflow: self.key.clone(),
             outcome,
@@ -194,7 +188,7 @@ impl<'a> Change<'a> {
             kind: Some(EventKind::Failed(failure.clone().into())),
         };
         let run = loaded.instance.run;
-        self.batch.put_event(self.key, run, sequence, &event);
+        self.draft.batch.put_event(self.key, run, sequence, &event);
         self.end(loaded, Err(failure));
     }
 
@@ -219,31 +213,24 @@ impl<'a> Change<'a> {
 
     /// The instance sleeps on: whoever waits for it to try again learns that it did not.
     pub(crate) fn sleeps_on(&mut self) {
-        self.effects.push(Effect::Stopped(self.key.clone()));
+        self.draft.effects.push(Effect::Stopped(self.key.clone()));
     }
 
     /// The instance tries again at once, for other code was deployed meanwhile.
     pub(crate) fn try_again(&mut self) {
-        self.effects.push(Effect::Begin(self.key.clone()));
+        self.draft.effects.push(Effect::Begin(self.key.clone()));
     }
 
     /// Lines that the code said, once the turn is durable.
     pub(crate) fn say(&mut self, lines: Vec<(LogLevel, String)>) {
-        for (level, line) in lines {
-            let speaker = Speaker::Workflow(self.key.clone());
-            let said = Happening::Said {
-                speaker,
-                level,
-                line,
-            };
-            self.effects.push(Effect::Tell(Box::new(said)));
-        }
+        let speaker = Speaker::Workflow(self.key.clone());
+        self.draft.say(&speaker, lines);
     }
 
     /// Hands all of it over, if there is anything.
     pub(crate) async fn commit(self) {
-        if !self.batch.is_empty() || !self.effects.is_empty() {
-            self.core.commit(self.batch, self.effects).await;
+        if !self.draft.batch.is_empty() || !self.draft.effects.is_empty() {
+            self.core.commit(self.draft.batch, self.draft.effects).await;
         }
     }
 
@@ -251,37 +238,20 @@ impl<'a> Change<'a> {
         let before = loaded.instance.clone();
         change(&mut loaded.instance);
         loaded.instance.updated_ms = self.now.0;
-        self.batch
+        self.draft
+            .batch
             .put_instance(self.key, Some(&before), &loaded.instance);
     }
 
-    fn answer_parent(&mut self, parent: Option<Waiter>, outcome: &Outcome) {
-        let Some(parent) = parent else { return };
-        let workflow = WorkflowKey {
-            tenant: self.key.tenant.clone(),
-            id: parent.workflow_id,
-        };
-        let resolved = MailResolved {
-            run: parent.run,
-            handle: parent.handle,
-            outcome: Some(OutcomeRecord::from(outcome.clone())),
-        };
-        self.send(Entity::Workflow(workflow), MailKind::Resolved(resolved));
-    }
-
     fn stopped(&mut self, happening: Happening) {
-        self.effects.push(Effect::Tell(Box::new(happening)));
-        self.effects.push(Effect::Stopped(self.key.clone()));
+        self.draft.tell(happening);
+        self.draft.effects.push(Effect::Stopped(self.key.clone()));
     }
 }
 
 /// What a message to a workflow left in the store.
-fn delete_cause(
-    batch: &mut Batch,
-    effects: &mut Vec<Effect>,
-    workflow: &WorkflowKey,
-    message: &Message,
-) {
+fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
+    let Draft { batch, effects } = draft;
     match message {
         Message::Mail(sequence, _) => {
             batch.delete_mail(&Entity::Workflow(workflow.clone()), *sequence);

@@ -98,6 +98,40 @@ async fn a_history_that_is_full_ends_the_workflow() {
 }
 
 #[tokio::test]
+async fn events_that_fill_a_history_end_the_workflow() {
+    let host = Scratch::with(|limits| limits.history_events_max = 20).await;
+    host.start("await_event", "w", ()).await.unwrap();
+    for number in 0..25 {
+        // Once it has ended, it takes no more.
+        host.raise("w", "not awaited", number).await.ok();
+    }
+    assert_limit(host.wait("w").await, "history_events_max");
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn activities_beyond_those_held_in_memory_run_all_the_same() {
+    let host = Scratch::with(|limits| limits.activities_held_max = 10).await;
+    assert_eq!(host.run("fan_out", "w", 300).await, Ok(json!(89_700)));
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_turn_may_hand_over_so_many_bytes() {
+    let host = Scratch::with(|limits| limits.turn_bytes_max = 500).await;
+    let (c, name) = (counter("c"), "turn_bytes_max");
+    let put = |value: String| json!({"key": "k", "value": value});
+    assert_eq!(
+        host.call(&c, "Put", put("a".repeat(400))).await,
+        Ok(Value::Null)
+    );
+    assert_limit(host.call(&c, "Put", put("a".repeat(600))).await, name);
+    assert_eq!(host.run("sequence", "steps", 500).await, Ok(json!(500)));
+    assert_limit(host.run("fan_out", "w", 500).await, name);
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
 async fn a_workflow_that_waits_for_too_much_at_once_ends() {
     let host = Scratch::with(|limits| limits.workflow_pending_max = 10).await;
     assert_eq!(host.run("fan_out", "few", 10).await, Ok(json!(90)));

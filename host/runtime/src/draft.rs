@@ -1,0 +1,77 @@
+//! The batch and the effects of one turn, in the making: what turns of workflows and of actors have in common.
+//!
+//! Knows nothing of what a turn decides.
+
+use host_base::{Entity, Outcome, TenantId, Timestamp, WorkflowKey};
+use host_engine::LogLevel;
+use host_store::Batch;
+use host_store::records::{Mail, MailKind, MailResolved, OutcomeRecord, Waiter};
+
+use crate::core::Core;
+use crate::effect::Effect;
+use crate::observer::{Happening, Speaker};
+use crate::start::{self, NewWorkflow};
+use crate::starts::StartPermit;
+
+/// What a turn changes, and what follows once that is durable.
+#[derive(Default)]
+pub(crate) struct Draft {
+    pub(crate) batch: Batch,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Draft {
+    /// Sends a message: it lies in the receiver's inbox with this turn, and is told when that is durable.
+    pub(crate) fn send(&mut self, core: &Core, to: Entity, kind: MailKind) {
+        let sequence = core.sequences.next();
+        let mail = Mail { kind: Some(kind) };
+        self.batch.put_mail(&to, sequence, &mail);
+        self.effects
+            .push(Effect::Deliver(to, sequence, Box::new(mail)));
+    }
+
+    /// Sends a result to the workflow that waits for it.
+    pub(crate) fn resolve(
+        &mut self,
+        core: &Core,
+        tenant: &TenantId,
+        waiter: Waiter,
+        outcome: Outcome,
+    ) {
+        let workflow = WorkflowKey {
+            tenant: tenant.clone(),
+            id: waiter.workflow_id,
+        };
+        let resolved = MailResolved {
+            run: waiter.run,
+            handle: waiter.handle,
+            outcome: Some(OutcomeRecord::from(outcome)),
+        };
+        let kind = MailKind::Resolved(resolved);
+        self.send(core, Entity::Workflow(workflow), kind);
+    }
+
+    /// Starts a workflow with this turn.
+    pub(crate) fn start(&mut self, new: NewWorkflow, permit: StartPermit, now: Timestamp) {
+        start::put(&mut self.batch, &new, now);
+        self.effects.push(Effect::Release(permit));
+        self.effects.push(Effect::Begin(new.key));
+    }
+
+    /// Lines that the turn's code said.
+    pub(crate) fn say(&mut self, speaker: &Speaker, lines: Vec<(LogLevel, String)>) {
+        for (level, line) in lines {
+            let speaker = speaker.clone();
+            self.tell(Happening::Said {
+                speaker,
+                level,
+                line,
+            });
+        }
+    }
+
+    /// Something happened.
+    pub(crate) fn tell(&mut self, happening: Happening) {
+        self.effects.push(Effect::Tell(Box::new(happening)));
+    }
+}
