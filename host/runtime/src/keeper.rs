@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use host_store::{Batch, ReadError};
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::core::Core;
 
@@ -13,6 +13,9 @@ use crate::core::Core;
 const LOOK: Duration = Duration::from_secs(1);
 /// Those who are crowded out need a moment to go before others are asked to.
 const PAUSE: Duration = Duration::from_millis(1);
+/// Looking at all entities takes a millisecond or two, and a tenth of them goes each time: more often would
+/// cost more than it brings, and lets no more than some hundred above the bound.
+const EVICTION_PAUSE: Duration = Duration::from_millis(100);
 /// Looks between two walks over the kept answers.
 const LOOKS_PER_WALK: u32 = 600;
 /// Answers that are read at once.
@@ -21,6 +24,7 @@ const PAGE: usize = 1_000;
 /// Runs until it is aborted or the store cannot be read.
 pub(crate) async fn run(core: Arc<Core>) {
     let mut looks = 0_u32;
+    let mut evicted = Instant::now();
     let mut clock = tokio::time::interval(LOOK);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -33,7 +37,10 @@ pub(crate) async fn run(core: Arc<Core>) {
             let room = room(core.engine.instances_max());
             core.entities.evict_places(wanted.max(room));
         }
-        core.entities.evict(core.clock.now());
+        if evicted.elapsed() >= EVICTION_PAUSE {
+            evicted = Instant::now();
+            core.entities.evict(core.clock.now());
+        }
         if looks == LOOKS_PER_WALK {
             looks = 0;
             if let Err(error) = forget_expired(&core).await {

@@ -61,6 +61,23 @@ async fn actors_that_are_too_many_make_room_and_none_loses_its_state() {
 }
 
 #[tokio::test]
+async fn actors_that_hold_too_much_make_room_and_none_loses_its_state() {
+    let host = Scratch::with(|limits| limits.entities_live_bytes_max = 1 << 20).await;
+    let text = "a".repeat(100_000);
+    for actor in 0..50 {
+        let put = json!({"key": "k", "value": text});
+        let c = counter(&actor.to_string());
+        assert_eq!(host.call(&c, "Put", put).await, Ok(Value::Null));
+    }
+    let few = async || (host.entities_live() <= 10).then_some(());
+    host::until("the oldest to leave", few).await;
+    for actor in 0..50 {
+        let c = counter(&actor.to_string());
+        assert_eq!(host.call(&c, "Read", "k").await, Ok(json!(text)));
+    }
+}
+
+#[tokio::test]
 async fn calls_of_many_callers_are_turns_one_after_the_other() {
     let host = Scratch::new().await;
     let c = counter("c");
