@@ -172,6 +172,8 @@ impl fmt::Display for Entity {
     }
 }
 
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
 /// The BLAKE3 digest of some content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
@@ -190,7 +192,11 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        let text: String = digits
+            .map(|digit| char::from(HEX[usize::from(digit)]))
+            .collect();
+        f.write_str(&text)
     }
 }
 
@@ -211,6 +217,14 @@ mod tests {
     #[test]
     fn an_id_may_hold_any_text_that_can_be_shown() {
         assert_eq!(check("order/7 \u{1F600}:%00"), Ok(()));
+    }
+
+    #[test]
+    fn a_digest_is_shown_as_hexadecimal_digits() {
+        let mut bytes = [0; 32];
+        bytes[..3].copy_from_slice(&[0x01, 0xab, 0xf0]);
+        let text = Digest(bytes).to_string();
+        assert_eq!((&text[..6], text.len()), ("01abf0", 64));
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //!
 //! Everything that it makes happen has a key that is the same on every attempt, so that it happens once.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use host_base::failure::code;
 use host_base::{ActorKey, Digest, Failure, Outcome, Payload, WorkflowKey};
 use host_engine::{ActivityImports, ActivityInfo, BoxFuture, Interrupt, LogLevel};
-use host_store::Batch;
 use host_store::records::{EventRaised, OutcomeRecord, Reply};
+use host_store::{Batch, TaskKey};
 
 use crate::activity::Replies;
 use crate::core::Core;
@@ -25,37 +25,39 @@ const IDEMPOTENCY_KEY_CHARS: usize = 32;
 /// The answers to one attempt.
 pub(crate) struct Imports {
     core: Arc<Core>,
-    info: ActivityInfo,
-    workflow: WorkflowKey,
-    calls: Mutex<Calls>,
+    name: String,
+    attempt: u32,
+    task: TaskKey,
+    seed: Vec<u8>,
+    /// None until it makes one: most activities make none, and the key of their cause costs a hash.
+    calls: Option<Calls>,
     replies: Replies,
 }
 
 impl Imports {
     pub(crate) fn new(core: &Arc<Core>, job: &ActivityJob, replies: &Replies) -> Imports {
-        let workflow = job.task.workflow.clone();
         Imports {
             core: Arc::clone(core),
-            info: ActivityInfo {
-                name: job.name.clone(),
-                workflow_id: workflow.id.clone(),
-                attempt: job.failed_attempts + 1,
-                idempotency_key: idempotency_key(&job.seed, job.task.handle),
-            },
-            workflow,
-            calls: Mutex::new(Calls::of(Some(Cause::activity(&job.task)))),
+            name: job.name.clone(),
+            attempt: job.failed_attempts + 1,
+            task: job.task.clone(),
+            seed: job.seed.clone(),
+            calls: None,
             replies: Arc::clone(replies),
         }
     }
 
-    fn key(&self, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
-        let key = lock(&self.calls).key(target, method, input);
+    fn key(&mut self, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
+        let task = &self.task;
+        let of_task = || Calls::of(Some(Cause::activity(task)));
+        let calls = self.calls.get_or_insert_with(of_task);
+        let key = calls.key(target, method, input);
         lock(&self.replies).extend(key);
         key
     }
 
     fn target(&self, actor_type: String, id: String) -> Result<ActorKey, Failure> {
-        let key = ActorKey::new(self.workflow.tenant.clone(), actor_type, id);
+        let key = ActorKey::new(self.task.workflow.tenant.clone(), actor_type, id);
         key.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))
     }
 }
@@ -69,7 +71,12 @@ fn idempotency_key(seed: &[u8], handle: u32) -> String {
 
 impl ActivityImports for Imports {
     fn info(&self) -> ActivityInfo {
-        self.info.clone()
+        ActivityInfo {
+            name: self.name.clone(),
+            workflow_id: self.task.workflow.id.clone(),
+            attempt: self.attempt,
+            idempotency_key: idempotency_key(&self.seed, self.task.handle),
+        }
     }
 
     fn call_actor(
@@ -105,7 +112,7 @@ impl ActivityImports for Imports {
             .and_then(|()| self.target("workflow event".to_owned(), workflow_id.clone()));
         let key = target.map(|target| self.key(&target, &name, &value));
         let core = Arc::clone(&self.core);
-        let tenant = self.workflow.tenant.clone();
+        let tenant = self.task.workflow.tenant.clone();
         Box::pin(async move {
             let key = key?;
             let to = WorkflowKey::new(tenant, workflow_id);
@@ -116,8 +123,8 @@ impl ActivityImports for Imports {
 
     fn log(&mut self, level: LogLevel, line: String) {
         let speaker = Speaker::Activity {
-            name: self.info.name.clone(),
-            workflow: self.workflow.clone(),
+            name: self.name.clone(),
+            workflow: self.task.workflow.clone(),
         };
         self.core.observer.observe(Happening::Said {
             speaker,
