@@ -22,28 +22,46 @@ pub(crate) struct Inbox {
     passing: HashSet<u64>,
     /// How many messages in the mailbox they are among.
     passing_within: usize,
+    /// Where the walk through the store stands, while there is one.
+    walk: Option<Walk>,
 }
 
-/// A page of mail.
-pub(crate) struct Page {
-    pub(crate) messages: Vec<Message>,
-    /// Whether there may be more behind it.
-    pub(crate) more: bool,
+/// Each message of the store is read once in a walk, also one that is left where it is.
+#[derive(Clone, Copy, Debug)]
+enum Walk {
+    Begins,
+    Behind(u64),
 }
 
 impl Inbox {
-    /// The next messages that lie in the store. What was handled must be durable.
-    pub(crate) fn read(&mut self, reader: &Reader, entity: &Entity) -> Result<Page, ReadError> {
-        let mail = reader.inbox(entity, None, PAGE)?;
-        let more = mail.len() == PAGE;
+    /// Begins a walk through the mail that lies in the store.
+    pub(crate) fn begin_walk(&mut self) {
+        self.walk = Some(Walk::Begins);
+    }
+
+    /// Whether there is more to read.
+    pub(crate) fn walks(&self) -> bool {
+        self.walk.is_some()
+    }
+
+    /// The walk's next messages. What was handled must be durable.
+    pub(crate) fn read(
+        &mut self,
+        reader: &Reader,
+        entity: &Entity,
+    ) -> Result<Vec<Message>, ReadError> {
+        let after = match self.walk {
+            None | Some(Walk::Begins) => None,
+            Some(Walk::Behind(last)) => Some(last),
+        };
+        let mail = reader.inbox(entity, after, PAGE)?;
+        let last = mail.last().map(|(sequence, _)| Walk::Behind(*sequence));
+        self.walk = last.filter(|_| mail.len() == PAGE);
         self.read.extend(mail.iter().map(|(sequence, _)| *sequence));
         let messages = mail.into_iter();
-        Ok(Page {
-            messages: messages
-                .map(|(sequence, mail)| Message::Mail(sequence, Box::new(mail)))
-                .collect(),
-            more,
-        })
+        Ok(messages
+            .map(|(sequence, mail)| Message::Mail(sequence, Box::new(mail)))
+            .collect())
     }
 
     /// All mail that was read so far has been told by now: what is not among the messages that wait in the

@@ -116,6 +116,9 @@ impl Mail<'_> {
         ended: bool,
     ) -> Result<Option<Vec<Message>>, ReadError> {
         if self.slot.missed_mail.swap(false, Ordering::AcqRel) {
+            self.inbox.begin_walk();
+        }
+        if self.inbox.walks() {
             return self.missed(mailbox).await;
         }
         if ended && mailbox.is_empty() && self.leave(mailbox).await {
@@ -161,9 +164,8 @@ impl Mail<'_> {
             return Ok(None);
         }
         self.inbox.settled(mailbox.len());
-        let page = self.inbox.read(&self.core.reader, self.entity)?;
-        self.slot.missed_mail.fetch_or(page.more, Ordering::AcqRel);
-        Ok(Some(page.messages))
+        let messages = self.inbox.read(&self.core.reader, self.entity)?;
+        Ok(Some(messages))
     }
 
     /// Waits until what was handled is durable, and what lies in the store has been told. False where the
