@@ -261,10 +261,10 @@ impl Core {
         self.stop(error);
     }
 
-    /// Performing a turn's effects broke: what was to follow from it is known only to the store.
-    pub(crate) fn effects_broke(&self) {
-        let why = "a defect of the host: the effects of a turn were not performed; start it again";
-        self.committer.refuse(why);
+    /// A defect of the host broke something half-way: only the store knows what is true.
+    pub(crate) fn broke(&self, what: &str) {
+        let why = format!("a defect of the host broke {what}; start it again");
+        self.committer.refuse(&why);
         self.stop(&why);
     }
 

@@ -45,9 +45,10 @@ pub(crate) fn take_bytes(
     taken: &mut usize,
     bytes: usize,
 ) -> Result<(), Interrupt> {
-    *taken += bytes;
     let max = limits.turn_bytes_max;
-    if *taken <= max {
+    let sum = *taken + bytes;
+    if sum <= max {
+        *taken = sum;
         return Ok(());
     }
     Err(Interrupt(format!(

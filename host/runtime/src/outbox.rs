@@ -30,18 +30,22 @@ pub(crate) async fn run(core: Arc<Core>, mut turns: mpsc::Receiver<Queued>) {
                 let all = turn.effects.into_iter();
                 let perform_all = || all.for_each(|effect| perform(&core, effect));
                 if panic::catch_unwind(AssertUnwindSafe(perform_all)).is_err() {
-                    turns.close();
-                    core.effects_broke();
-                    return;
+                    core.broke("the effects of a turn");
+                    return refuse_rest(turns).await;
                 }
             }
             Err(error) => {
-                turns.close();
                 core.store_closed(&error);
-                return;
+                return refuse_rest(turns).await;
             }
         }
     }
+}
+
+/// Drops what is queued and what still comes, so that nobody waits for an answer for ever.
+async fn refuse_rest(mut turns: mpsc::Receiver<Queued>) {
+    turns.close();
+    while turns.recv().await.is_some() {}
 }
 
 fn perform(core: &Arc<Core>, effect: Effect) {

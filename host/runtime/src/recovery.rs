@@ -35,7 +35,7 @@ pub(crate) async fn tasks(core: &Arc<Core>) -> Result<(), ReadError> {
         for (key, task) in tasks {
             last = Some(key.clone());
             match wanted_job(core, &key, &task)? {
-                Some(job) => core.activities.run(core, job),
+                Some(job) => core.activities.run_again(core, job)?,
                 None => activity::forget(core, &key).await,
             }
         }

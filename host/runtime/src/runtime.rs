@@ -121,19 +121,21 @@ impl Runtime {
         let manifest = plugin.manifest().clone();
         let core = Arc::clone(&self.core);
         let (tenant, file, bytes) = (tenant.clone(), file.to_owned(), bytes.to_vec());
+        let going = *lock(&self.going);
         // To the end, whatever becomes of the caller: the store and the memory must say the same.
         let deploying = self.core.tasks.spawn(async move {
             let _alone = core.deploying.lock().await;
-            deploy(&core, &tenant, plugin, &file, &bytes).await
+            let change = deploy(&core, &tenant, plugin, &file, &bytes).await?;
+            if change != Change::Same {
+                change_over(&core, going).await.map_err(StoreError::Read)?;
+            }
+            Ok(change)
         });
-        let change = match deploying.await {
-            Ok(change) => change?,
-            Err(_) => return Err(self.core.closed_error().into()),
+        let change: Result<Change, DeployError> = match deploying.await {
+            Ok(change) => change,
+            Err(_) => Err(self.core.closed_error().into()),
         };
-        if change != Change::Same {
-            self.change_over().await?;
-        }
-        let changed = change == Change::Other;
+        let changed = change? == Change::Other;
         Ok(Deployed { manifest, changed })
     }
 
@@ -378,19 +380,6 @@ impl Runtime {
         drop(ended.await);
     }
 
-    /// Live workflows leave the memory, so that they come back on the new component; stalled ones try, and
-    /// what waited for the plugin goes on.
-    async fn change_over(&self) -> Result<(), StoreError> {
-        self.core.entities.evict_places(usize::MAX);
-        let going = *lock(&self.going);
-        if going {
-            let core = Arc::clone(&self.core);
-            self.on_threads(async move { recovery::go_on(&core).await })
-                .await?;
-        }
-        Ok(())
-    }
-
     /// Does work on the runtime's threads, which have timers, whatever the caller's have.
     async fn on_threads(
         &self,
@@ -482,6 +471,16 @@ async fn load_deployment(
     let plugin = plugin.map_err(|error| error.to_string())?;
     let put = core.plugins.put(tenant, plugin);
     put.map_err(|taken| already_taken(name, taken).to_string())
+}
+
+/// Live workflows leave the memory, so that they come back on the new component; stalled ones try, and what
+/// waited for the plugin goes on.
+async fn change_over(core: &Arc<Core>, going: bool) -> Result<(), ReadError> {
+    core.entities.evict_places(usize::MAX);
+    if going {
+        recovery::go_on(core).await?;
+    }
+    Ok(())
 }
 
 /// What a deployment changed.

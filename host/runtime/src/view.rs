@@ -89,10 +89,14 @@ pub fn status_name(status: WorkflowStatus) -> &'static str {
 /// Whether a stalled instance of that workflow may go on with what is deployed: it has not tried it, or what
 /// kept it may have passed.
 pub(crate) fn may_go_on(stall: &Stall, workflow: &str, deployed: Option<&Plugin>) -> bool {
-    deployed.is_some_and(|plugin| {
-        let untried = plugin.digest().0[..] != stall.component;
-        brings(plugin, workflow) && (untried || stall.may_pass)
-    })
+    let may_pass = deployed.is_some_and(|plugin| stall.may_pass && brings(plugin, workflow));
+    may_pass || is_untried(stall, workflow, deployed)
+}
+
+/// Whether a stalled instance of that workflow has not tried what is deployed.
+pub(crate) fn is_untried(stall: &Stall, workflow: &str, deployed: Option<&Plugin>) -> bool {
+    deployed
+        .is_some_and(|plugin| brings(plugin, workflow) && plugin.digest().0[..] != stall.component)
 }
 
 /// Whether the plugin brings the workflow.

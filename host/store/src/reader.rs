@@ -163,6 +163,11 @@ impl Reader {
         })
     }
 
+    /// One activity, if it has not ended.
+    pub fn task(&self, key: &TaskKey) -> Read<Option<Task>> {
+        self.message(Keyspace::Task, &keys::task(key))
+    }
+
     /// The activities of one run that have not ended.
     pub fn tasks_of(&self, workflow: &WorkflowKey, run: u32) -> Read<Vec<(TaskKey, Task)>> {
         let range = KeyRange::prefix(keys::run(workflow, run));

@@ -15,7 +15,7 @@ use host_base::failure::code;
 use host_base::{Digest, Entity, Failure, Limits, Outcome, Timestamp};
 use host_engine::Plugin;
 use host_store::records::Task;
-use host_store::{Batch, TaskKey};
+use host_store::{Batch, CommitError, ReadError, TaskKey};
 use tokio::sync::Semaphore;
 
 use crate::activity::imports::Imports;
@@ -54,15 +54,32 @@ impl Activities {
         }
     }
 
+    /// Runs an activity whose task was read from the store, if it is there still: whoever held it before lets
+    /// it go only after its task is gone.
+    pub(crate) fn run_again(&self, core: &Arc<Core>, job: ActivityJob) -> Result<(), ReadError> {
+        if !self.hold(&job.task) {
+            return Ok(());
+        }
+        if core.reader.task(&job.task)?.is_none() {
+            self.let_go(core, &job.task);
+            return Ok(());
+        }
+        self.begin(core, job);
+        Ok(())
+    }
+
     /// Runs an activity to its end, unless it is under way already. Where there are too many, it waits in
     /// the store until some have ended.
     pub(crate) fn run(&self, core: &Arc<Core>, job: ActivityJob) {
         if self.hold(&job.task) {
-            let core = Arc::clone(core);
-            core.tasks
-                .clone()
-                .spawn(async move { to_the_end(&core, job).await });
+            self.begin(core, job);
         }
+    }
+
+    fn begin(&self, core: &Arc<Core>, job: ActivityJob) {
+        let tasks = core.tasks.clone();
+        let core = Arc::clone(core);
+        tasks.spawn(async move { to_the_end(&core, job).await });
     }
 
     fn hold(&self, task: &TaskKey) -> bool {
@@ -122,7 +139,12 @@ async fn to_the_end(core: &Arc<Core>, mut job: ActivityJob) {
         };
         match attempt(core, &job, &plugin, &replies).await {
             Verdict::Done(outcome) => return end(core, &job.task, outcome, &replies).await,
-            Verdict::Again(again) => note_retry(core, &mut job, again).await,
+            Verdict::Again(again) => {
+                if note_retry(core, &mut job, again).await.is_err() {
+                    // The store is closed: nothing goes on.
+                    return;
+                }
+            }
         }
     }
 }
@@ -170,7 +192,7 @@ async fn run_once(
 
 /// Makes durable that one more attempt failed and when the next one is due. What the attempt did is durable
 /// then, too, so that the next one finds it.
-async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) {
+async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) -> Result<(), CommitError> {
     let Again {
         wait,
         max_attempts,
@@ -194,8 +216,7 @@ async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) {
         failure,
     };
     let told = vec![Effect::Tell(Box::new(told))];
-    // Where the store is closed, nothing goes on.
-    drop(core.commit_durably(batch, told).await);
+    core.commit_durably(batch, told).await
 }
 
 /// The workflow has ended meanwhile: nobody wants the result.

@@ -57,12 +57,12 @@ impl Shared {
     ) -> Result<T, Interrupt> {
         let mut turn = lock(&self.turn);
         let writes = turn.writes();
-        limits::take_bytes(&self.core.limits, &mut writes.bytes, bytes)?;
         let max = self.core.limits.turn_effects_max;
         if writes.sent() >= max {
             let text = format!("a turn may send and start {max} things (`turn_effects_max`)");
             return Err(Interrupt(text));
         }
+        limits::take_bytes(&self.core.limits, &mut writes.bytes, bytes)?;
         Ok(note(writes))
     }
 
@@ -184,13 +184,15 @@ impl ActorImports for Imports {
         }
         let mut turn = lock(&self.0.turn);
         let writes = turn.writes();
-        let bytes = value.as_ref().map_or(0, Vec::len);
-        limits::take_bytes(&self.0.core.limits, &mut writes.bytes, bytes)?;
         let state = &mut writes.state;
         if state.len() >= max && !state.contains_key(key) {
             let text = format!("a turn may write {max} keys (`turn_writes_max`)");
             return Err(Interrupt(text));
         }
+        let size = |value: &Option<Payload>| value.as_ref().map_or(0, Vec::len);
+        // What was written before under the key is replaced, and counts no more.
+        writes.bytes -= state.get(key).map_or(0, size);
+        limits::take_bytes(&self.0.core.limits, &mut writes.bytes, size(&value))?;
         state.insert(key.to_owned(), value);
         Ok(())
     }

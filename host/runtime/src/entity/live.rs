@@ -85,7 +85,8 @@ pub(crate) async fn live(
     }
 }
 
-/// Takes the entity out of memory when its task ends, also by a panic.
+/// Takes the entity out of memory when its task ends. A panic is a defect of the host, after which only the
+/// store knows what is true: nothing goes on until it is started again.
 struct Presence<'a> {
     core: &'a Core,
     entity: &'a Entity,
@@ -94,6 +95,10 @@ struct Presence<'a> {
 
 impl Drop for Presence<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What it had queued and what it was told are lost with it; the store has both.
+            self.core.broke("a turn");
+        }
         self.core.entities.forget(self.entity, self.slot);
     }
 }

@@ -15,7 +15,7 @@ mod turn;
 use std::sync::{Arc, Mutex};
 
 use host_base::failure::code;
-use host_base::{Failure, WorkflowKey};
+use host_base::{Entity, Failure, WorkflowKey};
 use host_engine::Plugin;
 use host_store::ReadError;
 use host_store::records::{Instance, MailKind};
@@ -83,7 +83,16 @@ impl Turns for WorkflowTurns {
             State::Loaded(loaded) => match loaded.turn(&self.core, &self.key, messages).await? {
                 Next::Stays => {}
                 Next::Ended => self.state = State::Absent,
-                Next::Outdated => self.state = State::Unknown,
+                Next::Outdated => {
+                    // A deployment looks for stalls in the store: one that came before this stall was there
+                    // must be seen here.
+                    let durable = self.core.settle().await.is_ok();
+                    if durable && loaded.is_untried(&self.core, &self.key) {
+                        let workflow = Entity::Workflow(self.key.clone());
+                        self.core.notify(&workflow, Message::Look);
+                    }
+                    self.state = State::Unknown;
+                }
             },
             State::Absent | State::Unknown => discard(&self.core, &self.key, messages).await,
         }
@@ -216,9 +225,6 @@ impl Loaded {
                     stall.event = lock(&self.machine).next_sequence();
                 }
                 change.stall(self, stall, first);
-                if self.has_another_component(self.plugin(core, key).as_ref()) {
-                    change.try_again();
-                }
                 Next::Outdated
             }
         };
@@ -309,8 +315,10 @@ impl Loaded {
     }
 
     /// Whether code is deployed that the instance has not tried since it stalls.
-    fn has_another_component(&self, deployed: Option<&Plugin>) -> bool {
-        self.could_go_on(deployed) && !self.instance.stall.as_ref().is_some_and(|one| one.may_pass)
+    fn is_untried(&self, core: &Core, key: &WorkflowKey) -> bool {
+        let (stall, plugin) = (self.instance.stall.as_ref(), self.plugin(core, key));
+        let untried = |stall| view::is_untried(stall, &self.instance.name, plugin.as_ref());
+        stall.is_some_and(untried)
     }
 
     fn bytes(&self) -> usize {

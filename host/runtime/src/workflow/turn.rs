@@ -216,11 +216,6 @@ impl<'a> Change<'a> {
         self.draft.effects.push(Effect::Stopped(self.key.clone()));
     }
 
-    /// The instance tries again at once, for other code was deployed meanwhile.
-    pub(crate) fn try_again(&mut self) {
-        self.draft.effects.push(Effect::Begin(self.key.clone()));
-    }
-
     /// Lines that the code said, once the turn is durable.
     pub(crate) fn say(&mut self, lines: Vec<(LogLevel, String)>) {
         let speaker = Speaker::Workflow(self.key.clone());
