@@ -1,3 +1,5 @@
+//! A mistake: activity borrows its input.
+
 use guest_sdk::prelude::*;
 
 #[activity]

@@ -1,3 +1,5 @@
+//! A mistake: activity called with another type.
+
 use guest_sdk::prelude::*;
 
 #[activity]

@@ -1,3 +1,5 @@
+//! A mistake: activity is async.
+
 use guest_sdk::prelude::*;
 
 #[activity]

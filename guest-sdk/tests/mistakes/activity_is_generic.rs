@@ -1,3 +1,5 @@
+//! A mistake: activity is generic.
+
 use guest_sdk::prelude::*;
 
 #[activity]

@@ -1,3 +1,5 @@
+//! A mistake: activity owns its context.
+
 use guest_sdk::prelude::*;
 
 #[activity]

@@ -1,3 +1,5 @@
+//! A mistake: activity takes self.
+
 use guest_sdk::prelude::*;
 
 #[activity]

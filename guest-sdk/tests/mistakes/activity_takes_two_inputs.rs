@@ -1,3 +1,5 @@
+//! A mistake: activity takes two inputs.
+
 use guest_sdk::prelude::*;
 
 #[activity]

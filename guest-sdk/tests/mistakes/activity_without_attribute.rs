@@ -1,3 +1,5 @@
+//! A mistake: activity without attribute.
+
 use guest_sdk::prelude::*;
 
 fn double(number: i64) -> i64 {

@@ -1,3 +1,5 @@
+//! A mistake: actor on a trait.
+
 use guest_sdk::prelude::*;
 
 #[derive(Default, Serialize, Deserialize, JsonSchema)]

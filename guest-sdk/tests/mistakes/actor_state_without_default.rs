@@ -1,3 +1,5 @@
+//! A mistake: actor state without default.
+
 use guest_sdk::prelude::*;
 
 #[derive(Serialize, Deserialize, JsonSchema)]

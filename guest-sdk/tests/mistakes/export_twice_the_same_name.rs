@@ -1,3 +1,5 @@
+//! A mistake: export twice the same name.
+
 use guest_sdk::prelude::*;
 
 #[activity]

@@ -1,3 +1,5 @@
+//! A mistake: export unknown entry.
+
 use guest_sdk::prelude::*;
 
 guest_sdk::export! {

@@ -1,3 +1,5 @@
+//! A mistake: input without derive.
+
 use guest_sdk::prelude::*;
 
 #[derive(Serialize, Deserialize)]

@@ -1,3 +1,5 @@
+//! A mistake: method called with another type.
+
 use guest_sdk::prelude::*;
 
 #[derive(Default, Serialize, Deserialize, JsonSchema)]

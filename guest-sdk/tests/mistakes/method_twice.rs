@@ -1,3 +1,5 @@
+//! A mistake: method twice.
+
 use guest_sdk::prelude::*;
 
 #[derive(Default, Serialize, Deserialize, JsonSchema)]

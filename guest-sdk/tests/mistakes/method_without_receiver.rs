@@ -1,3 +1,5 @@
+//! A mistake: method without receiver.
+
 use guest_sdk::prelude::*;
 
 #[derive(Default, Serialize, Deserialize, JsonSchema)]

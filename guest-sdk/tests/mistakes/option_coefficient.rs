@@ -1,3 +1,5 @@
+//! A mistake: option coefficient.
+
 use guest_sdk::prelude::*;
 
 #[activity(retry(coefficient = 0.5))]

@@ -1,3 +1,5 @@
+//! A mistake: option duration.
+
 use guest_sdk::prelude::*;
 
 #[activity(timeout = "10 seconds")]

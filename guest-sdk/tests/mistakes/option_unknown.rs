@@ -1,3 +1,5 @@
+//! A mistake: option unknown.
+
 use guest_sdk::prelude::*;
 
 #[activity(retries = 3)]

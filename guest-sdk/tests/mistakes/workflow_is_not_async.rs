@@ -1,3 +1,5 @@
+//! A mistake: workflow is not async.
+
 use guest_sdk::prelude::*;
 
 #[workflow]
