@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::Payload;
+use crate::{InvalidId, Payload};
 
 /// What came of a call: a value or a failure.
 pub type Outcome = Result<Payload, Failure>;
@@ -107,3 +107,9 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<InvalidId> for Failure {
+    fn from(error: InvalidId) -> Failure {
+        Failure::new(code::BAD_INPUT, error.to_string())
+    }
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use host_base::failure::code;
 use host_base::{ActorKey, Clock, Digest, Entity, Failure, Limits, Outcome, Payload, WorkflowKey};
 use host_engine::Engine;
-use host_store::records::{EventRaised, Mail, MailKind};
+use host_store::records::{EventRaised, MailKind};
 use host_store::{Batch, CommitError, Committer, ReadError, Reader};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -18,9 +18,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
 use crate::actor::ActorTurns;
+use crate::draft::Draft;
 use crate::effect::{Effect, Message, WaitingCall};
 use crate::entity::{Entities, Full, Newcomer, live};
-use crate::error::StoreError;
 use crate::locks::lock;
 use crate::observer::{Happening, Observer};
 use crate::outbox::Queued;
@@ -107,7 +107,7 @@ impl Core {
         self.commit(batch, effects).await;
         match durable.await {
             Ok(_) => Ok(()),
-            Err(_) => self.settle().await,
+            Err(_) => Err(self.closed()),
         }
     }
 
@@ -179,20 +179,19 @@ impl Core {
         self: &Arc<Self>,
         to: &WorkflowKey,
         event: EventRaised,
-        mut batch: Batch,
+        batch: Batch,
     ) -> Result<(), Failure> {
         let instance = self.reader.instance(to).map_err(unreadable)?;
         let view = instance.map(|instance| WorkflowView::new(to.clone(), instance));
         start::check_raisable(to, view.as_ref())?;
-        self.check_inbox(&Entity::Workflow(to.clone()))?;
-        let mail = Mail {
-            kind: Some(MailKind::Raised(event)),
-        };
-        let sequence = self.sequences.next();
         let entity = Entity::Workflow(to.clone());
-        batch.put_mail(&entity, sequence, &mail);
-        let deliver = Effect::Deliver(entity.clone(), sequence, Box::new(mail));
-        let durable = self.commit_durably(batch, vec![deliver]).await;
+        self.check_inbox(&entity)?;
+        let mut draft = Draft {
+            batch,
+            ..Draft::default()
+        };
+        draft.send(self, entity.clone(), MailKind::Raised(event));
+        let durable = self.commit_durably(draft.batch, draft.effects).await;
         durable.map_err(|_| self.no_answer(&entity))
     }
 
@@ -213,9 +212,9 @@ impl Core {
     }
 
     /// Why nothing goes on any more.
-    pub(crate) fn closed_error(&self) -> StoreError {
+    pub(crate) fn closed(&self) -> CommitError {
         let reason = self.closed_reason();
-        CommitError::Closed { reason }.into()
+        CommitError::Closed { reason }
     }
 
     fn closed_reason(&self) -> String {

@@ -11,6 +11,11 @@ use host_engine::Interrupt;
 /// Longest key of an actor's state, in bytes: it is part of a key on disk, as an id is.
 const STATE_KEY_BYTES_MAX: usize = ID_BYTES_MAX;
 
+/// What is over a limit, as an answer rather than as the end of whoever asked.
+pub(crate) fn over_limit(Interrupt(text): Interrupt) -> Failure {
+    Failure::new(code::LIMIT, text)
+}
+
 /// Whether a payload may be as long as it is.
 pub(crate) fn check_payload(limits: &Limits, what: &str, payload: &[u8]) -> Result<(), Interrupt> {
     let (bytes, max) = (payload.len(), limits.payload_bytes_max);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, WorkflowKey};
-use host_engine::{Engine, EngineOptions, Interrupt, Manifest, Plugin};
+use host_engine::{Engine, EngineOptions, Manifest, Plugin};
 use host_store::records::{Deployment, Event, EventRaised, Status};
 use host_store::{Batch, ReadError, Reader, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -133,7 +133,7 @@ impl Runtime {
         });
         let change: Result<Change, DeployError> = match deploying.await {
             Ok(change) => change,
-            Err(_) => Err(self.core.closed_error().into()),
+            Err(_) => Err(StoreError::from(self.core.closed()).into()),
         };
         let changed = change? == Change::Other;
         Ok(Deployed { manifest, changed })
@@ -195,10 +195,10 @@ impl Runtime {
     ) -> Result<WorkflowView, StartError> {
         let core = &self.core;
         limits::check_payload(&core.limits, "a workflow's input", &input)
-            .map_err(|limit| StartError::Refused(over_limit(limit)))?;
+            .map_err(|limit| StartError::Refused(limits::over_limit(limit)))?;
         let id = id.map_or_else(|| start::made_id(core.random()), str::to_owned);
         let key = WorkflowKey::new(tenant.clone(), id);
-        let key = key.map_err(|error| refused(code::BAD_INPUT, error.to_string()))?;
+        let key = key.map_err(|error| StartError::Refused(error.into()))?;
         let plugin = start::plugin_of(&core.plugins, &key, name).map_err(StartError::Refused)?;
         let permit = core.starts.permit(&key).await;
         let state = start::id_state(&core.reader, &key);
@@ -317,7 +317,7 @@ impl Runtime {
         name: &str,
         value: Payload,
     ) -> Result<(), Failure> {
-        limits::check_event(&self.core.limits, name, &value).map_err(over_limit)?;
+        limits::check_event(&self.core.limits, name, &value).map_err(limits::over_limit)?;
         let name = name.to_owned();
         let event = EventRaised { name, value };
         self.core.raise(key, event, Batch::new()).await
@@ -336,7 +336,7 @@ impl Runtime {
         input: Payload,
         idempotency_key: Option<&str>,
     ) -> Outcome {
-        limits::check_call(&self.core.limits, method, &input).map_err(over_limit)?;
+        limits::check_call(&self.core.limits, method, &input).map_err(limits::over_limit)?;
         let cause = idempotency_key.map(Cause::caller);
         let key = Calls::of(cause).key(actor, method, &input);
         let (actor, method) = (actor.clone(), method.to_owned());
@@ -387,7 +387,7 @@ impl Runtime {
     ) -> Result<(), StoreError> {
         match self.core.tasks.spawn(work).await {
             Ok(result) => Ok(result?),
-            Err(_) => Err(self.core.closed_error()),
+            Err(_) => Err(self.core.closed().into()),
         }
     }
 }
@@ -556,12 +556,4 @@ fn count(reader: &Reader, status: Status) -> Result<usize, StoreError> {
         }
         last = page.into_iter().next_back();
     }
-}
-
-fn over_limit(Interrupt(text): Interrupt) -> Failure {
-    Failure::new(code::LIMIT, text)
-}
-
-fn refused(code: &str, text: String) -> StartError {
-    StartError::Refused(Failure::new(code, text))
 }

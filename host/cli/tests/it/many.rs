@@ -1,7 +1,7 @@
 //! `host run --each`: every line once.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command};
 
 use serde_json::Value;
 
@@ -42,17 +42,26 @@ const MANY: usize = 1000;
 /// Lines after which it is stopped.
 const SOME: usize = 100;
 
+fn many(plugin: &str) -> [&str; 5] {
+    ["run", plugin, "--each", "tasks.jsonl", "--json"]
+}
+
+/// A run of many lines of which some are done, and what it has written and nobody has read.
+fn in_the_midst(host: &Host) -> (Child, Lines<BufReader<ChildStdout>>) {
+    host.file("tasks.jsonl", &lines(0..MANY));
+    let mut child = host.command(&many(&plugin(TASKS))).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    stdout.nth(SOME).unwrap().unwrap();
+    (child, stdout)
+}
+
 #[test]
 fn a_run_that_was_killed_is_gone_on_with() {
     let host = Host::new();
-    let file = host.file("tasks.jsonl", &lines(0..MANY));
-    let command = ["run", &plugin(TASKS), "--each", file, "--json"];
-    let mut child = host.command(&command).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-    stdout.nth(SOME).unwrap().unwrap();
+    let (mut child, _stdout) = in_the_midst(&host);
     child.kill().unwrap();
     child.wait().unwrap();
-    let again = host.run(&command).expect(0);
+    let again = host.run(&many(&plugin(TASKS))).expect(0);
     let reports = again.stdout.lines().map(serde_json::from_str::<Value>);
     let reports: Vec<_> = reports.map(Result::unwrap).collect();
     let done = reports.iter().filter(|line| line["already_done"] == true);
@@ -64,11 +73,7 @@ fn a_run_that_was_killed_is_gone_on_with() {
 #[test]
 fn a_run_that_is_stopped_says_that_its_work_is_kept() {
     let host = Host::new();
-    let file = host.file("tasks.jsonl", &lines(0..MANY));
-    let command = ["run", &plugin(TASKS), "--each", file, "--json"];
-    let mut child = host.command(&command).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-    stdout.nth(SOME).unwrap().unwrap();
+    let (child, stdout) = in_the_midst(&host);
     signal(&child, "-TERM");
     let rest = stdout.count();
     let output = child.wait_with_output().unwrap();
@@ -84,11 +89,7 @@ fn a_run_that_is_stopped_says_that_its_work_is_kept() {
 #[test]
 fn a_second_signal_ends_a_run_that_waits_for_its_reader() {
     let host = Host::new();
-    let file = host.file("tasks.jsonl", &lines(0..MANY));
-    let command = ["run", &plugin(TASKS), "--each", file, "--json"];
-    let mut child = host.command(&command).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-    stdout.nth(SOME).unwrap().unwrap();
+    let (mut child, _stdout) = in_the_midst(&host);
     // Two signals of a kind that come at once are one.
     signal(&child, "-INT");
     signal(&child, "-TERM");

@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use host_base::failure::code;
 use host_base::{ActorKey, Digest, Failure, Outcome, Payload, WorkflowKey};
-use host_engine::{ActivityImports, ActivityInfo, BoxFuture, Interrupt, LogLevel};
+use host_engine::{ActivityImports, ActivityInfo, BoxFuture, LogLevel};
 use host_store::records::{EventRaised, OutcomeRecord, Reply};
 use host_store::{Batch, TaskKey};
 
@@ -57,8 +56,8 @@ impl Imports {
     }
 
     fn target(&self, actor_type: String, id: String) -> Result<ActorKey, Failure> {
-        let key = ActorKey::new(self.task.workflow.tenant.clone(), actor_type, id);
-        key.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))
+        let tenant = self.task.workflow.tenant.clone();
+        Ok(ActorKey::new(tenant, actor_type, id)?)
     }
 }
 
@@ -88,7 +87,7 @@ impl ActivityImports for Imports {
     ) -> BoxFuture<Outcome> {
         let checked = limits::check_call(&self.core.limits, &method, &input);
         let target = checked
-            .map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+            .map_err(limits::over_limit)
             .and_then(|()| self.target(actor_type, actor_id));
         let target = match target {
             Ok(target) => target,
@@ -108,15 +107,14 @@ impl ActivityImports for Imports {
         // The same bookkeeping as for calls; an event's target has no type.
         let checked = limits::check_event(&self.core.limits, &name, &value);
         let target = checked
-            .map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))
+            .map_err(limits::over_limit)
             .and_then(|()| self.target("workflow event".to_owned(), workflow_id.clone()));
         let key = target.map(|target| self.key(&target, &name, &value));
         let core = Arc::clone(&self.core);
         let tenant = self.task.workflow.tenant.clone();
         Box::pin(async move {
             let key = key?;
-            let to = WorkflowKey::new(tenant, workflow_id);
-            let to = to.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))?;
+            let to = WorkflowKey::new(tenant, workflow_id)?;
             raise(&core, to, EventRaised { name, value }, key).await
         })
     }

@@ -41,8 +41,7 @@ impl Shared {
     }
 
     fn workflow(&self, id: String) -> Result<WorkflowKey, Failure> {
-        let key = WorkflowKey::new(self.key.tenant.clone(), id);
-        key.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))
+        Ok(WorkflowKey::new(self.key.tenant.clone(), id)?)
     }
 
     fn check_payload(&self, what: &str, payload: &[u8]) -> Result<(), Interrupt> {
@@ -67,8 +66,7 @@ impl Shared {
     }
 
     async fn call(&self, target: ActorKey, method: String, input: Payload) -> Outcome {
-        limits::check_call(&self.core.limits, &method, &input)
-            .map_err(|Interrupt(text)| Failure::new(code::LIMIT, text))?;
+        limits::check_call(&self.core.limits, &method, &input).map_err(limits::over_limit)?;
         let waiting = self
             .core
             .waits
@@ -118,9 +116,7 @@ impl Shared {
                 };
                 let noted =
                     self.with_room(new.input.len(), |writes| writes.starts.push((new, permit)));
-                noted.map_err(|Interrupt(text)| {
-                    StartError::Refused(Failure::new(code::LIMIT, text))
-                })?;
+                noted.map_err(|limit| StartError::Refused(limits::over_limit(limit)))?;
                 Ok(id)
             }
         }
@@ -147,12 +143,11 @@ impl Shared {
         let found = self.find(&key).map_err(unreadable)?;
         start::check_raisable(&key, found.as_ref())?;
         self.core.check_inbox(&Entity::Workflow(key.clone()))?;
-        let limit = |Interrupt(text)| Failure::new(code::LIMIT, text);
-        limits::check_event(&self.core.limits, &name, &value).map_err(limit)?;
+        limits::check_event(&self.core.limits, &name, &value).map_err(limits::over_limit)?;
         let bytes = value.len();
         let event = EventRaised { name, value };
         self.with_room(bytes, |writes| writes.events.push((key, event)))
-            .map_err(limit)
+            .map_err(limits::over_limit)
     }
 }
 
@@ -207,8 +202,7 @@ impl ActorImports for Imports {
         let shared = Arc::clone(&self.0);
         Box::pin(async move {
             let target = shared.actor(actor_type, actor_id);
-            let target = target.map_err(|e| Failure::new(code::BAD_INPUT, e.to_string()))?;
-            shared.call(target, method, input).await
+            shared.call(target?, method, input).await
         })
     }
 
@@ -244,8 +238,7 @@ impl ActorImports for Imports {
         let shared = Arc::clone(&self.0);
         Box::pin(async move {
             let checked = shared.check_payload("a workflow's input", &input);
-            checked
-                .map_err(|Interrupt(text)| StartError::Refused(Failure::new(code::LIMIT, text)))?;
+            checked.map_err(|limit| StartError::Refused(limits::over_limit(limit)))?;
             shared.start(name, id, input).await
         })
     }

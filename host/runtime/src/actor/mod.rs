@@ -37,6 +37,8 @@ pub(crate) struct ActorTurns {
     key: ActorKey,
     turn: Arc<Mutex<Turn>>,
     activated: bool,
+    /// How long the actor type may be idle, as its plugin said at the last turn.
+    idle: Option<Duration>,
     turns: u64,
     settled: Settled,
     /// Kept answers of turns that are not known to be durable, with the turn's number.
@@ -92,7 +94,7 @@ impl Turns for ActorTurns {
     fn standing(&self) -> Standing {
         Standing {
             bytes: size_of::<Self>() + self.key.id.len() + lock(&self.turn).bytes(),
-            idle: self.idle(),
+            idle: self.idle,
             holds_place: false,
             has_ended: false,
         }
@@ -106,6 +108,7 @@ impl ActorTurns {
             key,
             turn: Arc::default(),
             activated: false,
+            idle: None,
             turns: 0,
             settled: Settled::default(),
             unsettled: VecDeque::new(),
@@ -161,6 +164,7 @@ impl ActorTurns {
 
     async fn run(&mut self, asker: &Asker) -> Outcome {
         let plugin = self.plugin()?;
+        self.idle = self.idle_of(&plugin);
         let outcome = self.invoke(&plugin, asker).await;
         let who = format_args!("{}.{}", self.key, asker.method());
         limits::bounded(&self.core.limits, who, outcome)
@@ -200,9 +204,7 @@ impl ActorTurns {
         })
     }
 
-    /// What the plugin says of the actor type.
-    fn idle(&self) -> Option<Duration> {
-        let plugin = self.plugin().ok()?;
+    fn idle_of(&self, plugin: &Plugin) -> Option<Duration> {
         let mut actors = plugin.manifest().actors.iter();
         actors
             .find(|one| one.actor_type == self.key.actor_type)?

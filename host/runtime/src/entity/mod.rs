@@ -6,7 +6,6 @@ mod inbox;
 pub(crate) mod live;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -103,18 +102,16 @@ impl Entities {
     ) -> Result<(), Full> {
         let mut shard = lock(self.shard(to));
         // Under the lock, so that the entity cannot leave between being found and being told.
-        match shard.entry(to.clone()) {
-            Entry::Occupied(entry) => entry.get().push(message),
-            Entry::Vacant(entry) => {
-                let (slot, mailbox) = Slot::new(self.bounds.mailbox);
-                entry.insert(Arc::clone(&slot));
-                let pushed = slot.push(message);
-                drop(shard);
-                self.came();
-                run(Newcomer { slot, mailbox });
-                pushed
-            }
+        if let Some(slot) = shard.get(to) {
+            return slot.push(message);
         }
+        let (slot, mailbox) = Slot::new(self.bounds.mailbox);
+        shard.insert(to.clone(), Arc::clone(&slot));
+        let pushed = slot.push(message);
+        drop(shard);
+        self.came();
+        run(Newcomer { slot, mailbox });
+        pushed
     }
 
     /// There is mail for the entity in the store that did not fit into its mailbox. False where it is not

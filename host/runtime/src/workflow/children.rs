@@ -63,8 +63,7 @@ fn candidate(
     parent: &WorkflowKey,
     child: ChildScheduled,
 ) -> Result<Candidate, Failure> {
-    let key = WorkflowKey::new(parent.tenant.clone(), child_id(parent, &child));
-    let key = key.map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))?;
+    let key = WorkflowKey::new(parent.tenant.clone(), child_id(parent, &child))?;
     if key == *parent {
         return Err(taken(&key, "this workflow itself"));
     }
