@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::activity as host;
-use crate::client::{ActorRef, Address, Caller};
+use crate::client::{Address, Caller, actor_methods, call_now};
 use crate::log::log_methods;
 use crate::value::{decode, encode};
-use crate::{Actor, Failure, RetryPolicy, Value};
+use crate::{Failure, RetryPolicy, Value};
 
 /// A function that a workflow has run for it, at least once and with retries. `#[activity]` implements it.
 #[diagnostic::on_unimplemented(
@@ -68,6 +68,10 @@ pub struct Execution {
     pub idempotency_key: String,
 }
 
+actor_methods!(
+    ActivityContext,
+    "A call that an earlier attempt has made already gets the answer it got then and has no second effect."
+);
 log_methods!(
     ActivityContext,
     host::log,
@@ -84,21 +88,6 @@ impl ActivityContext {
             attempt: info.attempt,
             idempotency_key: info.idempotency_key,
         }
-    }
-
-    /// The actor of this type and id. A call that an earlier attempt has made already gets the answer it
-    /// got then and has no second effect.
-    pub fn actor<A: Actor>(&self, id: impl Into<String>) -> A::Client<Self> {
-        A::client(self.clone(), id.into())
-    }
-
-    /// An actor of another plugin.
-    pub fn actor_named(
-        &self,
-        actor_type: impl Into<Cow<'static, str>>,
-        id: impl Into<String>,
-    ) -> ActorRef<Self> {
-        ActorRef::new(self.clone(), actor_type, id)
     }
 
     /// Raises an event for a workflow instance, once for all attempts.
@@ -122,11 +111,7 @@ impl Caller for ActivityContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        let kind = &actor.actor_type;
-        let input = encode(input, format_args!("the input of `{kind}.{method}`"))?;
-        let answer = host::call_actor(kind, &actor.id, &method, &input)?;
-        let what = format_args!("the answer of `{kind}.{method}`");
-        decode(&answer, "bad-output", what)
+        call_now(actor, &method, input, host::call_actor)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::bindings::durable::plugin::actor as host;
 use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
-use crate::client::{ActorRef, Address, Caller, Sender};
+use crate::client::{Address, Caller, Sender, actor_methods, call_now};
 use crate::instance::{StartError, WorkflowInfo};
 use crate::log::log_methods;
 use crate::value::{decode, encode};
@@ -64,6 +64,10 @@ struct Identity {
     id: String,
 }
 
+actor_methods!(
+    ActorContext,
+    "A call waits for the answer, and the callee commits its own turn first; a call that would wait for itself fails with `deadlock`."
+);
 log_methods!(
     ActorContext,
     host::log,
@@ -104,21 +108,6 @@ impl ActorContext {
         refuse_reserved(key)?;
         host::delete_state(key);
         Ok(())
-    }
-
-    /// The actor of this type and id. A call waits for the answer, and the callee commits its own turn
-    /// first; a call that would wait for itself fails with `deadlock`.
-    pub fn actor<A: Actor>(&self, id: impl Into<String>) -> A::Client<Self> {
-        A::client(self.clone(), id.into())
-    }
-
-    /// An actor of another plugin.
-    pub fn actor_named(
-        &self,
-        actor_type: impl Into<Cow<'static, str>>,
-        id: impl Into<String>,
-    ) -> ActorRef<Self> {
-        ActorRef::new(self.clone(), actor_type, id)
     }
 
     /// Starts a workflow as part of this turn.
@@ -211,11 +200,7 @@ impl Caller for ActorContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        let kind = &actor.actor_type;
-        let input = encode(input, format_args!("the input of `{kind}.{method}`"))?;
-        let answer = host::call(kind, &actor.id, &method, &input)?;
-        let what = format_args!("the answer of `{kind}.{method}`");
-        decode(&answer, "bad-output", what)
+        call_now(actor, &method, input, host::call)
     }
 }
 

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::Value;
-use crate::value::encode;
+use crate::bindings::durable::plugin::types;
+use crate::value::{decode, encode};
+use crate::{Failure, Value};
 
 /// Code that may call actors: the context of a workflow, an actor or an activity.
 pub trait Caller: Clone {
@@ -23,6 +24,44 @@ pub trait Caller: Clone {
         input: &impl Serialize,
     ) -> Self::Answer<T>;
 }
+
+/// Calls a method and waits for the answer at once; `ask` is the host's function.
+pub(crate) fn call_now<T: Value>(
+    actor: &Address,
+    method: &str,
+    input: &impl Serialize,
+    ask: impl FnOnce(&str, &str, &str, &[u8]) -> Result<Vec<u8>, types::Failure>,
+) -> Result<T, Failure> {
+    let kind = &actor.actor_type;
+    let input = encode(input, format_args!("the input of `{kind}.{method}`"))?;
+    let answer = ask(kind, &actor.id, method, &input)?;
+    let what = format_args!("the answer of `{kind}.{method}`");
+    decode(&answer, "bad-output", what)
+}
+
+/// Gives a context its ways to actors; `$when` says what holds for their calls.
+macro_rules! actor_methods {
+    ($context:ty, $when:literal) => {
+        impl $context {
+            /// The actor of this type and id.
+            #[doc = $when]
+            pub fn actor<A: $crate::Actor>(&self, id: impl Into<String>) -> A::Client<Self> {
+                A::client(self.clone(), id.into())
+            }
+
+            /// An actor of another plugin.
+            pub fn actor_named(
+                &self,
+                actor_type: impl Into<std::borrow::Cow<'static, str>>,
+                id: impl Into<String>,
+            ) -> $crate::client::ActorRef<Self> {
+                $crate::client::ActorRef::new(self.clone(), actor_type, id)
+            }
+        }
+    };
+}
+
+pub(crate) use actor_methods;
 
 /// Code that may also send messages to actors without waiting for an answer.
 pub trait Sender: Caller {

@@ -16,12 +16,12 @@ use futures_util::future::{Either, FusedFuture, select};
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::workflow as host;
-use crate::client::{ActorRef, Address, Caller, Sender};
+use crate::client::{Address, Caller, Sender, actor_methods};
 use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
 use crate::value::{decode, encode};
-use crate::{Activity, Actor, Failure, MarkedAsActivity, RetryPolicy, Value};
+use crate::{Activity, Failure, MarkedAsActivity, RetryPolicy, Value};
 
 /// A process of several steps that survives everything. `#[workflow]` implements it.
 #[diagnostic::on_unimplemented(
@@ -80,6 +80,7 @@ pub struct Instance {
     pub run: u32,
 }
 
+actor_methods!(WorkflowContext, "Each call takes effect exactly once.");
 log_methods!(
     WorkflowContext,
     host::log,
@@ -101,20 +102,6 @@ impl WorkflowContext {
             timeout: None,
             output: PhantomData,
         })
-    }
-
-    /// The actor of this type and id. Each call takes effect exactly once.
-    pub fn actor<A: Actor>(&self, id: impl Into<String>) -> A::Client<Self> {
-        A::client(self.clone(), id.into())
-    }
-
-    /// An actor of another plugin.
-    pub fn actor_named(
-        &self,
-        actor_type: impl Into<Cow<'static, str>>,
-        id: impl Into<String>,
-    ) -> ActorRef<Self> {
-        ActorRef::new(self.clone(), actor_type, id)
     }
 
     /// Starts another workflow and waits for its result.
