@@ -107,10 +107,35 @@ fn is_function(line: &str) -> bool {
 
 /// Up to the brace that stands as far to the right as the function does.
 fn function_length(lines: &[&str]) -> usize {
+    // A signature of several lines that ends without a body, as in a trait.
+    let signature_end = lines.iter().find(|line| line.ends_with(['{', ';']));
+    if signature_end.is_some_and(|line| line.ends_with(';')) {
+        return 1;
+    }
     let indent = lines[0].len() - lines[0].trim_start().len();
     let close = format!("{}}}", " ".repeat(indent));
     let end = lines.iter().position(|line| **line == close);
     end.map_or(1, |end| end + 1)
+}
+
+#[test]
+fn a_function_is_measured_to_its_end_and_a_signature_alone_is_none() {
+    let body = [
+        "    fn one(",
+        "        a: u8,",
+        "    ) -> u8 {",
+        "        a",
+        "    }",
+    ];
+    assert_eq!(function_length(&body), 5);
+    let signature = [
+        "    fn one(",
+        "        a: u8,",
+        "    ) -> u8;",
+        "    fn two() {",
+        "    }",
+    ];
+    assert_eq!(function_length(&signature), 1);
 }
 
 #[test]
