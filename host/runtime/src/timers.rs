@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::{Entity, Timestamp};
-use host_store::{ReadError, TimerKey};
+use host_store::{ReadError, TimerKey, TimerOf};
 use tokio::sync::Notify;
 
 use crate::core::Core;
@@ -108,8 +108,17 @@ async fn scan(
 }
 
 fn fire(core: &Arc<Core>, timer: TimerKey) {
-    let workflow = Entity::Workflow(timer.workflow.clone());
-    core.notify(&workflow, Message::Timer(Box::new(timer)));
+    match &timer.of {
+        TimerOf::Workflow { workflow, .. } => {
+            let workflow = Entity::Workflow(workflow.clone());
+            core.notify(&workflow, Message::Timer(Box::new(timer)));
+        }
+        TimerOf::Reminder { .. }
+        | TimerOf::Delayed { .. }
+        | TimerOf::Expiry { .. }
+        | TimerOf::Retention { .. }
+        | TimerOf::Schedule { .. } => {}
+    }
 }
 
 async fn sleep_until(core: &Core, next: Option<Timestamp>) {

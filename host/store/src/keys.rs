@@ -18,7 +18,7 @@
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
 //! | `actor` | tenant, actor type, actor id, state key |
-//! | `timer` | due u64, tenant, workflow id, run u32, handle u32 |
+//! | `timer` | due u64, tenant, workflow id, run u32, handle u32; or due u64, tenant, `00`, kind u8, what it is for |
 //! | `task` | tenant, workflow id, run u32, handle u32 |
 //! | `reply` | tenant, digest |
 //! | `index` | tenant, `1` status u32 or `2` workflow name, workflow id |
@@ -92,17 +92,62 @@ pub struct TaskKey {
     pub handle: u32,
 }
 
-/// A timer that a workflow has armed. Timers sort by when they are due.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Something that is due at a time. Timers sort by when they are due.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TimerKey {
     /// When it is due.
     pub due: Timestamp,
-    /// Whose it is.
-    pub workflow: WorkflowKey,
-    /// The workflow's run.
-    pub run: u32,
-    /// The handle that stands for it.
-    pub handle: u32,
+    /// What is due then.
+    pub of: TimerOf,
+}
+
+/// What a timer is for. A workflow's lies in the store until the turn that it causes is durable; so does every other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TimerOf {
+    /// A timer that a workflow waits for.
+    Workflow {
+        /// Whose it is.
+        workflow: WorkflowKey,
+        /// The workflow's run.
+        run: u32,
+        /// The handle that stands for it.
+        handle: u32,
+    },
+    /// A reminder of an actor.
+    Reminder {
+        /// Whose it is.
+        actor: ActorKey,
+        /// Its name, unique for the actor.
+        name: String,
+    },
+    /// A message that is to be sent later.
+    Delayed {
+        /// Whose message it is.
+        tenant: TenantId,
+        /// Its id.
+        id: String,
+    },
+    /// The end of the time for which an actor's value is kept.
+    Expiry {
+        /// Whose value.
+        actor: ActorKey,
+        /// The value's key.
+        key: String,
+    },
+    /// The end of the time for which an ended workflow is kept.
+    Retention {
+        /// Which.
+        workflow: WorkflowKey,
+        /// Its run.
+        run: u32,
+    },
+    /// The next time of a schedule.
+    Schedule {
+        /// Whose.
+        tenant: TenantId,
+        /// The schedule's name, unique for the tenant.
+        name: String,
+    },
 }
 
 const FORMAT: u8 = b'f';
@@ -113,6 +158,11 @@ const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
 const BY_STATUS: u8 = 1;
 const BY_NAME: u8 = 2;
+const REMINDER: u8 = 1;
+const DELAYED: u8 = 2;
+const EXPIRY: u8 = 3;
+const RETENTION: u8 = 4;
+const SCHEDULE: u8 = 5;
 const TEXT_END: u8 = 0;
 const ESCAPE: u8 = 1;
 
@@ -225,6 +275,16 @@ impl Parts {
         self.tenant(&key.tenant).text(&key.id)
     }
 
+    /// No id is empty: the end of a text, where a workflow's id would begin, says that something else follows.
+    fn other_timer(self, tenant: &TenantId, kind: u8) -> Parts {
+        self.tenant(tenant).u8(TEXT_END).u8(kind)
+    }
+
+    fn timer_of_actor(self, actor: &ActorKey, kind: u8, text: &str) -> Parts {
+        let parts = self.other_timer(&actor.tenant, kind);
+        parts.text(&actor.actor_type).text(&actor.id).text(text)
+    }
+
     fn actor(self, key: &ActorKey) -> Parts {
         self.tenant(&key.tenant).text(&key.actor_type).text(&key.id)
     }
@@ -272,7 +332,41 @@ impl Cursor<'_> {
     }
 
     fn actor(&mut self) -> Option<ActorKey> {
-        ActorKey::new(self.tenant()?, self.text()?, self.text()?).ok()
+        let tenant = self.tenant()?;
+        self.actor_of(tenant)
+    }
+
+    /// What a timer is for. A workflow's lies in the store until the turn that it causes is durable; so does every other. where it is not a workflow's.
+    fn other_timer(&mut self, tenant: TenantId) -> Option<TimerOf> {
+        self.tag(TEXT_END)?;
+        Some(match self.u8()? {
+            REMINDER => {
+                let (actor, name) = (self.actor_of(tenant)?, self.text()?);
+                TimerOf::Reminder { actor, name }
+            }
+            DELAYED => {
+                let id = self.text()?;
+                TimerOf::Delayed { tenant, id }
+            }
+            EXPIRY => {
+                let (actor, key) = (self.actor_of(tenant)?, self.text()?);
+                TimerOf::Expiry { actor, key }
+            }
+            RETENTION => {
+                let workflow = WorkflowKey::new(tenant, self.text()?).ok()?;
+                let run = self.u32()?;
+                TimerOf::Retention { workflow, run }
+            }
+            SCHEDULE => {
+                let name = self.text()?;
+                TimerOf::Schedule { tenant, name }
+            }
+            _ => return None,
+        })
+    }
+
+    fn actor_of(&mut self, tenant: TenantId) -> Option<ActorKey> {
+        ActorKey::new(tenant, self.text()?, self.text()?).ok()
     }
 
     fn tag(&mut self, tag: u8) -> Option<()> {
@@ -426,20 +520,39 @@ pub(crate) fn timers_from(due: Timestamp) -> Vec<u8> {
 }
 
 pub(crate) fn timer(key: &TimerKey) -> Vec<u8> {
-    let parts = Parts(timers_from(key.due)).workflow(&key.workflow);
-    parts.u32(key.run).u32(key.handle).0
+    let due = Parts(timers_from(key.due));
+    let parts = match &key.of {
+        TimerOf::Workflow {
+            workflow,
+            run,
+            handle,
+        } => due.workflow(workflow).u32(*run).u32(*handle),
+        TimerOf::Reminder { actor, name } => due.timer_of_actor(actor, REMINDER, name),
+        TimerOf::Delayed { tenant, id } => due.other_timer(tenant, DELAYED).text(id),
+        TimerOf::Expiry { actor, key } => due.timer_of_actor(actor, EXPIRY, key),
+        TimerOf::Retention { workflow, run } => {
+            let parts = due.other_timer(&workflow.tenant, RETENTION);
+            parts.text(&workflow.id).u32(*run)
+        }
+        TimerOf::Schedule { tenant, name } => due.other_timer(tenant, SCHEDULE).text(name),
+    };
+    parts.0
 }
 
 pub(crate) fn read_timer(key: &[u8]) -> Option<TimerKey> {
     let mut cursor = Cursor(key);
-    let timer = TimerKey {
-        due: Timestamp(cursor.u64()?),
-        workflow: cursor.workflow()?,
-        run: cursor.u32()?,
-        handle: cursor.u32()?,
+    let due = Timestamp(cursor.u64()?);
+    let tenant = cursor.tenant()?;
+    let of = match cursor.0.first()? {
+        &TEXT_END => cursor.other_timer(tenant)?,
+        _ => TimerOf::Workflow {
+            workflow: WorkflowKey::new(tenant, cursor.text()?).ok()?,
+            run: cursor.u32()?,
+            handle: cursor.u32()?,
+        },
     };
     cursor.end()?;
-    Some(timer)
+    Some(TimerKey { due, of })
 }
 
 pub(crate) fn task(key: &TaskKey) -> Vec<u8> {
@@ -529,8 +642,27 @@ mod tests {
     }
 
     prop_compose! {
-        fn timers()(due: u64, workflow in workflows(), run: u32, handle: u32) -> TimerKey {
-            TimerKey { due: Timestamp(due), workflow, run, handle }
+        fn workflow_timers()(workflow in workflows(), run: u32, handle: u32) -> TimerOf {
+            TimerOf::Workflow { workflow, run, handle }
+        }
+    }
+
+    prop_compose! {
+        fn timers()(due: u64, of in prop_oneof![
+            workflow_timers(),
+            (actors(), TEXT).prop_map(|(actor, name)| TimerOf::Reminder { actor, name }),
+            (ID, TEXT).prop_map(|(tenant, id)| {
+                let tenant = TenantId::new(tenant).unwrap();
+                TimerOf::Delayed { tenant, id }
+            }),
+            (actors(), TEXT).prop_map(|(actor, key)| TimerOf::Expiry { actor, key }),
+            (workflows(), any::<u32>()).prop_map(|(workflow, run)| TimerOf::Retention { workflow, run }),
+            (ID, TEXT).prop_map(|(tenant, name)| {
+                let tenant = TenantId::new(tenant).unwrap();
+                TimerOf::Schedule { tenant, name }
+            }),
+        ]) -> TimerKey {
+            TimerKey { due: Timestamp(due), of }
         }
     }
 
@@ -571,11 +703,13 @@ mod tests {
         }
 
         #[test]
-        fn tasks_and_timers_sort_as_their_types_do(
+        fn tasks_sort_as_their_types_do_and_timers_by_when_they_are_due(
             a in tasks(), b in tasks(), c in timers(), d in timers(),
         ) {
             prop_assert_eq!(task(&a).cmp(&task(&b)), a.cmp(&b));
-            prop_assert_eq!(timer(&c).cmp(&timer(&d)), c.cmp(&d));
+            let order = timer(&c).cmp(&timer(&d));
+            prop_assert_eq!(c.due.cmp(&d.due).then(order), order);
+            prop_assert_eq!(order.is_eq(), c == d);
         }
 
         #[test]

@@ -14,7 +14,7 @@ mod settings;
 
 pub use batch::{Batch, Op};
 pub use committer::{Commit, CommitError, Committer};
-pub use keys::{Keyspace, TaskKey, TimerKey};
+pub use keys::{Keyspace, TaskKey, TimerKey, TimerOf};
 pub use open::{FORMAT, OpenError, Store};
 pub use reader::{ReadError, Reader, WorkflowFilter};
 pub use settings::StoreOptions;

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex};
 use host_base::failure::code;
 use host_base::{Entity, Failure, WorkflowKey};
 use host_engine::Plugin;
-use host_store::ReadError;
 use host_store::records::{Instance, MailKind};
+use host_store::{ReadError, TimerOf};
 
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use turn::job;
@@ -346,10 +346,13 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
             let (handle, outcome) = (end.task.handle, end.outcome);
             (end.task.run, Arrival::Resolved { handle, outcome })
         }
-        Message::Timer(timer) => {
-            let (handle, outcome) = (timer.handle, Ok(Vec::new()));
-            (timer.run, Arrival::Resolved { handle, outcome })
-        }
+        Message::Timer(timer) => match timer.of {
+            TimerOf::Workflow { run, handle, .. } => {
+                let outcome = Ok(Vec::new());
+                (run, Arrival::Resolved { handle, outcome })
+            }
+            _ => return None,
+        },
         Message::Call(_) | Message::Look | Message::Mailed => return None,
     };
     (of_run == run).then_some(arrival)

@@ -8,7 +8,7 @@ use host_store::records::{
     ActivityScheduled, ActorCallScheduled, Call, Event, EventKind, Instance, MailKind,
     OutcomeRecord, RetryRecord, Stall, Status, Task, TimerScheduled, Waiter,
 };
-use host_store::{TaskKey, TimerKey};
+use host_store::{TaskKey, TimerKey, TimerOf};
 
 use crate::core::Core;
 use crate::draft::Draft;
@@ -102,9 +102,11 @@ impl<'a> Change<'a> {
     fn timer(&self, run: u32, handle: u32, due: Timestamp) -> TimerKey {
         TimerKey {
             due,
-            workflow: self.key.clone(),
-            run,
-            handle,
+            of: TimerOf::Workflow {
+                workflow: self.key.clone(),
+                run,
+                handle,
+            },
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use host_base::{Digest, Timestamp};
 use host_store::records::{Deployment, Reply, Task};
-use host_store::{ReadError, Reader, TaskKey, TimerKey, WorkflowFilter};
+use host_store::{ReadError, Reader, TaskKey, TimerKey, TimerOf, WorkflowFilter};
 use proptest::prelude::*;
 
 use super::*;
@@ -20,12 +20,12 @@ fn task_key(id: &str, handle: u32) -> TaskKey {
 
 fn timer_key(due: u64, id: &str) -> TimerKey {
     let (due, workflow) = (Timestamp(due), workflow(id));
-    TimerKey {
-        due,
+    let of = TimerOf::Workflow {
         workflow,
         run: 1,
         handle: 2,
-    }
+    };
+    TimerKey { due, of }
 }
 
 /// All things of a list, read in pages of `limit`.
