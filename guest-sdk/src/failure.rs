@@ -25,6 +25,18 @@ pub struct Failure {
     /// More for programs, in a shape of your own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
+    /// What led to it, the nearest first. The host keeps 16 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+}
+
+/// A failure that led to another one; see [`Failure::caused_by`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What kind of failure, for programs.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
 }
 
 impl Failure {
@@ -35,6 +47,7 @@ impl Failure {
             message: message.into(),
             retryable: false,
             details: None,
+            causes: Vec::new(),
         }
     }
 
@@ -49,6 +62,31 @@ impl Failure {
     #[must_use]
     pub fn details(mut self, details: impl Into<Value>) -> Self {
         self.details = Some(details.into());
+        self
+    }
+
+    /// The same failure, with what led to it: it is told beside it, with its own causes behind.
+    ///
+    /// ```
+    /// use guest_sdk::prelude::*;
+    ///
+    /// fn ship(carrier: Result<(), Failure>) -> Result<(), Failure> {
+    ///     carrier.map_err(|cause| failure!("not-shipped", "the parcel stays here").caused_by(cause))
+    /// }
+    ///
+    /// let failure = ship(Err(failure!("strike", "nobody drives"))).unwrap_err();
+    /// assert_eq!((&*failure.code, &*failure.causes[0].code), ("not-shipped", "strike"));
+    /// ```
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Failure>) -> Self {
+        let Failure {
+            code,
+            message,
+            causes,
+            ..
+        } = cause.into();
+        self.causes.push(Cause { code, message });
+        self.causes.extend(causes);
         self
     }
 }
@@ -71,7 +109,9 @@ macro_rules! failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
+        write!(f, "{} ({})", self.message, self.code)?;
+        let mut causes = self.causes.iter();
+        causes.try_for_each(|cause| write!(f, ", caused by: {} ({})", cause.message, cause.code))
     }
 }
 
@@ -117,22 +157,28 @@ from_errors![
 impl From<types::Failure> for Failure {
     fn from(failure: types::Failure) -> Self {
         let details = failure.details.as_deref();
+        let causes = failure.causes.into_iter();
+        let causes = causes.map(|types::Cause { code, message }| Cause { code, message });
         Self {
             code: failure.code,
             message: failure.message,
             retryable: failure.retryable,
             details: details.and_then(|details| serde_json::from_slice(details).ok()),
+            causes: causes.collect(),
         }
     }
 }
 
 impl From<Failure> for types::Failure {
     fn from(failure: Failure) -> Self {
+        let causes = failure.causes.into_iter();
+        let causes = causes.map(|Cause { code, message }| types::Cause { code, message });
         Self {
             code: failure.code,
             message: failure.message,
             retryable: failure.retryable,
             details: failure.details.map(|details| details.to_string().into()),
+            causes: causes.collect(),
         }
     }
 }
@@ -144,6 +190,7 @@ mod tests {
     #[test]
     fn a_failure_survives_the_way_to_the_host_and_back() {
         let failure = Failure::new("sold-out", "none left").retryable().details(3);
+        let failure = failure.caused_by("the shelf is empty");
         let there = types::Failure::from(failure.clone());
         assert_eq!(Failure::from(there), failure);
     }

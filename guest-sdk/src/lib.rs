@@ -262,7 +262,7 @@ mod workflow;
 
 pub use activity::{Activity, ActivityContext, Execution, MarkedAsActivity};
 pub use actor::{ActivateHook, Actor, ActorContext, StartWorkflow};
-pub use failure::Failure;
+pub use failure::{Cause, Failure};
 pub use guest_sdk_macros::{activity, actor, export, workflow};
 pub use instance::{StartError, WorkflowInfo, WorkflowStatus};
 pub use log::LogLevel;

@@ -20,7 +20,21 @@ pub struct Failure {
     pub retryable: bool,
     /// More for programs, as JSON.
     pub details: Option<Payload>,
+    /// What led to it, the nearest first; [`CAUSES_MAX`] at most.
+    pub causes: Vec<Cause>,
 }
+
+/// A failure that led to another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// What kind of failure.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+}
+
+/// Causes that a failure keeps; those furthest away are left out.
+pub const CAUSES_MAX: usize = 16;
 
 /// The codes that the host itself gives to failures.
 pub mod code {
@@ -48,6 +62,8 @@ pub mod code {
     pub const BUSY: &str = "busy";
     /// Nothing more is known.
     pub const FAILED: &str = "failed";
+    /// It was asked to stop.
+    pub const CANCELLED: &str = "cancelled";
     /// The workflow's code no longer does what its history says.
     pub const STALLED: &str = "stalled";
 }
@@ -75,7 +91,18 @@ impl Failure {
             message: message.into(),
             retryable: false,
             details: None,
+            causes: Vec::new(),
         }
+    }
+
+    /// The same failure, with what led to it.
+    #[must_use]
+    pub fn caused_by(mut self, cause: Failure) -> Failure {
+        let (code, message) = (cause.code, cause.message);
+        self.causes.push(Cause { code, message });
+        self.causes.extend(cause.causes);
+        self.causes.truncate(CAUSES_MAX);
+        self
     }
 
     /// A failure that trying again may mend.
@@ -102,7 +129,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
+        write!(f, "{} ({})", self.message, self.code)?;
+        let mut causes = self.causes.iter();
+        causes.try_for_each(|cause| write!(f, ", caused by: {} ({})", cause.message, cause.code))
     }
 }
 

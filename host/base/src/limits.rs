@@ -24,6 +24,9 @@ pub struct Limits {
     pub turn_time_max: Duration,
     /// Time of one attempt of an activity where neither workflow nor manifest says. Default 60 s.
     pub activity_time_default: Duration,
+    /// How long an attempt of an activity may go on after it was asked to stop; then it is dropped.
+    /// Default 5 s.
+    pub activity_cancel_grace: Duration,
     /// Activities that run at once. Default 256.
     pub activities_running_max: usize,
     /// Activities that are held in memory, those that wait for their turn or their next attempt included;
@@ -66,6 +69,7 @@ impl Default for Limits {
             turn_cpu_max: Duration::from_secs(1),
             turn_time_max: Duration::from_secs(60),
             activity_time_default: Duration::from_secs(60),
+            activity_cancel_grace: Duration::from_secs(5),
             activities_running_max: 256,
             activities_held_max: 100_000,
             workflow_pending_max: 10_000,

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use host_base::failure::{CAUSES_MAX, Cause};
 use host_base::{Failure, Outcome, Payload};
 
 use crate::bindings::durable::plugin::types;
@@ -16,21 +17,27 @@ pub(crate) fn outcome(result: Result<Payload, types::Failure>) -> Outcome {
 
 /// A guest's failure.
 pub(crate) fn failure(failure: types::Failure) -> Failure {
+    let causes = failure.causes.into_iter().take(CAUSES_MAX);
+    let causes = causes.map(|types::Cause { code, message }| Cause { code, message });
     Failure {
         code: failure.code,
         message: failure.message,
         retryable: failure.retryable,
         details: failure.details,
+        causes: causes.collect(),
     }
 }
 
 /// A failure that a guest is answered with.
 pub(crate) fn failure_to_guest(failure: Failure) -> types::Failure {
+    let causes = failure.causes.into_iter();
+    let causes = causes.map(|Cause { code, message }| types::Cause { code, message });
     types::Failure {
         code: failure.code,
         message: failure.message,
         retryable: failure.retryable,
         details: failure.details,
+        causes: causes.collect(),
     }
 }
 

@@ -4,8 +4,8 @@
 
 use host_base::{Entity, Outcome, TenantId, Timestamp, WorkflowKey};
 use host_engine::LogLevel;
-use host_store::Batch;
 use host_store::records::{Mail, MailKind, MailResolved, OutcomeRecord, Waiter};
+use host_store::{Batch, TaskKey};
 
 use crate::core::Core;
 use crate::effect::Effect;
@@ -56,6 +56,16 @@ impl Draft {
         start::put(&mut self.batch, &new, now);
         self.effects.push(Effect::Release(permit));
         self.effects.push(Effect::Begin(new.key));
+    }
+
+    /// Asks an activity to stop with this turn; its end still comes.
+    #[expect(
+        dead_code,
+        reason = "the workflow's request to cancel is what calls it"
+    )]
+    pub(crate) fn cancel_activity(&mut self, task: TaskKey) {
+        self.batch.put_cancel(&task);
+        self.effects.push(Effect::CancelActivity(task));
     }
 
     /// Lines that the turn's code said.

@@ -37,6 +37,8 @@ pub(crate) enum Effect {
     Settle(Settled, u64),
     /// An activity's result is recorded and its task gone.
     LetGo(TaskKey),
+    /// An activity was asked to stop; the store says so, too. Its end still comes.
+    CancelActivity(TaskKey),
 }
 
 /// How many of an entity's turns are durable; shared between the entity and whoever performs effects.

@@ -77,7 +77,9 @@ pub(crate) fn bounded(limits: &Limits, who: impl fmt::Display, outcome: Outcome)
 
 fn failure_bytes(failure: &Failure) -> usize {
     let details = failure.details.as_ref().map_or(0, Vec::len);
-    failure.code.len() + failure.message.len() + details
+    let causes = failure.causes.iter();
+    let causes: usize = causes.map(|one| one.code.len() + one.message.len()).sum();
+    failure.code.len() + failure.message.len() + details + causes
 }
 
 /// Whether the key of a state value may be as long as it is.

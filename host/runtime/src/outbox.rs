@@ -61,5 +61,6 @@ fn perform(core: &Arc<Core>, effect: Effect) {
         Effect::Release(permit) => drop(permit),
         Effect::Settle(settled, turn) => settled.set(turn),
         Effect::LetGo(task) => core.activities.let_go(core, &task),
+        Effect::CancelActivity(task) => core.activities.cancel(core, &task),
     }
 }

@@ -21,6 +21,7 @@ const PAGE: usize = 1_000;
 /// Starts whatever can go on. Doing it twice does no harm.
 pub(crate) async fn go_on(core: &Arc<Core>) -> Result<(), ReadError> {
     tasks(core).await?;
+    cancels(core).await?;
     mail(core).await?;
     with_status(core, Status::Pending).await?;
     with_status(core, Status::Stalled).await
@@ -33,15 +34,46 @@ pub(crate) async fn tasks(core: &Arc<Core>) -> Result<(), ReadError> {
         let tasks = core.reader.tasks(last.as_ref(), PAGE)?;
         let more = tasks.len() == PAGE;
         for (key, task) in tasks {
-            last = Some(key.clone());
-            match wanted_job(core, &key, &task)? {
-                Some(job) => core.activities.run_again(core, job)?,
-                None => activity::forget(core, &key).await,
-            }
+            one_task(core, &key, &task).await?;
+            last = Some(key);
         }
         if !more {
             return Ok(());
         }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Runs an activity that waits in the store, if it does.
+pub(crate) async fn task(core: &Arc<Core>, key: &TaskKey) -> Result<(), ReadError> {
+    match core.reader.task(key)? {
+        Some(task) => one_task(core, key, &task).await,
+        None => Ok(()),
+    }
+}
+
+async fn one_task(core: &Arc<Core>, key: &TaskKey, task: &Task) -> Result<(), ReadError> {
+    match wanted_job(core, key, task)? {
+        Some(job) => core.activities.run_again(core, job),
+        None => {
+            activity::forget(core, key).await;
+            Ok(())
+        }
+    }
+}
+
+/// Asks the activities to stop that the store says were asked; forgets the requests that came too late.
+async fn cancels(core: &Arc<Core>) -> Result<(), ReadError> {
+    let mut last = None;
+    loop {
+        let cancels = core.reader.cancels(last.as_ref(), PAGE)?;
+        for task in &cancels {
+            core.activities.cancel(core, task);
+        }
+        if cancels.len() < PAGE {
+            return Ok(());
+        }
+        last = cancels.into_iter().next_back();
         tokio::task::yield_now().await;
     }
 }

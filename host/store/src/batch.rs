@@ -107,6 +107,17 @@ impl Batch {
         self.delete(Keyspace::Task, keys::task(key));
     }
 
+    /// Asks an activity to stop. In a row of its own, because its workflow writes it, and only whoever runs
+    /// the activity writes its task.
+    pub fn put_cancel(&mut self, key: &TaskKey) {
+        self.put(Keyspace::Meta, keys::cancel(key), Vec::new());
+    }
+
+    /// Forgets that an activity was asked to stop.
+    pub fn delete_cancel(&mut self, key: &TaskKey) {
+        self.delete(Keyspace::Meta, keys::cancel(key));
+    }
+
     /// Arms a timer.
     pub fn put_timer(&mut self, key: &TimerKey) {
         self.put(Keyspace::Timer, keys::timer(key), Vec::new());

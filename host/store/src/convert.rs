@@ -2,9 +2,10 @@
 //!
 //! Loses nothing in either direction; knows nothing of where the records lie.
 
+use host_base::failure::Cause;
 use host_base::{Failure, Outcome};
 
-use crate::records::{FailureRecord, OutcomeKind, OutcomeRecord};
+use crate::records::{CauseRecord, FailureRecord, OutcomeKind, OutcomeRecord};
 
 impl From<Failure> for FailureRecord {
     fn from(failure: Failure) -> FailureRecord {
@@ -13,6 +14,7 @@ impl From<Failure> for FailureRecord {
             message: failure.message,
             retryable: failure.retryable,
             details: failure.details,
+            causes: failure.causes.into_iter().map(CauseRecord::from).collect(),
         }
     }
 }
@@ -24,7 +26,20 @@ impl From<FailureRecord> for Failure {
             message: record.message,
             retryable: record.retryable,
             details: record.details,
+            causes: record.causes.into_iter().map(Cause::from).collect(),
         }
+    }
+}
+
+impl From<Cause> for CauseRecord {
+    fn from(Cause { code, message }: Cause) -> CauseRecord {
+        CauseRecord { code, message }
+    }
+}
+
+impl From<CauseRecord> for Cause {
+    fn from(CauseRecord { code, message }: CauseRecord) -> Cause {
+        Cause { code, message }
     }
 }
 
@@ -64,6 +79,7 @@ mod tests {
         check(Err(Failure::transient("busy", "try again")));
         let details = Some(b"[1]".to_vec());
         let failure = Failure::new("sold-out", "no more");
+        let failure = failure.caused_by(Failure::new("empty", "the shelf is empty"));
         check(Err(Failure { details, ..failure }));
     }
 

@@ -13,7 +13,7 @@
 //!
 //! | keyspace | key |
 //! |---|---|
-//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest (letters are one u8) |
+//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"x"` a task's key (letters are one u8) |
 //! | `instance` | tenant, workflow id |
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
@@ -31,7 +31,7 @@ use crate::records::Status;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(usize)]
 pub enum Keyspace {
-    /// Format version, openings, deployments, components.
+    /// Format version, openings, deployments, components, activities that were asked to stop.
     Meta,
     /// Workflow instances.
     Instance,
@@ -154,6 +154,7 @@ const FORMAT: u8 = b'f';
 const BOOT: u8 = b'b';
 const DEPLOYMENT: u8 = b'd';
 const COMPONENT: u8 = b'c';
+const CANCEL: u8 = b'x';
 const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
 const BY_STATUS: u8 = 1;
@@ -570,6 +571,19 @@ pub(crate) fn read_task(key: &[u8]) -> Option<TaskKey> {
     Some(task)
 }
 
+/// What the keys of all requests to cancel an activity begin with.
+pub(crate) fn cancels() -> Vec<u8> {
+    vec![CANCEL]
+}
+
+pub(crate) fn cancel(key: &TaskKey) -> Vec<u8> {
+    [cancels(), task(key)].concat()
+}
+
+pub(crate) fn read_cancel(key: &[u8]) -> Option<TaskKey> {
+    read_task(key.strip_prefix(&[CANCEL])?)
+}
+
 pub(crate) fn reply(tenant: &TenantId, key: &Digest) -> Vec<u8> {
     Parts::default().tenant(tenant).digest(key).0
 }
@@ -725,6 +739,7 @@ mod tests {
             let of_actor = self::actor(&actor);
             prop_assert_eq!(read_last_text(&state(&actor, &text), &of_actor), Some(text.clone()));
             prop_assert_eq!(read_state(&state(&actor, &text)), Some((actor, text.clone())));
+            prop_assert_eq!(read_cancel(&cancel(&a_task)), Some(a_task.clone()));
             prop_assert_eq!(read_task(&task(&a_task)), Some(a_task));
             prop_assert_eq!(read_timer(&timer(&a_timer)), Some(a_timer));
             prop_assert_eq!(read_reply(&reply(&owner, &digest)), Some((owner.clone(), digest)));

@@ -168,6 +168,20 @@ impl Reader {
         self.message(Keyspace::Task, &keys::task(key))
     }
 
+    /// Whether an activity was asked to stop.
+    pub fn is_cancelled(&self, key: &TaskKey) -> Read<bool> {
+        Ok(self.bytes(Keyspace::Meta, &keys::cancel(key))?.is_some())
+    }
+
+    /// The activities that were asked to stop.
+    pub fn cancels(&self, after: Option<&TaskKey>, limit: usize) -> Read<Vec<TaskKey>> {
+        let all = KeyRange::prefix(keys::cancels());
+        let range = after_last(all, after.map(keys::cancel));
+        self.queue(Keyspace::Meta, range, limit, |key, _| {
+            keys::read_cancel(key).ok_or(WRONG_KEY.to_owned())
+        })
+    }
+
     /// The activities of one run that have not ended.
     pub fn tasks_of(&self, workflow: &WorkflowKey, run: u32) -> Read<Vec<(TaskKey, Task)>> {
         let range = KeyRange::prefix(keys::run(workflow, run));

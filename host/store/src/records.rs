@@ -20,6 +20,20 @@ pub struct FailureRecord {
     /// More for programs, as JSON.
     #[prost(bytes = "vec", optional, tag = "4")]
     pub details: Option<Vec<u8>>,
+    /// What led to it, the nearest first.
+    #[prost(message, repeated, tag = "5")]
+    pub causes: Vec<CauseRecord>,
+}
+
+/// A failure that led to another one.
+#[derive(Clone, PartialEq, Message)]
+pub struct CauseRecord {
+    /// What kind, for programs.
+    #[prost(string, tag = "1")]
+    pub code: String,
+    /// What happened, for people.
+    #[prost(string, tag = "2")]
+    pub message: String,
 }
 
 /// A value or a failure.

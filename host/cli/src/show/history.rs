@@ -178,7 +178,7 @@ fn length(millis: u64) -> String {
 }
 
 fn shown(record: &FailureRecord) -> String {
-    Failure::new(&record.code, &record.message).to_string()
+    Failure::from(record.clone()).to_string()
 }
 
 /// An event for programs.
@@ -392,6 +392,7 @@ mod tests {
             message: "no line".to_owned(),
             retryable: true,
             details: Some(b"{\"n\":1}".to_vec()),
+            causes: Vec::new(),
         }
     }
 

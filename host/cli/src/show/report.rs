@@ -2,9 +2,10 @@
 //!
 //! Pure. Knows the view that the runtime gives; asks for nothing.
 
+use host_base::failure::Cause;
 use host_base::{Digest, Failure, Payload};
 use host_runtime::WorkflowView;
-use host_store::records::{FailureRecord, Stall};
+use host_store::records::{CauseRecord, FailureRecord, Stall};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -44,6 +45,15 @@ pub(crate) struct FailureReport<'a> {
     retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<CauseReport<'a>>,
+}
+
+/// What led to a failure, for programs.
+#[derive(Serialize)]
+struct CauseReport<'a> {
+    code: &'a str,
+    message: &'a str,
 }
 
 /// A stall for programs.
@@ -98,6 +108,7 @@ impl<'a> FailureReport<'a> {
             message: &failure.message,
             retryable: failure.retryable,
             details: failure.details.as_deref().map(json::raw),
+            causes: failure.causes.iter().map(CauseReport::new).collect(),
         }
     }
 
@@ -107,7 +118,18 @@ impl<'a> FailureReport<'a> {
             message: &record.message,
             retryable: record.retryable,
             details: record.details.as_deref().map(json::raw),
+            causes: record.causes.iter().map(CauseReport::recorded).collect(),
         }
+    }
+}
+
+impl<'a> CauseReport<'a> {
+    fn new(Cause { code, message }: &'a Cause) -> CauseReport<'a> {
+        CauseReport { code, message }
+    }
+
+    fn recorded(CauseRecord { code, message }: &'a CauseRecord) -> CauseReport<'a> {
+        CauseReport { code, message }
     }
 }
 
@@ -231,17 +253,19 @@ mod tests {
     fn programs_get_a_failure_with_its_details() {
         let mut failure = Failure::new("no-stock", "none left");
         failure.details = Some(b"{\"left\":0}".to_vec());
+        let failure = failure.caused_by(Failure::new("late", "the van is late"));
         let view = view(WorkflowStatus::Failed, Some(Err(failure)));
         let report = Report::new(&view).with_input(Some(&b"[]".to_vec()));
         let report = report.already_done();
         let line = console::encode(&report);
-        let end = r#""already_done":true,"input":[],"failure":{"code":"no-stock","message":"none left","retryable":false,"details":{"left":0}}}"#;
+        let end = r#""already_done":true,"input":[],"failure":{"code":"no-stock","message":"none left","retryable":false,"details":{"left":0},"causes":[{"code":"late","message":"the van is late"}]}}"#;
         assert!(line.ends_with(end), "{line}");
     }
 
     #[test]
     fn people_get_a_fact_a_line() {
         let failure = Failure::transient("busy", "one\ntwo");
+        let failure = failure.caused_by(Failure::new("late", "three"));
         let view = view(WorkflowStatus::Failed, Some(Err(failure)));
         let expected = "\
 id       w-1
@@ -255,7 +279,7 @@ input    {
            \"a\": 1
          }
 failure  one
-         two (busy); trying again can help";
+         two (busy), caused by: three (late); trying again can help";
         assert_eq!(block(&view, Some(&b"{\"a\":1}".to_vec())), expected);
     }
 }

@@ -9,12 +9,11 @@ use host_engine::{ActivityImports, ActivityInfo, BoxFuture, LogLevel};
 use host_store::records::{EventRaised, OutcomeRecord, Reply};
 use host_store::{Batch, TaskKey};
 
-use crate::activity::Replies;
+use crate::activity::under_way::Shared;
 use crate::core::Core;
 use crate::dedup::{Calls, Cause};
 use crate::effect::ActivityJob;
 use crate::limits;
-use crate::locks::lock;
 use crate::observer::{Happening, Speaker};
 use crate::start::unreadable;
 
@@ -30,11 +29,11 @@ pub(crate) struct Imports {
     seed: Vec<u8>,
     /// None until it makes one: most activities make none, and the key of their cause costs a hash.
     calls: Option<Calls>,
-    replies: Replies,
+    shared: Shared,
 }
 
 impl Imports {
-    pub(crate) fn new(core: &Arc<Core>, job: &ActivityJob, replies: &Replies) -> Imports {
+    pub(crate) fn new(core: &Arc<Core>, job: &ActivityJob, shared: &Shared) -> Imports {
         Imports {
             core: Arc::clone(core),
             name: job.name.clone(),
@@ -42,7 +41,7 @@ impl Imports {
             task: job.task.clone(),
             seed: job.seed.clone(),
             calls: None,
-            replies: Arc::clone(replies),
+            shared: Arc::clone(shared),
         }
     }
 
@@ -51,8 +50,7 @@ impl Imports {
         let of_task = || Calls::of(Some(Cause::activity(task)));
         let calls = self.calls.get_or_insert_with(of_task);
         let key = calls.key(target, method, input);
-        lock(&self.replies).extend(key);
-        key
+        key.inspect(|key| self.shared.called(*key))
     }
 
     fn target(&self, actor_type: String, id: String) -> Result<ActorKey, Failure> {

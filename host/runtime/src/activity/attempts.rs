@@ -1,0 +1,177 @@
+//! The attempts of one activity, from the first to its end.
+//!
+//! Owns what is made durable between two attempts. Which activities are in memory is the business of the
+//! module above; whether to try again is decided in [`retry`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_base::failure::code;
+use host_base::{Entity, Failure, Outcome, Timestamp};
+use host_engine::Plugin;
+use host_store::records::Task;
+use host_store::{Batch, CommitError, TaskKey};
+
+use crate::activity::forget;
+use crate::activity::imports::Imports;
+use crate::activity::retry::{self, Again, Options, Verdict};
+use crate::activity::under_way::{Shared, UnderWay};
+use crate::core::Core;
+use crate::effect::{ActivityEnd, ActivityJob, Effect, Message};
+use crate::limits;
+use crate::observer::Happening;
+use crate::view::is_active;
+
+/// Runs attempts until one ends the activity. It is held until the workflow's turn with its result is
+/// durable: until then its task is in the store, and must not be run again.
+pub(crate) async fn to_the_end(core: &Arc<Core>, mut job: ActivityJob, shared: Shared) {
+    loop {
+        wait_until(core, Timestamp(job.due_ms), &shared).await;
+        if job.failed_attempts > 0 && !is_wanted(core, &job.task) {
+            return forget(core, &job.task).await;
+        }
+        if shared.is_cancelled() {
+            return end(core, &job.task, Err(cancelled(&job.name)), &shared).await;
+        }
+        let Some(plugin) = plugin_of(core, &job) else {
+            // Its task waits in the store until the plugin is deployed.
+            return core.activities.leave(core, &job.task);
+        };
+        match attempt(core, &job, &plugin, &shared).await {
+            Verdict::Done(outcome) => return end(core, &job.task, outcome, &shared).await,
+            Verdict::Again(again) => {
+                if note_retry(core, &mut job, again).await.is_err() {
+                    // The store is closed: nothing goes on.
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn plugin_of(core: &Core, job: &ActivityJob) -> Option<Plugin> {
+    let tenant = &job.task.workflow.tenant;
+    core.plugins.named(tenant, &job.plugin)
+}
+
+async fn attempt(core: &Arc<Core>, job: &ActivityJob, plugin: &Plugin, shared: &Shared) -> Verdict {
+    let options = Options::of(job, plugin.manifest(), &core.limits);
+    let outcome = run_once(core, job, plugin, options.timeout, shared).await;
+    if shared.is_cancelled() {
+        return Verdict::Done(outcome.map_err(|failure| stopped(&job.name, failure)));
+    }
+    retry::judge(outcome, job.failed_attempts + 1, &options.retry)
+}
+
+async fn run_once(
+    core: &Arc<Core>,
+    job: &ActivityJob,
+    plugin: &Plugin,
+    timeout: Duration,
+    shared: &Shared,
+) -> Outcome {
+    let place = tokio::select! {
+        place = core.activities.place() => place,
+        () = shared.cancelled() => return Err(cancelled(&job.name)),
+    };
+    let imports = Imports::new(core, job, shared);
+    let run = plugin.run_activity(&job.name, job.input.clone(), Box::new(imports));
+    let result = tokio::select! {
+        result = tokio::time::timeout(timeout, run) => result,
+        () = must_stop(shared, core.limits.activity_cancel_grace) => Ok(Ok(Err(cancelled(&job.name)))),
+    };
+    drop(place);
+    match result {
+        Ok(Ok(outcome)) => {
+            let who = format_args!("activity {}", job.name);
+            limits::bounded(&core.limits, who, outcome)
+        }
+        Ok(Err(error)) => Err(error.failure()),
+        Err(_) => {
+            let text = format!("activity {} took longer than its {timeout:?}", job.name);
+            Err(Failure::transient(code::TIMEOUT, text))
+        }
+    }
+}
+
+/// Waits until an attempt has had its time to stop by itself.
+async fn must_stop(shared: &UnderWay, grace: Duration) {
+    shared.cancelled().await;
+    tokio::time::sleep(grace).await;
+}
+
+fn cancelled(activity: &str) -> Failure {
+    let text = format!("activity {activity} was asked to stop");
+    Failure::new(code::CANCELLED, text)
+}
+
+/// How an attempt failed that was asked to stop: where it does not say that it stopped, the host does.
+fn stopped(activity: &str, failure: Failure) -> Failure {
+    if failure.code == code::CANCELLED {
+        let retryable = false;
+        return Failure {
+            retryable,
+            ..failure
+        };
+    }
+    cancelled(activity).caused_by(failure)
+}
+
+/// Makes durable that one more attempt failed and when the next one is due. What the attempt did is durable
+/// then, too, so that the next one finds it.
+async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) -> Result<(), CommitError> {
+    let Again {
+        wait,
+        max_attempts,
+        failure,
+    } = again;
+    job.failed_attempts += 1;
+    job.due_ms = core.clock.now().after(wait).0;
+    let task = Task {
+        event: job.event,
+        failed_attempts: job.failed_attempts,
+        due_ms: job.due_ms,
+    };
+    let mut batch = Batch::new();
+    batch.put_task(&job.task, &task);
+    let told = Happening::Retrying {
+        activity: job.name.clone(),
+        workflow: job.task.workflow.clone(),
+        attempt: job.failed_attempts,
+        max_attempts,
+        wait,
+        failure,
+    };
+    let told = vec![Effect::Tell(Box::new(told))];
+    core.commit_durably(batch, told).await
+}
+
+/// The result goes to the workflow, whose turn records it and deletes the task.
+async fn end(core: &Arc<Core>, task: &TaskKey, outcome: Outcome, shared: &UnderWay) {
+    let end = ActivityEnd {
+        task: task.clone(),
+        outcome,
+        replies: shared.take_replies(),
+    };
+    let workflow = Entity::Workflow(task.workflow.clone());
+    core.tell(&workflow, Message::Activity(Box::new(end))).await;
+}
+
+/// Whether the workflow still runs that scheduled it.
+fn is_wanted(core: &Core, task: &TaskKey) -> bool {
+    match core.reader.instance(&task.workflow) {
+        Ok(instance) => instance.is_some_and(|one| one.run == task.run && is_active(&one)),
+        Err(error) => {
+            core.store_unreadable(&error);
+            false
+        }
+    }
+}
+
+async fn wait_until(core: &Core, due: Timestamp, shared: &UnderWay) {
+    let wait = due.since(core.clock.now());
+    if !wait.is_zero() {
+        // Either is a reason to go on.
+        drop(tokio::time::timeout(wait, shared.cancelled()).await);
+    }
+}
