@@ -57,6 +57,9 @@ pub struct Limits {
     pub log_line_bytes_max: usize,
     /// Largest component file, in bytes. Default 64 MiB.
     pub component_bytes_max: usize,
+    /// Components that stand for no plugin any more and stay in memory for the instances that run on them;
+    /// more are loaded again when they are needed. Default 16.
+    pub components_loaded_max: usize,
     /// How long an answer is kept for a repeat. Default 24 h.
     pub reply_retention: Duration,
 }
@@ -84,6 +87,7 @@ impl Default for Limits {
             log_lines_max: 1_000,
             log_line_bytes_max: 16 * KIB,
             component_bytes_max: 64 * MIB,
+            components_loaded_max: 16,
             reply_retention: Duration::from_secs(24 * 60 * 60),
         }
     }

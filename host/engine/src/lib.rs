@@ -39,4 +39,4 @@ pub use imports::{
     RetryPolicy, StartError, WorkflowImports, WorkflowInfo, WorkflowInstance, WorkflowStatus,
 };
 pub use manifest::Manifest;
-pub use plugin::{ActorCall, Plugin, WorkflowRun};
+pub use plugin::{ActorCall, Plugin, WeakPlugin, WorkflowRun};

@@ -2,9 +2,10 @@
 //!
 //! Owns how an instance is entered and left. What the guest asks for meanwhile is answered by imports.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use host_base::{Digest, Outcome, Payload};
@@ -28,6 +29,26 @@ use crate::stop;
 /// A loaded plugin; clones share it.
 #[derive(Clone)]
 pub struct Plugin(Arc<Loaded>);
+
+/// A loaded plugin as long as somebody else needs it.
+#[derive(Clone)]
+pub struct WeakPlugin(Weak<Loaded>);
+
+impl WeakPlugin {
+    /// The plugin; none where nobody holds it any more.
+    pub fn upgrade(&self) -> Option<Plugin> {
+        self.0.upgrade().map(Plugin)
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Loaded {
+            manifest, digest, ..
+        } = &*self.0;
+        write!(f, "plugin {} ({digest})", manifest.name)
+    }
+}
 
 struct Loaded {
     shared: Arc<Shared>,
@@ -106,6 +127,11 @@ impl Plugin {
             deterministic,
             plain,
         }))
+    }
+
+    /// The same, without keeping it in memory.
+    pub fn downgrade(&self) -> WeakPlugin {
+        WeakPlugin(Arc::downgrade(&self.0))
     }
 
     /// The digest of the component's bytes.

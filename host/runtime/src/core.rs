@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
 use crate::actor::ActorTurns;
+use crate::components::Components;
 use crate::draft::Draft;
 use crate::effect::{Effect, Message, WaitingCall};
 use crate::entity::{Entities, Full, Newcomer, live};
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) engine: Engine,
     pub(crate) plugins: Plugins,
+    pub(crate) components: Components,
     pub(crate) waits: Arc<Waits>,
     pub(crate) starts: Arc<Starts>,
     pub(crate) entities: Entities,

@@ -52,8 +52,9 @@ impl Draft {
     }
 
     /// Starts a workflow with this turn.
-    pub(crate) fn start(&mut self, new: NewWorkflow, permit: StartPermit, now: Timestamp) {
+    pub(crate) fn start(&mut self, new: NewWorkflow, mut permit: StartPermit, now: Timestamp) {
         start::put(&mut self.batch, &new, now);
+        permit.runs_on(&new.plugin);
         self.effects.push(Effect::Release(permit));
         self.effects.push(Effect::Begin(new.key));
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use host_base::{Digest, Entity, Outcome, Payload, WorkflowKey};
-use host_engine::RetryPolicy;
+use host_engine::{Plugin, RetryPolicy};
 use host_store::records::Mail;
 use host_store::{TaskKey, TimerKey};
 use tokio::sync::oneshot;
 
 use crate::observer::Happening;
+use crate::rehearsal::Rehearsal;
 use crate::starts::StartPermit;
 
 /// One consequence of a turn.
@@ -21,6 +22,8 @@ pub(crate) enum Effect {
     Answer(oneshot::Sender<Outcome>, Outcome),
     /// A message lies in an entity's inbox under this number.
     Deliver(Entity, u64, Box<Mail>),
+    /// Answers whoever asked a workflow to move.
+    Moved(oneshot::Sender<Moved>, Box<Moved>),
     /// A workflow was started and waits for its first turn.
     Begin(WorkflowKey),
     /// A timer was armed.
@@ -64,6 +67,8 @@ pub(crate) struct ActivityJob {
     /// The event that scheduled it.
     pub(crate) event: u64,
     pub(crate) plugin: String,
+    /// The component that its workflow runs on; empty: the one that stands for the plugin.
+    pub(crate) component: Vec<u8>,
     pub(crate) name: String,
     pub(crate) input: Payload,
     pub(crate) options: ActivityOptions,
@@ -92,10 +97,29 @@ pub(crate) enum Message {
     Activity(Box<ActivityEnd>),
     /// To a workflow: a timer is due.
     Timer(Box<TimerKey>),
+    /// To a workflow: go on with another component.
+    Move(Box<Move>),
     /// To a workflow: something about it has changed, in the store or in what is deployed. Look there.
     Look,
     /// There is mail in the store that may not have been handled.
     Mailed,
+}
+
+/// A workflow is to go on with another component. The answer comes when that is durable.
+#[derive(Debug)]
+pub(crate) struct Move {
+    pub(crate) plugin: Plugin,
+    /// Whether it is moved although its history says something else than the code.
+    pub(crate) force: bool,
+    pub(crate) answer: oneshot::Sender<Moved>,
+}
+
+/// What became of a move.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    /// None: the instance has ended.
+    pub(crate) rehearsal: Option<Rehearsal>,
+    pub(crate) moved: bool,
 }
 
 /// A call whose caller waits. If the caller goes away, the call is not made.

@@ -60,6 +60,23 @@ pub enum DeployError {
     Store(#[from] StoreError),
 }
 
+/// A workflow was not moved to another component. Nothing has changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum MoveError {
+    /// There is no such instance.
+    #[error("no workflow has the id {0}")]
+    Unknown(String),
+    /// It has ended.
+    #[error("workflow {} is {} already", .0.key.id, .0.status_name())]
+    Ended(Box<WorkflowView>),
+    /// No component stands for its plugin.
+    #[error("no plugin {0} is deployed")]
+    NotDeployed(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// A workflow was not started.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StartError {

@@ -6,6 +6,7 @@
 
 mod activity;
 mod actor;
+mod components;
 mod core;
 mod dedup;
 mod draft;
@@ -20,6 +21,8 @@ mod options;
 mod outbox;
 mod plugins;
 mod recovery;
+mod rehearsal;
+mod rollout;
 mod runtime;
 mod start;
 mod starts;
@@ -29,8 +32,10 @@ mod waits;
 mod watchers;
 pub mod workflow;
 
-pub use error::{DeployError, StartError, StartupError, StoreError};
+pub use error::{DeployError, MoveError, StartError, StartupError, StoreError};
 pub use observer::{Happening, Observer, Speaker};
 pub use options::RuntimeOptions;
+pub use rehearsal::{Rehearsal, Verdict};
+pub use rollout::{KeptComponent, RolledOut, Rollout, Trial};
 pub use runtime::{Deployed, Runtime, Unfinished};
 pub use view::{WorkflowView, status_name};

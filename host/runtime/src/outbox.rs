@@ -52,6 +52,7 @@ fn perform(core: &Arc<Core>, effect: Effect) {
     match effect {
         // Whoever no longer waits does not want to know.
         Effect::Answer(caller, outcome) => drop(caller.send(outcome)),
+        Effect::Moved(asker, moved) => drop(asker.send(*moved)),
         Effect::Deliver(to, sequence, mail) => core.notify(&to, Message::Mail(sequence, mail)),
         Effect::Begin(key) => core.notify(&Entity::Workflow(key), Message::Look),
         Effect::Arm(timer) => core.timers.arm(timer),

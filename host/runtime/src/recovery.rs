@@ -91,9 +91,8 @@ fn wanted_job(core: &Core, key: &TaskKey, task: &Task) -> Result<Option<Activity
     };
     Ok(match (kind(0)?, kind(task.event)?) {
         (Some(EventKind::Started(started)), Some(EventKind::ActivityScheduled(scheduled))) => {
-            let plugin = instance.plugin;
             let seed = &started.seed;
-            Some(job(&key.workflow, key.run, plugin, seed, task, scheduled))
+            Some(job(&key.workflow, &instance, seed, task, scheduled))
         }
         _ => None,
     })

@@ -10,27 +10,29 @@ use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, WorkflowKey};
-use host_engine::{Engine, EngineOptions, Manifest, Plugin};
+use host_engine::{Engine, EngineOptions, Manifest};
 use host_store::records::{Deployment, Event, EventRaised, Status};
 use host_store::{Batch, ReadError, Reader, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
+use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
 use crate::effect::{Effect, Message};
 use crate::entity::Entities;
-use crate::error::{DeployError, StartError, StartupError, StoreError};
+use crate::error::{DeployError, MoveError, StartError, StartupError, StoreError};
 use crate::locks::lock;
 use crate::options::RuntimeOptions;
-use crate::plugins::{Plugins, Taken};
+use crate::plugins::Plugins;
+use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
 use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
 use crate::watchers::Watchers;
-use crate::{keeper, limits, outbox, recovery, timers};
+use crate::{components, keeper, limits, outbox, recovery, timers};
 
 /// Where compiled components are kept, in the data directory.
 const CACHE_DIR: &str = "cache";
@@ -98,6 +100,7 @@ impl Runtime {
         let core = core(options, store, engine, outbox, threads.handle().clone());
         threads.spawn(outbox::run(Arc::clone(&core), turns));
         threads.spawn(keeper::run(Arc::clone(&core)));
+        threads.spawn(components::run(Arc::clone(&core)));
         load_remembered(&core, &threads)?;
         Ok(Runtime {
             core,
@@ -107,7 +110,8 @@ impl Runtime {
     }
 
     /// Checks, compiles and remembers a component; it stands for its plugin's name from now on. Instances
-    /// that were started on another component go on with this one, or stall where it differs.
+    /// that were started on another one stay on that one; those that stall go on with the new one where it
+    /// agrees with their history.
     ///
     /// # Errors
     /// See [`DeployError`]; nothing has changed then.
@@ -117,26 +121,99 @@ impl Runtime {
         file: &str,
         bytes: &[u8],
     ) -> Result<Deployed, DeployError> {
-        let plugin = self.core.engine.load(file, bytes).await?;
-        let manifest = plugin.manifest().clone();
-        let core = Arc::clone(&self.core);
-        let (tenant, file, bytes) = (tenant.clone(), file.to_owned(), bytes.to_vec());
-        let going = *lock(&self.going);
-        // To the end, whatever becomes of the caller: the store and the memory must say the same.
-        let deploying = self.core.tasks.spawn(async move {
-            let _alone = core.deploying.lock().await;
-            let change = deploy(&core, &tenant, plugin, &file, &bytes).await?;
-            if change != Change::Same {
-                change_over(&core, going).await.map_err(StoreError::Read)?;
-            }
-            Ok(change)
-        });
-        let change: Result<Change, DeployError> = match deploying.await {
-            Ok(change) => change,
-            Err(_) => Err(StoreError::from(self.core.closed()).into()),
-        };
-        let changed = change? == Change::Other;
+        let rolled_out = self.deploy_with(tenant, file, bytes, Rollout::Pin, None);
+        let RolledOut {
+            manifest, changed, ..
+        } = rolled_out.await?;
         Ok(Deployed { manifest, changed })
+    }
+
+    /// Deploys a component, and replays against it the histories of the plugin's instances that have not
+    /// ended and run on another one: `tell` hears of each. Where they are not moved, they are not disturbed.
+    ///
+    /// # Errors
+    /// See [`DeployError`]. Nothing has changed then, unless the store failed.
+    pub async fn roll_out(
+        &self,
+        tenant: &TenantId,
+        file: &str,
+        bytes: &[u8],
+        rollout: Rollout,
+        tell: impl Fn(Trial) + Send + Sync + 'static,
+    ) -> Result<RolledOut, DeployError> {
+        let tell: Tell = Arc::new(tell);
+        self.deploy_with(tenant, file, bytes, rollout, Some(tell))
+            .await
+    }
+
+    async fn deploy_with(
+        &self,
+        tenant: &TenantId,
+        file: &str,
+        bytes: &[u8],
+        rollout: Rollout,
+        tell: Option<Tell>,
+    ) -> Result<RolledOut, DeployError> {
+        let plugin = self.core.engine.load(file, bytes).await?;
+        let (manifest, component) = (plugin.manifest().clone(), plugin.digest());
+        let deploy = Deploy {
+            tenant: tenant.clone(),
+            plugin,
+            file: file.to_owned(),
+            bytes: bytes.to_vec(),
+            rollout,
+            tell,
+            going: *lock(&self.going),
+        };
+        let core = Arc::clone(&self.core);
+        // To the end, whatever becomes of the caller: the store and the memory must say the same.
+        let deploying = self
+            .core
+            .tasks
+            .spawn(async move { rollout::roll_out(&core, deploy).await });
+        let change = match deploying.await {
+            Ok(change) => change?,
+            Err(_) => return Err(StoreError::from(self.core.closed()).into()),
+        };
+        Ok(RolledOut {
+            manifest,
+            component,
+            changed: change == Change::Other,
+        })
+    }
+
+    /// Moves an instance to the component that stands for its plugin, if that agrees with its history or
+    /// `force` is set; it stalls then where they differ. Durable when this returns.
+    ///
+    /// # Errors
+    /// See [`MoveError`]; nothing has changed then.
+    pub async fn move_workflow(&self, key: &WorkflowKey, force: bool) -> Result<Trial, MoveError> {
+        let (core, key) = (Arc::clone(&self.core), key.clone());
+        let moving = self
+            .core
+            .tasks
+            .spawn(async move { rollout::move_one(&core, &key, force).await });
+        match moving.await {
+            Ok(trial) => trial,
+            Err(_) => Err(StoreError::from(self.core.closed()).into()),
+        }
+    }
+
+    /// The components that are kept for a tenant: those that stand for its plugins and those that instances
+    /// run on which have not ended.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn components(&self, tenant: &TenantId) -> Result<Vec<KeptComponent>, StoreError> {
+        let (core, tenant) = (Arc::clone(&self.core), tenant.clone());
+        let kept = self
+            .core
+            .tasks
+            .spawn(async move { rollout::kept(&core, &tenant).await });
+        match kept.await {
+            Ok(kept) => kept,
+            Err(_) => Err(self.core.closed().into()),
+        }
     }
 
     /// A tenant's plugins by name: what they say of themselves, and what was deployed.
@@ -219,7 +296,12 @@ impl Runtime {
         }
     }
 
-    async fn start(&self, new: NewWorkflow, permit: StartPermit) -> Result<WorkflowView, Failure> {
+    async fn start(
+        &self,
+        new: NewWorkflow,
+        mut permit: StartPermit,
+    ) -> Result<WorkflowView, Failure> {
+        permit.runs_on(&new.plugin);
         let now = self.core.clock.now();
         let mut batch = Batch::new();
         start::put(&mut batch, &new, now);
@@ -262,8 +344,9 @@ impl Runtime {
     /// Whether a stalled workflow has not tried the present component yet.
     fn may_go_on(&self, view: &WorkflowView) -> bool {
         let plugin = self.core.plugins.named(&view.key.tenant, &view.plugin);
-        let stall = view.stall.as_ref();
-        stall.is_some_and(|stall| view::may_go_on(stall, &view.name, plugin.as_ref()))
+        let pin = view.component.map_or(Vec::new(), |pin| pin.0.to_vec());
+        let may_go_on = |stall| view::may_go_on(stall, &pin, &view.name, plugin.as_ref());
+        view.stall.as_ref().is_some_and(may_go_on)
     }
 
     /// One workflow instance.
@@ -417,6 +500,7 @@ fn core(
         fibers: Arc::new(Semaphore::new(engine.instances_max())),
         engine,
         plugins: Plugins::default(),
+        components: Components::new(options.limits.components_loaded_max),
         starts: Arc::new(Starts::new(Arc::clone(&waits))),
         waits,
         entities: Entities::new(&options.limits),
@@ -470,79 +554,7 @@ async fn load_deployment(
     let plugin = core.engine.load(name, &bytes).await;
     let plugin = plugin.map_err(|error| error.to_string())?;
     let put = core.plugins.put(tenant, plugin);
-    put.map_err(|taken| already_taken(name, taken).to_string())
-}
-
-/// Live workflows leave the memory, so that they come back on the new component; stalled ones try, and what
-/// waited for the plugin goes on.
-async fn change_over(core: &Arc<Core>, going: bool) -> Result<(), ReadError> {
-    core.entities.evict_places(usize::MAX);
-    if going {
-        recovery::go_on(core).await?;
-    }
-    Ok(())
-}
-
-/// What a deployment changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
-    /// The component stood for the plugin before.
-    Same,
-    /// Nothing did.
-    New,
-    /// Another component did.
-    Other,
-}
-
-async fn deploy(
-    core: &Core,
-    tenant: &TenantId,
-    plugin: Plugin,
-    file: &str,
-    bytes: &[u8],
-) -> Result<Change, DeployError> {
-    let before = core.plugins.named(tenant, &plugin.manifest().name);
-    let change = match before.map(|before| before.digest()) {
-        Some(digest) if digest == plugin.digest() => return Ok(Change::Same),
-        Some(_) => Change::Other,
-        None => Change::New,
-    };
-    let taken = |taken| already_taken(file, taken);
-    core.plugins.check(tenant, &plugin).map_err(taken)?;
-    remember(core, tenant, &plugin, file, bytes).await?;
-    core.plugins.put(tenant, plugin).map_err(taken)?;
-    Ok(change)
-}
-
-async fn remember(
-    core: &Core,
-    tenant: &TenantId,
-    plugin: &Plugin,
-    file: &str,
-    bytes: &[u8],
-) -> Result<(), StoreError> {
-    let digest = plugin.digest();
-    let deployment = Deployment {
-        component: digest.0.to_vec(),
-        file: file.to_owned(),
-        deployed_ms: core.clock.now().0,
-    };
-    let mut batch = Batch::new();
-    if core.reader.component(&digest)?.is_none() {
-        batch.put_component(&digest, bytes);
-    }
-    batch.put_deployment(tenant, &plugin.manifest().name, &deployment);
-    Ok(core.committer.commit(batch).await?)
-}
-
-fn already_taken(file: &str, taken: Taken) -> DeployError {
-    let Taken { what, name, owner } = taken;
-    DeployError::Taken {
-        file: file.to_owned(),
-        what,
-        name,
-        owner,
-    }
+    put.map_err(|taken| rollout::already_taken(name, taken).to_string())
 }
 
 fn count(reader: &Reader, status: Status) -> Result<usize, StoreError> {

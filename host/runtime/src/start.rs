@@ -63,6 +63,7 @@ pub(crate) fn put(batch: &mut Batch, new: &NewWorkflow, now: Timestamp) {
         input: new.input.clone(),
         seed: new.seed.to_vec(),
         component: new.plugin.digest().0.to_vec(),
+        origin: None,
     };
     let event = Event {
         at_ms: now.0,
@@ -83,6 +84,7 @@ pub(crate) fn instance(new: &NewWorkflow, now: Timestamp) -> Instance {
         parent: new.parent.clone(),
         outcome: None,
         stall: None,
+        component: new.plugin.digest().0.to_vec(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use host_base::{ActorKey, WorkflowKey};
+use host_engine::Plugin;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::locks::lock;
@@ -31,6 +32,15 @@ pub(crate) struct StartPermit {
     _deciding: Option<Deciding>,
     _turn: OwnedSemaphorePermit,
     _user: User,
+    /// The component that is started on: it is kept in the store at least until the start is there.
+    component: Option<Plugin>,
+}
+
+impl StartPermit {
+    /// What is started runs on this component.
+    pub(crate) fn runs_on(&mut self, plugin: &Plugin) {
+        self.component = Some(plugin.clone());
+    }
 }
 
 #[derive(Debug)]
@@ -54,6 +64,7 @@ impl Starts {
             _deciding: None,
             _turn: take(turn).await,
             _user: user,
+            component: None,
         }
     }
 
@@ -64,6 +75,7 @@ impl Starts {
             _deciding: None,
             _turn: turn.try_acquire_owned().ok()?,
             _user: user,
+            component: None,
         })
     }
 
@@ -84,6 +96,7 @@ impl Starts {
             _deciding: Some(self.waits.decide(who, id)),
             _turn: turn,
             _user: user,
+            component: None,
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows the records; the store and the entity that own them are elsewhere.
 
-use host_base::{Outcome, Timestamp, WorkflowKey};
+use host_base::{Digest, Outcome, Timestamp, WorkflowKey};
 use host_engine::{Plugin, WorkflowInfo, WorkflowStatus};
 use host_store::records::{Instance, Stall, Status};
 
@@ -27,6 +27,8 @@ pub struct WorkflowView {
     pub outcome: Option<Outcome>,
     /// Why it stalls, while it does.
     pub stall: Option<Stall>,
+    /// The component that it is pinned to; none: the one that stands for its plugin.
+    pub component: Option<Digest>,
 }
 
 impl WorkflowView {
@@ -41,6 +43,7 @@ impl WorkflowView {
             updated: Timestamp(instance.updated_ms),
             outcome: instance.outcome.map(Outcome::from),
             stall: instance.stall,
+            component: Digest::from_bytes(&instance.component),
         }
     }
 
@@ -86,15 +89,29 @@ pub fn status_name(status: WorkflowStatus) -> &'static str {
     }
 }
 
-/// Whether a stalled instance of that workflow may go on with what is deployed: it has not tried it, or what
+/// Whether a stalled instance may go on with the component that it runs on: it has not tried it, or what
 /// kept it may have passed.
-pub(crate) fn may_go_on(stall: &Stall, workflow: &str, deployed: Option<&Plugin>) -> bool {
-    let may_pass = deployed.is_some_and(|plugin| stall.may_pass && brings(plugin, workflow));
-    may_pass || is_untried(stall, workflow, deployed)
+pub(crate) fn may_go_on(
+    stall: &Stall,
+    pin: &[u8],
+    workflow: &str,
+    plugin: Option<&Plugin>,
+) -> bool {
+    let here = !pin.is_empty() || plugin.is_some_and(|plugin| brings(plugin, workflow));
+    here && stall.may_pass || is_untried(stall, pin, workflow, plugin)
 }
 
-/// Whether a stalled instance of that workflow has not tried what is deployed.
-pub(crate) fn is_untried(stall: &Stall, workflow: &str, deployed: Option<&Plugin>) -> bool {
+/// Whether a stalled instance has not tried the component that it runs on: the one that it is pinned to, or
+/// else the one that is deployed.
+pub(crate) fn is_untried(
+    stall: &Stall,
+    pin: &[u8],
+    workflow: &str,
+    deployed: Option<&Plugin>,
+) -> bool {
+    if !pin.is_empty() {
+        return stall.component != pin;
+    }
     deployed
         .is_some_and(|plugin| brings(plugin, workflow) && plugin.digest().0[..] != stall.component)
 }
@@ -114,6 +131,9 @@ pub(crate) fn status_of(instance: &Instance) -> WorkflowStatus {
         Status::Stalled => WorkflowStatus::Stalled,
     }
 }
+
+/// Where instances stand that have not ended.
+pub(crate) const ACTIVE: [Status; 3] = [Status::Pending, Status::Running, Status::Stalled];
 
 pub(crate) fn is_active(instance: &Instance) -> bool {
     match instance.status() {

@@ -7,7 +7,7 @@ use host_base::{ActorKey, Digest, Entity, TenantId, WorkflowKey};
 use prost::Message;
 
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
-use crate::records::{Deployment, Event, Instance, Mail, Reply, Task};
+use crate::records::{Component, Deployment, Event, Instance, Mail, Reply, Task};
 
 /// One change of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +147,17 @@ impl Batch {
     /// Keeps a component's bytes.
     pub fn put_component(&mut self, digest: &Digest, bytes: &[u8]) {
         self.put(Keyspace::Meta, keys::component(digest), bytes.to_vec());
+    }
+
+    /// Writes what is known of a component that is kept.
+    pub fn put_component_facts(&mut self, digest: &Digest, facts: &Component) {
+        self.put_message(Keyspace::Meta, keys::component_facts(digest), facts);
+    }
+
+    /// Deletes a component that nobody needs any more, and what is known of it.
+    pub fn delete_component(&mut self, digest: &Digest) {
+        self.delete(Keyspace::Meta, keys::component(digest));
+        self.delete(Keyspace::Meta, keys::component_facts(digest));
     }
 
     pub(crate) fn put(&mut self, keyspace: Keyspace, key: Vec<u8>, value: Vec<u8>) {

@@ -13,7 +13,7 @@
 //!
 //! | keyspace | key |
 //! |---|---|
-//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"x"` a task's key (letters are one u8) |
+//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key (letters are one u8) |
 //! | `instance` | tenant, workflow id |
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
@@ -154,6 +154,7 @@ const FORMAT: u8 = b'f';
 const BOOT: u8 = b'b';
 const DEPLOYMENT: u8 = b'd';
 const COMPONENT: u8 = b'c';
+const COMPONENT_FACTS: u8 = b'v';
 const CANCEL: u8 = b'x';
 const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
@@ -426,6 +427,23 @@ pub(crate) fn read_deployment(key: &[u8]) -> Option<(TenantId, String)> {
 
 pub(crate) fn component(digest: &Digest) -> Vec<u8> {
     Parts::default().u8(COMPONENT).digest(digest).0
+}
+
+/// What the keys of what is known of all kept components begin with.
+pub(crate) fn components() -> Vec<u8> {
+    vec![COMPONENT_FACTS]
+}
+
+pub(crate) fn component_facts(digest: &Digest) -> Vec<u8> {
+    Parts(components()).digest(digest).0
+}
+
+pub(crate) fn read_component_facts(key: &[u8]) -> Option<Digest> {
+    let mut cursor = Cursor(key);
+    cursor.tag(COMPONENT_FACTS)?;
+    let digest = cursor.digest()?;
+    cursor.end()?;
+    Some(digest)
 }
 
 pub(crate) fn tenant(tenant: &TenantId) -> Vec<u8> {
@@ -743,6 +761,7 @@ mod tests {
             prop_assert_eq!(read_task(&task(&a_task)), Some(a_task));
             prop_assert_eq!(read_timer(&timer(&a_timer)), Some(a_timer));
             prop_assert_eq!(read_reply(&reply(&owner, &digest)), Some((owner.clone(), digest)));
+            prop_assert_eq!(read_component_facts(&component_facts(&digest)), Some(digest));
             prop_assert_eq!(read_deployment(&deployment(&owner, &text)), Some((owner, text)));
         }
 

@@ -12,7 +12,7 @@ use prost::Message;
 
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
-use crate::records::{Deployment, Event, Instance, Mail, Reply, Status, Task};
+use crate::records::{Component, Deployment, Event, Instance, Mail, Reply, Status, Task};
 
 /// Why something could not be read. Nobody but the operator can do anything about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -283,6 +283,29 @@ impl Reader {
         Ok(found)
     }
 
+    /// Shows every instance of all tenants that stands in one of these places, as of one moment. Takes as
+    /// long as there are many, and blocks the thread.
+    pub fn each_with_status(
+        &self,
+        statuses: &[Status],
+        mut see: impl FnMut(WorkflowKey, Instance),
+    ) -> Read<()> {
+        let view = self.0.view();
+        let mut place = next_tenant(&view, KeyRange::all())?;
+        while let Some(tenant) = place {
+            for status in statuses {
+                let rows = keys::index_of_status(&tenant, (*status).into());
+                for id in ids_in(&view, rows, None, usize::MAX)? {
+                    let (key, instance) = indexed_instance(&view, &tenant, id)?;
+                    see(key, instance);
+                }
+            }
+            let others = KeyRange::all().beyond(&keys::tenant(&tenant));
+            place = next_tenant(&view, others)?;
+        }
+        Ok(())
+    }
+
     /// The tenants that have plugins deployed.
     pub fn tenants(&self) -> Read<Vec<TenantId>> {
         let range = KeyRange::prefix(keys::deployments());
@@ -305,6 +328,17 @@ impl Reader {
     /// A component's bytes.
     pub fn component(&self, digest: &Digest) -> Read<Option<Vec<u8>>> {
         self.bytes(Keyspace::Meta, &keys::component(digest))
+    }
+
+    /// What is known of the components that are kept, in the order of their digests.
+    pub fn components(&self) -> Read<Vec<(Digest, Component)>> {
+        let range = KeyRange::prefix(keys::components());
+        self.messages(
+            Keyspace::Meta,
+            range,
+            usize::MAX,
+            keys::read_component_facts,
+        )
     }
 
     fn all_workflows(

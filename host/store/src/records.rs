@@ -115,6 +115,10 @@ pub struct Instance {
     /// Why it stalls, while it does.
     #[prost(message, optional, tag = "9")]
     pub stall: Option<Stall>,
+    /// The digest of the component that it runs on, from its start to its end or until it is moved. Absent:
+    /// the one that stands for its plugin, whichever that is.
+    #[prost(bytes = "vec", tag = "25")]
+    pub component: Vec<u8>,
 }
 
 /// A difference between a workflow's history and its code.
@@ -227,6 +231,30 @@ pub struct Started {
     /// The digest of the component that was deployed then.
     #[prost(bytes = "vec", tag = "4")]
     pub component: Vec<u8>,
+    /// The run whose history was copied, where the instance does not begin at its beginning.
+    #[prost(message, optional, tag = "25")]
+    pub origin: Option<Origin>,
+}
+
+/// Where a copied history comes from.
+#[derive(Clone, PartialEq, Message)]
+pub struct Origin {
+    /// The workflow's id.
+    #[prost(string, tag = "1")]
+    pub workflow_id: String,
+    /// Its run.
+    #[prost(uint32, tag = "2")]
+    pub run: u32,
+    /// The last event that was copied.
+    #[prost(uint64, tag = "3")]
+    pub event: u64,
+    /// The first event that the copied run's code saw in a turn of its own: from there on, random numbers
+    /// come from `seed`.
+    #[prost(uint64, tag = "4")]
+    pub unseen_from: u64,
+    /// Where random numbers behind the copy and idempotency keys come from: 32 bytes.
+    #[prost(bytes = "vec", tag = "5")]
+    pub seed: Vec<u8>,
 }
 
 /// An activity is to be run.
@@ -431,5 +459,22 @@ pub struct Deployment {
     pub file: String,
     /// When, in milliseconds since the epoch.
     #[prost(uint64, tag = "3")]
+    pub deployed_ms: u64,
+}
+
+/// Keyspace `meta`: a component that is kept, because it stands for a plugin or instances run on it.
+#[derive(Clone, PartialEq, Message)]
+pub struct Component {
+    /// The plugin's name.
+    #[prost(string, tag = "1")]
+    pub plugin: String,
+    /// The plugin's version.
+    #[prost(string, tag = "2")]
+    pub version: String,
+    /// The file that it came from, for people.
+    #[prost(string, tag = "3")]
+    pub file: String,
+    /// When it was deployed last, in milliseconds since the epoch.
+    #[prost(uint64, tag = "4")]
     pub deployed_ms: u64,
 }

@@ -250,6 +250,7 @@ mod tests {
             updated: Timestamp(0),
             outcome: Some(outcome),
             stall: None,
+            component: None,
         })
     }
 

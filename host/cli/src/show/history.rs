@@ -410,6 +410,7 @@ mod tests {
                 input: b"{\"z\":1, \"a\":2}".to_vec(),
                 seed: vec![1; 32],
                 component: vec![0xab; 32],
+                ..Started::default()
             }),
             EventKind::ActivityScheduled(ActivityScheduled {
                 handle: 1,

@@ -21,6 +21,8 @@ pub(crate) struct Report<'a> {
     name: &'a str,
     plugin: &'a str,
     run: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<String>,
     status: &'static str,
     created: String,
     updated: String,
@@ -74,6 +76,7 @@ impl<'a> Report<'a> {
             name: &view.name,
             plugin: &view.plugin,
             run: view.run,
+            component: view.component.map(|digest| digest.to_string()),
             status: view.status_name(),
             created: time::rfc3339(view.created),
             updated: time::rfc3339(view.updated),
@@ -153,9 +156,13 @@ pub(crate) fn block(view: &WorkflowView, input: Option<&Payload>) -> String {
         fact("plugin", &text::printable(&view.plugin)),
         fact("status", view.status_name()),
         fact("run", &view.run.to_string()),
+    ];
+    let pinned = |digest: Digest| fact("runs on", &format!("component {}", stall::short(&digest)));
+    lines.extend(view.component.map(pinned));
+    lines.extend([
         fact("created", &time::rfc3339(view.created)),
         fact("updated", &time::rfc3339(view.updated)),
-    ];
+    ]);
     lines.extend(input.map(|input| fact("input", &json::pretty(input))));
     lines.extend(output(view).map(|output| fact("output", &json::pretty(output))));
     lines.extend(failure(view).into_iter().flat_map(failure_facts));
@@ -236,6 +243,7 @@ mod tests {
             updated: Timestamp(1500),
             outcome,
             stall: None,
+            component: None,
         }
     }
 

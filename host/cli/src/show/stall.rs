@@ -32,9 +32,13 @@ pub(crate) fn lines(stall: &Stall) -> Vec<String> {
 
 /// The beginning of a component's digest.
 pub(crate) fn digest(component: &[u8]) -> String {
-    let digits = Digest::from_bytes(component).map(|digest| digest.to_string());
-    let digits = digits.unwrap_or_else(|| "unknown".to_owned());
-    digits.chars().take(DIGEST_DIGITS).collect()
+    let digest = Digest::from_bytes(component);
+    digest.map_or_else(|| "unknown".to_owned(), |digest| short(&digest))
+}
+
+/// The same of a digest.
+pub(crate) fn short(digest: &Digest) -> String {
+    digest.to_string().chars().take(DIGEST_DIGITS).collect()
 }
 
 #[cfg(test)]

@@ -27,13 +27,13 @@ use crate::view::is_active;
 pub(crate) async fn to_the_end(core: &Arc<Core>, mut job: ActivityJob, shared: Shared) {
     loop {
         wait_until(core, Timestamp(job.due_ms), &shared).await;
-        if job.failed_attempts > 0 && !is_wanted(core, &job.task) {
+        if job.failed_attempts > 0 && !is_wanted(core, &mut job) {
             return forget(core, &job.task).await;
         }
         if shared.is_cancelled() {
             return end(core, &job.task, Err(cancelled(&job.name)), &shared).await;
         }
-        let Some(plugin) = plugin_of(core, &job) else {
+        let Some(plugin) = plugin_of(core, &mut job).await else {
             // Its task waits in the store until the plugin is deployed.
             return core.activities.leave(core, &job.task);
         };
@@ -49,9 +49,18 @@ pub(crate) async fn to_the_end(core: &Arc<Core>, mut job: ActivityJob, shared: S
     }
 }
 
-fn plugin_of(core: &Core, job: &ActivityJob) -> Option<Plugin> {
+/// The component that its workflow runs on, which may be another one since the activity was scheduled.
+async fn plugin_of(core: &Core, job: &mut ActivityJob) -> Option<Plugin> {
+    match component_of(core, job).await {
+        None if is_wanted(core, job) => component_of(core, job).await,
+        found => found,
+    }
+}
+
+async fn component_of(core: &Core, job: &ActivityJob) -> Option<Plugin> {
     let tenant = &job.task.workflow.tenant;
-    core.plugins.named(tenant, &job.plugin)
+    let component = core.component(tenant, &job.plugin, &job.component);
+    component.await.ok()
 }
 
 async fn attempt(core: &Arc<Core>, job: &ActivityJob, plugin: &Plugin, shared: &Shared) -> Verdict {
@@ -157,10 +166,15 @@ async fn end(core: &Arc<Core>, task: &TaskKey, outcome: Outcome, shared: &UnderW
     core.tell(&workflow, Message::Activity(Box::new(end))).await;
 }
 
-/// Whether the workflow still runs that scheduled it.
-fn is_wanted(core: &Core, task: &TaskKey) -> bool {
+/// Whether the workflow still runs that scheduled it; the job learns on which component.
+fn is_wanted(core: &Core, job: &mut ActivityJob) -> bool {
+    let task = &job.task;
     match core.reader.instance(&task.workflow) {
-        Ok(instance) => instance.is_some_and(|one| one.run == task.run && is_active(&one)),
+        Ok(Some(instance)) if instance.run == task.run && is_active(&instance) => {
+            job.component = instance.component;
+            true
+        }
+        Ok(_) => false,
         Err(error) => {
             core.store_unreadable(&error);
             false

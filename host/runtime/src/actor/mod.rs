@@ -84,7 +84,11 @@ impl Turns for ActorTurns {
                 Message::Mail(sequence, mail) => self.mail(sequence, *mail).await?,
                 Message::Call(call) => self.call(call).await?,
                 // Nobody sends these to an actor.
-                Message::Activity(_) | Message::Timer(_) | Message::Look | Message::Mailed => {}
+                Message::Activity(_)
+                | Message::Timer(_)
+                | Message::Move(_)
+                | Message::Look
+                | Message::Mailed => {}
             }
         }
         Ok(())

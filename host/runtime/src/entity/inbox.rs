@@ -81,6 +81,7 @@ impl Inbox {
             Message::Call(_)
             | Message::Activity(_)
             | Message::Timer(_)
+            | Message::Move(_)
             | Message::Look
             | Message::Mailed => true,
         };

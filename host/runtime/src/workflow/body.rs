@@ -203,11 +203,12 @@ fn stall_at(machine: &Machine, asked: String, backtrace: &str, component: Digest
     }
 }
 
-/// Why an instance cannot go on whose workflow no deployed plugin of that name brings.
-pub(crate) fn not_deployed(machine: &Machine, plugin: &str, workflow: &str) -> Stall {
-    let asked = format!(
-        "nothing, because no workflow {workflow} of plugin {plugin} is deployed ({})",
-        code::NOT_FOUND
-    );
-    stall_at(machine, asked, "", Digest([0; 32]))
+/// Why an instance cannot go on whose code is not there: its component is not, or brings no such workflow.
+pub(crate) fn without_code(machine: &Machine, instance: &Instance, absent: Option<&str>) -> Stall {
+    let Instance { plugin, name, .. } = instance;
+    let missing = format!("no workflow {name} of plugin {plugin} is deployed");
+    let why = absent.unwrap_or(&missing);
+    let asked = format!("nothing, because {why} ({})", code::NOT_FOUND);
+    let tried = Digest::from_bytes(&instance.component).unwrap_or(Digest([0; 32]));
+    stall_at(machine, asked, "", tried)
 }

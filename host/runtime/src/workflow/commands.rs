@@ -114,6 +114,37 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
     }
 }
 
+/// Whether an event says that the instance ended.
+pub(crate) fn is_end(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Completed(_) | EventKind::Failed(_))
+}
+
+/// The handle of a command that has one.
+pub(crate) fn handle_in(kind: &EventKind) -> Option<u32> {
+    match kind {
+        EventKind::EventAwaited(one) => Some(one.handle),
+        other => handle_of(other),
+    }
+}
+
+/// The handle of a command whose result arrives as `Resolved`.
+pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
+    match kind {
+        EventKind::ActivityScheduled(one) => Some(one.handle),
+        EventKind::ActorCallScheduled(one) => Some(one.handle),
+        EventKind::ChildScheduled(one) => Some(one.handle),
+        EventKind::TimerScheduled(one) => Some(one.handle),
+        EventKind::Started(_)
+        | EventKind::EventAwaited(_)
+        | EventKind::ActorMessageSent(_)
+        | EventKind::Cancelled(_)
+        | EventKind::Resolved(_)
+        | EventKind::EventRaised(_)
+        | EventKind::Completed(_)
+        | EventKind::Failed(_) => None,
+    }
+}
+
 /// Whether the code asks for what history holds: kind, name, input and options, all of it. Only the time
 /// at which a timer is due differs, because a replay happens later.
 pub(crate) fn same(held: &EventKind, asked: &EventKind) -> bool {

@@ -27,44 +27,70 @@ pub(crate) async fn load(
     let Some(instance) = core.reader.instance(key)?.filter(is_active) else {
         return Ok(None);
     };
-    let mut history = read_history(&core.reader, key, instance.run)?;
-    if history.is_empty() {
-        return Ok(None);
-    }
-    let (_, first) = history.remove(0);
-    let at = Timestamp(first.at_ms);
-    let Some(EventKind::Started(started)) = first.kind else {
+    let Some(past) = Past::read(&core.reader, key, instance.run)? else {
         return Ok(None);
     };
-    let mut loaded = with_history(core, instance, at, &started, history);
+    let mut outstanding = Outstanding::default();
+    past.kinds().for_each(|kind| {
+        outstanding.follow(kind);
+    });
+    let unseen_from = unseen_from(&instance, &past.rest);
+    let (machine, started) = past.machine(core, unseen_from);
+    let mut loaded = Loaded {
+        instance,
+        seed: started.seed.clone(),
+        machine,
+        outstanding,
+        body: None,
+        absent: None,
+    };
     begin_body(core, key, &mut loaded, &started, told).await;
     Ok(Some(loaded))
 }
 
-fn with_history(
-    core: &Core,
-    instance: Instance,
-    at: Timestamp,
-    started: &Started,
-    history: Vec<(u64, Event)>,
-) -> Loaded {
-    let mut outstanding = Outstanding::default();
-    for kind in history.iter().filter_map(|(_, event)| event.kind.as_ref()) {
-        outstanding.follow(kind);
+/// A run's history.
+pub(crate) struct Past {
+    pub(crate) started: Started,
+    pub(crate) at: Timestamp,
+    /// What is behind its start.
+    pub(crate) rest: Vec<(u64, Event)>,
+}
+
+impl Past {
+    /// None where it has no start, which no host writes.
+    pub(crate) fn read(
+        reader: &Reader,
+        key: &WorkflowKey,
+        run: u32,
+    ) -> Result<Option<Past>, ReadError> {
+        let mut rest = read_history(reader, key, run)?;
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let (_, first) = rest.remove(0);
+        let at = Timestamp(first.at_ms);
+        Ok(match first.kind {
+            Some(EventKind::Started(started)) => Some(Past { started, at, rest }),
+            _ => None,
+        })
     }
-    let unseen_from = unseen_from(&instance, &history);
-    let limits = MachineLimits {
-        history_events_max: core.limits.history_events_max,
-        pending_max: core.limits.workflow_pending_max,
-        turn_bytes_max: core.limits.turn_bytes_max,
-    };
-    let machine = Machine::new(started, at, history, unseen_from, limits);
-    Loaded {
-        instance,
-        seed: started.seed.clone(),
-        machine: Arc::new(Mutex::new(machine)),
-        outstanding,
-        body: None,
+
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &EventKind> {
+        self.rest
+            .iter()
+            .filter_map(|(_, event)| event.kind.as_ref())
+    }
+
+    /// A machine at its beginning; the code has seen the events below `unseen_from`.
+    pub(crate) fn machine(self, core: &Core, unseen_from: u64) -> (Arc<Mutex<Machine>>, Started) {
+        let limits = MachineLimits {
+            history_events_max: core.limits.history_events_max,
+            pending_max: core.limits.workflow_pending_max,
+            turn_bytes_max: core.limits.turn_bytes_max,
+        };
+        let Past { started, at, rest } = self;
+        let machine = Machine::new(&started, at, rest, unseen_from, limits);
+        (Arc::new(Mutex::new(machine)), started)
     }
 }
 
@@ -77,9 +103,14 @@ async fn begin_body(
     told: bool,
 ) {
     let instance = &loaded.instance;
-    let plugin = core.plugins.named(&key.tenant, &instance.plugin);
-    let Some(plugin) = plugin.filter(|plugin| brings(plugin, &instance.name)) else {
-        return;
+    let component = core.component(&key.tenant, &instance.plugin, &instance.component);
+    let plugin = match component.await {
+        Ok(plugin) if brings(&plugin, &instance.name) => plugin,
+        Ok(_) => return,
+        Err(why) => {
+            loaded.absent = Some(why);
+            return;
+        }
     };
     if let Some(stall) = &instance.stall {
         let untried = stall.component != plugin.digest().0;
@@ -93,7 +124,7 @@ async fn begin_body(
 }
 
 /// What the code has not seen yet: what arrived since its last good turn.
-fn unseen_from(instance: &Instance, history: &[(u64, Event)]) -> u64 {
+pub(crate) fn unseen_from(instance: &Instance, history: &[(u64, Event)]) -> u64 {
     match &instance.stall {
         Some(stall) => stall.unseen_from,
         None => history.last().map_or(1, |(last, _)| last + 1),

@@ -9,7 +9,9 @@ mod commands;
 mod imports;
 mod load;
 mod machine;
+mod moves;
 mod outstanding;
+mod rehearse;
 mod turn;
 
 use std::sync::{Arc, Mutex};
@@ -21,6 +23,8 @@ use host_store::records::{Instance, MailKind};
 use host_store::{ReadError, TimerOf};
 
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
+pub(crate) use moves::move_to;
+pub(crate) use rehearse::rehearse;
 pub(crate) use turn::job;
 
 use crate::core::Core;
@@ -73,10 +77,18 @@ struct Loaded {
     outstanding: Outstanding,
     /// None while it stalls.
     body: Option<Body>,
+    /// Why its component is not there, where it is not.
+    absent: Option<String>,
 }
 
 impl Turns for WorkflowTurns {
-    async fn handle(&mut self, messages: Vec<Message>) -> Result<(), ReadError> {
+    async fn handle(&mut self, mut messages: Vec<Message>) -> Result<(), ReadError> {
+        for one in moves::take(&mut messages) {
+            self.carry_over(one).await?;
+        }
+        if messages.is_empty() {
+            return Ok(());
+        }
         self.look(&messages).await?;
         self.queued = true;
         match &mut self.state {
@@ -131,10 +143,7 @@ impl WorkflowTurns {
         let old = match &self.state {
             State::Unknown => true,
             State::Absent => told || messages.iter().any(is_event),
-            State::Loaded(loaded) => {
-                let plugin = loaded.plugin(&self.core, &self.key);
-                loaded.is_outdated(plugin.as_ref()) || told && loaded.could_go_on(plugin.as_ref())
-            }
+            State::Loaded(loaded) => loaded.is_old(&self.core, &self.key, told),
         };
         if !old {
             return Ok(());
@@ -169,6 +178,7 @@ fn is_event(message: &Message) -> bool {
         Message::Call(_)
         | Message::Activity(_)
         | Message::Timer(_)
+        | Message::Move(_)
         | Message::Look
         | Message::Mailed => false,
     }
@@ -290,10 +300,21 @@ impl Loaded {
         match self.instance.stall {
             Some(_) => Step::Asleep,
             None => {
-                let Instance { plugin, name, .. } = &self.instance;
-                Step::Stalls(body::not_deployed(&lock(&self.machine), plugin, name))
+                let absent = self.absent.as_deref();
+                let machine = lock(&self.machine);
+                Step::Stalls(body::without_code(&machine, &self.instance, absent))
             }
         }
+    }
+
+    /// Whether it should begin with other code; `told`: it may also try again with the same.
+    fn is_old(&self, core: &Core, key: &WorkflowKey, told: bool) -> bool {
+        let pinned = !self.instance.component.is_empty();
+        if pinned && !told {
+            return false;
+        }
+        let plugin = self.plugin(core, key);
+        self.is_outdated(plugin.as_ref()) || told && self.could_go_on(plugin.as_ref())
     }
 
     /// The plugin as it is deployed now.
@@ -301,24 +322,32 @@ impl Loaded {
         core.plugins.named(&key.tenant, &self.instance.plugin)
     }
 
-    /// Whether its code is another component's than the one that is deployed: that one stands for the
-    /// plugin from the moment of its deployment on, though those in memory leave it later.
+    /// Whether its code is another component's than the one that is deployed, where that matters: an
+    /// instance that is pinned to its component stays on it.
     fn is_outdated(&self, deployed: Option<&Plugin>) -> bool {
-        let body = self.body.as_ref();
+        let unpinned = self.instance.component.is_empty();
+        let body = self.body.as_ref().filter(|_| unpinned);
         body.is_some_and(|body| deployed.is_some_and(|plugin| plugin.digest() != body.component()))
     }
 
-    /// Whether code is deployed that the instance may go on with although it stalls.
+    /// Whether there is code that the instance may go on with although it stalls.
     fn could_go_on(&self, deployed: Option<&Plugin>) -> bool {
-        let stall = self.instance.stall.as_ref();
-        stall.is_some_and(|stall| view::may_go_on(stall, &self.instance.name, deployed))
+        let Instance {
+            stall,
+            component,
+            name,
+            ..
+        } = &self.instance;
+        let may_go_on = |stall| view::may_go_on(stall, component, name, deployed);
+        stall.as_ref().is_some_and(may_go_on)
     }
 
-    /// Whether code is deployed that the instance has not tried since it stalls.
+    /// Whether there is code that the instance has not tried since it stalls.
     fn is_untried(&self, core: &Core, key: &WorkflowKey) -> bool {
-        let (stall, plugin) = (self.instance.stall.as_ref(), self.plugin(core, key));
-        let untried = |stall| view::is_untried(stall, &self.instance.name, plugin.as_ref());
-        stall.is_some_and(untried)
+        let (instance, plugin) = (&self.instance, self.plugin(core, key));
+        let (pin, name) = (&instance.component, &instance.name);
+        let untried = |stall| view::is_untried(stall, pin, name, plugin.as_ref());
+        instance.stall.as_ref().is_some_and(untried)
     }
 
     fn bytes(&self) -> usize {
@@ -353,7 +382,7 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
             }
             _ => return None,
         },
-        Message::Call(_) | Message::Look | Message::Mailed => return None,
+        Message::Call(_) | Message::Move(_) | Message::Look | Message::Mailed => return None,
     };
     (of_run == run).then_some(arrival)
 }

@@ -81,14 +81,12 @@ impl<'a> Change<'a> {
     }
 
     fn schedule(&mut self, loaded: &Loaded, event: u64, scheduled: ActivityScheduled) {
-        let run = loaded.instance.run;
         let task = Task {
             event,
             failed_attempts: 0,
             due_ms: 0,
         };
-        let plugin = loaded.instance.plugin.clone();
-        let job = job(self.key, run, plugin, &loaded.seed, &task, scheduled);
+        let job = job(self.key, &loaded.instance, &loaded.seed, &task, scheduled);
         self.draft.batch.put_task(&job.task, &task);
         self.draft.effects.push(Effect::Run(Box::new(job)));
     }
@@ -172,6 +170,7 @@ impl<'a> Change<'a> {
             instance.outcome = Some(OutcomeRecord::from(outcome.clone()));
             instance.stall = None;
         });
+        self.core.leave_component(self.key, &loaded.instance);
         if let Some(parent) = loaded.instance.parent.clone() {
             let tenant = &self.key.tenant;
             self.draft
@@ -260,15 +259,14 @@ fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
             effects.push(Effect::LetGo(end.task.clone()));
         }
         Message::Timer(timer) => batch.delete_timer(timer),
-        Message::Call(_) | Message::Look | Message::Mailed => {}
+        Message::Call(_) | Message::Move(_) | Message::Look | Message::Mailed => {}
     }
 }
 
 /// An activity as a job, from its task and the event that scheduled it.
 pub(crate) fn job(
     workflow: &WorkflowKey,
-    run: u32,
-    plugin: String,
+    instance: &Instance,
     seed: &[u8],
     task: &Task,
     scheduled: ActivityScheduled,
@@ -276,11 +274,12 @@ pub(crate) fn job(
     ActivityJob {
         task: TaskKey {
             workflow: workflow.clone(),
-            run,
+            run: instance.run,
             handle: scheduled.handle,
         },
         event: task.event,
-        plugin,
+        plugin: instance.plugin.clone(),
+        component: instance.component.clone(),
         name: scheduled.name,
         input: scheduled.input,
         options: ActivityOptions {

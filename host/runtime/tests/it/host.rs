@@ -4,13 +4,15 @@
 
 use std::future::Future;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use host_base::time::ManualClock;
 use host_base::{Clock, Limits, Payload, SystemClock};
-use host_runtime::{Deployed, Observer, Runtime, RuntimeOptions, StartError, WorkflowView};
+use host_runtime::{
+    Deployed, Observer, Rollout, Runtime, RuntimeOptions, StartError, Trial, WorkflowView,
+};
 use host_store::records::{EventKind, Stall};
 use host_store::{Store, StoreOptions};
 use serde::Serialize;
@@ -153,9 +155,17 @@ impl Host {
     }
 
     pub(crate) async fn deploy_fixture(&self, name: &str) -> Deployed {
-        let file = fixtures().join(format!("{name}.wasm"));
-        let bytes = std::fs::read(&file).expect("build the plugins first: cargo xtask plugins");
-        self.deploy(&tenant(), name, &bytes).await.unwrap()
+        self.deploy(&tenant(), name, &fixture(name)).await.unwrap()
+    }
+
+    /// Rolls a fixture out; returns what became of each instance.
+    pub(crate) async fn roll_out_fixture(&self, name: &str, rollout: Rollout) -> Vec<Trial> {
+        let (told, trials) = mpsc::channel();
+        let tell = move |trial| told.send(trial).unwrap();
+        let (tenant, bytes) = (tenant(), fixture(name));
+        let rolled_out = self.roll_out(&tenant, name, &bytes, rollout, tell);
+        rolled_out.await.unwrap();
+        trials.iter().collect()
     }
 
     pub(crate) async fn start(
@@ -335,8 +345,10 @@ fn value(payload: &[u8]) -> Value {
     serde_json::from_slice(payload).unwrap()
 }
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/fixtures")
+fn fixture(name: &str) -> Vec<u8> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/fixtures");
+    let file = fixtures.join(format!("{name}.wasm"));
+    std::fs::read(file).expect("build the plugins first: cargo xtask plugins")
 }
 
 /// A directory where the fixtures are compiled already.

@@ -19,7 +19,9 @@ use host_store::records::{
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::workflow::commands::{describe, event_of, input_bytes, is_command, same, yields_handle};
+use crate::workflow::commands::{
+    describe, event_of, handle_of, input_bytes, is_command, same, yields_handle,
+};
 
 /// The bounds of one instance.
 #[derive(Clone, Copy, Debug)]
@@ -253,6 +255,14 @@ impl Machine {
             return self.ended_early(asked);
         }
         Ok(())
+    }
+
+    /// The handles whose results the code has not taken, in the order in which it asked for them.
+    pub fn open_handles(&self) -> Vec<u32> {
+        let waiting = self.channels.values().flat_map(|channel| &channel.waiting);
+        let mut open: Vec<u32> = self.open.iter().chain(waiting).copied().collect();
+        open.sort_unstable();
+        open
     }
 
     /// Whether the code waits for an arrival.
@@ -534,24 +544,6 @@ fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
         }
     }
     expected
-}
-
-/// The handle of a command whose result arrives as `Resolved`.
-fn handle_of(kind: &EventKind) -> Option<u32> {
-    match kind {
-        EventKind::ActivityScheduled(one) => Some(one.handle),
-        EventKind::ActorCallScheduled(one) => Some(one.handle),
-        EventKind::ChildScheduled(one) => Some(one.handle),
-        EventKind::TimerScheduled(one) => Some(one.handle),
-        EventKind::Started(_)
-        | EventKind::EventAwaited(_)
-        | EventKind::ActorMessageSent(_)
-        | EventKind::Cancelled(_)
-        | EventKind::Resolved(_)
-        | EventKind::EventRaised(_)
-        | EventKind::Completed(_)
-        | EventKind::Failed(_) => None,
-    }
 }
 
 /// A seed of another length than 32 bytes was written by nobody; it is cut or filled up all the same,

@@ -1,0 +1,131 @@
+//! Rehearsals: an instance's code runs against its history on a machine of its own, and nothing is recorded.
+//!
+//! The instance itself is not disturbed, whether it is in memory or not.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use host_base::WorkflowKey;
+use host_engine::Plugin;
+use host_store::ReadError;
+use host_store::records::{Event, EventKind, Instance, Stall};
+
+use crate::core::Core;
+use crate::locks::lock;
+use crate::rehearsal::{Rehearsal, Verdict};
+use crate::view::{brings, is_active};
+use crate::workflow::body::{Begin, Body, Step};
+use crate::workflow::commands::{describe, handle_in, is_command, is_end};
+use crate::workflow::load::{Past, unseen_from};
+use crate::workflow::machine::{Machine, seed_of};
+
+/// Runs the plugin's code against all that is recorded of the instance. What has ended is run to its end.
+/// None where its history is gone.
+pub(crate) async fn rehearse(
+    core: &Core,
+    key: &WorkflowKey,
+    instance: &Instance,
+    plugin: &Plugin,
+) -> Result<Option<Rehearsal>, ReadError> {
+    let Some(mut past) = Past::read(&core.reader, key, instance.run)? else {
+        return Ok(None);
+    };
+    let events = past.rest.last().map_or(1, |(last, _)| last + 1);
+    if !brings(plugin, &instance.name) {
+        return Ok(Some(without_workflow(instance, plugin, events)));
+    }
+    let unseen_from = if is_active(instance) {
+        unseen_from(instance, &past.rest)
+    } else {
+        past.rest
+            .retain(|(_, event)| !event.kind.as_ref().is_some_and(is_end));
+        behind_last_command(&past.rest)
+    };
+    let mut asked: HashMap<u32, String> = past.kinds().filter_map(named).collect();
+    let (machine, started) = past.machine(core, unseen_from);
+    lock(&machine).begin_turn(core.clock.now());
+    let begin = Begin::new(plugin.clone(), key, instance, &started, seed_of(&started));
+    let step = Body::begin(core, begin, &machine)
+        .await
+        .run(core, &machine)
+        .await;
+    let mut rehearsal = Rehearsal {
+        component: plugin.digest(),
+        events,
+        verdict: Verdict::Agrees,
+        next: Vec::new(),
+        waits_for: Vec::new(),
+        outcome: None,
+        lines: lock(&machine).take_logs(),
+    };
+    let recorded = lock(&machine).take_recorded();
+    asked.extend(
+        recorded
+            .iter()
+            .filter_map(|(_, event)| event.kind.as_ref())
+            .filter_map(named),
+    );
+    rehearsal.next = next(recorded);
+    tell(&mut rehearsal, step, &machine, &asked);
+    Ok(Some(rehearsal))
+}
+
+/// What the code has not seen for sure: what arrived behind its last command.
+pub(crate) fn behind_last_command(rest: &[(u64, Event)]) -> u64 {
+    let is_command = |event: &Event| event.kind.as_ref().is_some_and(is_command);
+    let last = rest.iter().rfind(|(_, event)| is_command(event));
+    last.map_or(1, |(last, _)| last + 1)
+}
+
+fn named(kind: &EventKind) -> Option<(u32, String)> {
+    handle_in(kind).map(|handle| (handle, describe(kind)))
+}
+
+fn next(recorded: Vec<(u64, Event)>) -> Vec<String> {
+    let kinds = recorded.into_iter().filter_map(|(_, event)| event.kind);
+    let commands = kinds.filter(|kind| is_command(kind) && !is_end(kind));
+    commands.map(|kind| describe(&kind)).collect()
+}
+
+fn tell(
+    rehearsal: &mut Rehearsal,
+    step: Step,
+    machine: &Arc<Mutex<Machine>>,
+    asked: &HashMap<u32, String>,
+) {
+    match step {
+        Step::Asleep => {}
+        Step::Waits => {
+            let open = lock(machine).open_handles();
+            let names = open.iter().filter_map(|handle| asked.get(handle).cloned());
+            rehearsal.waits_for = names.collect();
+        }
+        Step::Ended(outcome) => rehearsal.outcome = Some(outcome),
+        Step::Broke(failure) => rehearsal.outcome = Some(Err(failure)),
+        Step::Stalls(stall) if stall.may_pass => rehearsal.verdict = Verdict::Unsure(stall.asked),
+        Step::Stalls(stall) => rehearsal.verdict = Verdict::Differs(Box::new(stall)),
+    }
+}
+
+fn without_workflow(instance: &Instance, plugin: &Plugin, events: u64) -> Rehearsal {
+    let Instance {
+        name,
+        plugin: owner,
+        ..
+    } = instance;
+    let stall = Stall {
+        history: format!("the start of workflow {name}"),
+        asked: format!("nothing, because plugin {owner} has no workflow {name} there"),
+        component: plugin.digest().0.to_vec(),
+        ..Stall::default()
+    };
+    Rehearsal {
+        component: plugin.digest(),
+        events,
+        verdict: Verdict::Differs(Box::new(stall)),
+        next: Vec::new(),
+        waits_for: Vec::new(),
+        outcome: None,
+        lines: Vec::new(),
+    }
+}
