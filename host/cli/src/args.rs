@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// Reads and drives workflows.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
-    /// Reads which plugins are deployed.
+    /// Deploys plugins, and reads which are deployed.
     #[command(subcommand)]
     Plugin(PluginCommand),
 }
@@ -128,6 +128,8 @@ pub(crate) struct CallArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkflowCommand {
+    /// Starts a workflow of a deployed plugin, and does not wait for it: "host resume" goes on with it.
+    Start(StartArgs),
     /// Lists workflows in the order of their ids.
     List(ListArgs),
     /// Shows all that is known of one workflow.
@@ -156,6 +158,20 @@ pub(crate) enum WorkflowCommand {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct StartArgs {
+    /// The workflow's name.
+    pub(crate) name: String,
+    /// The workflow's input: JSON, @FILE, or - for standard input.
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
+    /// The workflow's id; without it, the host makes one. What has the id already, ended or not, is left as
+    /// it is, so that the command can be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     /// Only workflows that stand there.
     #[arg(long)]
@@ -170,6 +186,12 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Deploys plugins and runs nothing.
+    Deploy {
+        /// The components.
+        #[arg(required = true, value_name = "PLUGIN")]
+        plugins: Vec<PathBuf>,
+    },
     /// Lists the deployed plugins.
     List,
 }

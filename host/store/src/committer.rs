@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::database::Database;
-use crate::settings::StoreOptions;
+use crate::settings::{Stop, StoreOptions};
 
 /// Why a batch did not become durable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,13 +105,18 @@ impl Committer {
             state: Mutex::default(),
             filled: Condvar::new(),
         });
+        let stops = Stops {
+            stop: options.stop,
+            commits: 0,
+        };
         let bounds = GroupBounds {
             bytes: options.group_bytes_max,
-            commits: options.group_commits_max,
+            // One by one, so that the process can end between any two.
+            commits: options.stop.map_or(options.group_commits_max, |_| 1),
         };
         let end = End(Arc::clone(&shared));
         let builder = thread::Builder::new().name("committer".to_owned());
-        let thread = builder.spawn(move || run(&db, bounds, end))?;
+        let thread = builder.spawn(move || run(&db, bounds, stops, end))?;
         let thread = Mutex::new(Some(thread));
         Ok(Committer(Arc::new(Handle { shared, thread })))
     }
@@ -236,9 +242,46 @@ impl Drop for End {
     }
 }
 
-fn run(db: &Database, bounds: GroupBounds, end: End) {
+/// Ends the process where a test has asked for it.
+struct Stops {
+    stop: Option<Stop>,
+    /// That were written or are about to be; counted only where there is a stop.
+    commits: u64,
+}
+
+impl Stops {
+    fn before(&mut self, group: &[Queued]) {
+        if let Some(stop) = self.stop {
+            let commits = group.iter().filter(|queued| !queued.batch.is_empty());
+            let first = self.commits + 1;
+            self.commits += commits.count() as u64;
+            if let Stop::Before(number) = stop
+                && (first..=self.commits).contains(&number.get())
+            {
+                end_process(stop);
+            }
+        }
+    }
+
+    fn after(&self) {
+        if let Some(stop @ Stop::After(number)) = self.stop
+            && self.commits >= number.get()
+        {
+            end_process(stop);
+        }
+    }
+}
+
+/// Nothing is flushed and nobody is told, as if the power had failed.
+fn end_process(stop: Stop) -> ! {
+    tracing::warn!(?stop, "the process is stopped, as a test has asked for");
+    process::abort()
+}
+
+fn run(db: &Database, bounds: GroupBounds, mut stops: Stops, end: End) {
     let shared = &end.0;
     while let Some(group) = shared.next_group(bounds) {
+        stops.before(&group);
         if let Err(error) = write(db, &group) {
             let reason = format!("write failed: {error}");
             tracing::error!(%error, "write to the store; it takes no more changes");
@@ -247,6 +290,7 @@ fn run(db: &Database, bounds: GroupBounds, end: End) {
             shared.abandon(&reason);
             return;
         }
+        stops.after();
         let bytes: usize = group.iter().map(|queued| queued.batch.bytes()).sum();
         acknowledge(group, &Ok(()));
         shared.lock().backlog_bytes -= bytes;

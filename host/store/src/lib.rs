@@ -17,4 +17,4 @@ pub use committer::{Commit, CommitError, Committer};
 pub use keys::{Keyspace, TaskKey, TimerKey, TimerOf};
 pub use open::{FORMAT, OpenError, Store};
 pub use reader::{ReadError, Reader, WorkflowFilter};
-pub use settings::StoreOptions;
+pub use settings::{Stop, StoreOptions};

@@ -2,6 +2,8 @@
 //!
 //! Owns every number that it is given; knows nothing of records.
 
+use std::num::NonZeroU64;
+use std::str::FromStr;
 use std::thread::available_parallelism;
 
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options};
@@ -49,6 +51,34 @@ pub struct StoreOptions {
     /// Log on disk before the keyspaces with the oldest changes are flushed, in bytes. After a crash it is
     /// read again when the host starts: about 0.4 s for 16 MiB of small changes. Default 16 MiB.
     pub log_bytes_max: u64,
+    /// For tests of the host only: where the process ends as by a power failure. Default: nowhere.
+    pub stop: Option<Stop>,
+}
+
+/// A moment between two commits. As text: `before:3`, `after:3`.
+///
+/// Commits are counted from 1 at every opening, without empty ones; each is then written by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The commits below this one are durable and have had their effects.
+    Before(NonZeroU64),
+    /// This one is durable too, and nobody has been told.
+    After(NonZeroU64),
+}
+
+impl FromStr for Stop {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Stop, String> {
+        let wrong = || format!("{text:?} is neither before:N nor after:N with N from 1 on");
+        let (moment, number) = text.split_once(':').ok_or_else(wrong)?;
+        let number = number.parse().map_err(|_| wrong())?;
+        match moment {
+            "before" => Ok(Stop::Before(number)),
+            "after" => Ok(Stop::After(number)),
+            _ => Err(wrong()),
+        }
+    }
 }
 
 impl Default for StoreOptions {
@@ -59,6 +89,7 @@ impl Default for StoreOptions {
             cache_bytes: 128 * MIB,
             write_buffer_bytes: 32 * MIB,
             log_bytes_max: 16 << 20,
+            stop: None,
         }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Resume => resume::run(common),
         Command::Actor(ActorCommand::Call(args)) => actor::call(common, args),
         Command::Workflow(command) => workflow::run(common, command),
+        Command::Plugin(PluginCommand::Deploy { plugins }) => plugin::deploy(common, plugins),
         Command::Plugin(PluginCommand::List) => plugin::list(common),
     }
 }

@@ -1,10 +1,13 @@
-//! `host plugin list`: which components the data directory remembers.
+//! `host plugin deploy|list`: which components the data directory remembers.
+
+use std::path::PathBuf;
 
 use host_base::{Digest, Timestamp};
 use host_engine::Manifest;
 use host_store::records::Deployment;
 use serde::Serialize;
 
+use super::deploy;
 use crate::args::Common;
 use crate::exit::Exit;
 use crate::session::{self, Ending, Session};
@@ -25,7 +28,22 @@ struct Line<'a> {
     activities: Vec<&'a str>,
 }
 
-/// Does it.
+/// Deploys components, and says the name of each plugin.
+pub(crate) fn deploy(common: &Common, files: &[PathBuf]) -> Ending {
+    let components = deploy::read(files)?;
+    let detail = session::detail(common, Detail::Normal);
+    session::run(common, detail, async move |session| {
+        for manifest in deploy::deploy(session, &components).await? {
+            let (name, version) = (&manifest.name, &manifest.version);
+            let note = format!("Plugin {name} of version {version} is deployed");
+            session.console.note(&note);
+        }
+        session.tell_unfinished()?;
+        Ok(Exit::Done)
+    })
+}
+
+/// Shows what is deployed.
 pub(crate) fn list(common: &Common) -> Ending {
     let detail = session::detail(common, Detail::Normal);
     session::run(common, detail, async |session| {

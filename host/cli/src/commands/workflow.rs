@@ -1,12 +1,13 @@
-//! `host workflow list|show|history|raise`: reads and drives the workflows of a data directory.
+//! `host workflow start|list|show|history|raise`: reads and drives the workflows of a data directory.
 //!
 //! Knows how to page through them; how they look is told elsewhere.
 
 use anyhow::{Error, anyhow};
-use host_runtime::WorkflowView;
+use host_base::Payload;
+use host_runtime::{StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
-use crate::args::{Common, ListArgs, WorkflowCommand};
+use crate::args::{Common, ListArgs, StartArgs, WorkflowCommand};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -22,6 +23,12 @@ const PAGE: usize = 1000;
 /// Does what the command says.
 pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
     match command {
+        WorkflowCommand::Start(args) => {
+            let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
+            on(common, async move |session| {
+                start(session, args, input).await
+            })
+        }
         WorkflowCommand::List(args) => on(common, async |session| list(session, args)),
         WorkflowCommand::Show { id } => on(common, async |session| show(session, id)),
         WorkflowCommand::History { id, run } => {
@@ -45,6 +52,45 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
 
 fn on(common: &Common, work: impl AsyncFnOnce(&Session) -> Ending) -> Ending {
     session::run(common, session::detail(common, Detail::Normal), work)
+}
+
+async fn start(session: &Session, args: &StartArgs, input: Payload) -> Ending {
+    let id = args.id.as_deref();
+    let known = match id {
+        Some(id) => session.runtime.workflow(&session.key(id)?)?,
+        None => None,
+    };
+    let view = match known {
+        Some(view) => known_already(session, view),
+        None => {
+            let (tenant, name) = (&session.tenant, &args.name);
+            match session
+                .runtime
+                .start_workflow(tenant, name, id, input)
+                .await
+            {
+                Ok(view) => view,
+                Err(StartError::AlreadyExists(view)) => known_already(session, *view),
+                Err(refused @ StartError::Refused(_)) => return Err(refused.into()),
+            }
+        }
+    };
+    let started = if session.console.json {
+        console::encode(&Report::new(&view))
+    } else {
+        view.key.id.clone()
+    };
+    session.console.result(&started)?;
+    session.tell_unfinished()?;
+    Ok(Exit::Done)
+}
+
+fn known_already(session: &Session, view: WorkflowView) -> WorkflowView {
+    let (id, status) = (&view.key.id, view.status_name());
+    session.console.note(&format!(
+        "Workflow {id} was started earlier and is {status}"
+    ));
+    view
 }
 
 fn list(session: &Session, args: &ListArgs) -> Ending {

@@ -6,10 +6,11 @@
 mod signals;
 mod unfinished;
 
+use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, Error, anyhow};
 use host_base::{Payload, TenantId, WorkflowKey};
 use host_runtime::{Runtime, RuntimeOptions, StartupError, WorkflowView};
 use host_store::records::EventKind;
@@ -21,6 +22,9 @@ use crate::show::console::Console;
 use crate::show::trace::{Detail, Trace};
 
 use signals::Signals;
+
+/// For tests of the host only: the process ends at that commit as by a power failure, `before:N` or `after:N`.
+const STOP_VARIABLE: &str = "HOST_TEST_STOP";
 
 /// How a command ends.
 pub(crate) type Ending = Result<Exit, Problem>;
@@ -72,7 +76,7 @@ impl Session {
         let trace = Arc::new(Trace::new(Arc::clone(&console), detail));
         let options = RuntimeOptions {
             observer: Arc::clone(&trace) as _,
-            ..RuntimeOptions::new(&common.data)
+            ..options(common)?
         };
         Ok(Session {
             runtime: open(options).await?,
@@ -120,6 +124,16 @@ impl Session {
             .note(&format!("Stopping; unfinished work is kept in {data}"));
         exit
     }
+}
+
+fn options(common: &Common) -> Result<RuntimeOptions, Problem> {
+    let mut options = RuntimeOptions::new(&common.data);
+    if let Some(stop) = env::var_os(STOP_VARIABLE) {
+        let stop = stop.to_string_lossy().parse().map_err(Error::msg);
+        let stop = stop.with_context(|| format!("read {STOP_VARIABLE}"));
+        options.store.stop = Some(stop.or_exit(Exit::BadUsage)?);
+    }
+    Ok(options)
 }
 
 fn closed(reason: &str) -> Problem {

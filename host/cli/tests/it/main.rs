@@ -9,10 +9,12 @@
 
 mod actors;
 mod changes;
+mod crashes;
 mod directories;
 mod host;
 mod kills;
 mod many;
 mod runs;
+mod scenario;
 mod usage;
 mod workflows;

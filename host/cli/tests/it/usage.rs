@@ -69,3 +69,13 @@ fn the_exit_codes_are_documented() {
     let help = Host::new().run(&["--help"]).expect(0);
     assert!(help.stdout.contains("Exit codes:"), "{help:#?}");
 }
+
+#[test]
+fn a_stop_for_tests_that_cannot_be_read_is_refused() {
+    let host = Host::new();
+    let mut command = host.command(&["workflow", "list"]);
+    let output = command.env("HOST_TEST_STOP", "after:0").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains(r#"read HOST_TEST_STOP: "after:0" is neither"#));
+}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::host::Host;
+use crate::host::{Host, TASKS, plugin};
 
 const ID: &str = "task-processing-task-123";
 
@@ -110,4 +110,23 @@ fn plugins_are_listed_with_what_they_bring() {
             .unwrap()
             .contains(&json(r#""TaskActor""#))
     );
+}
+
+#[test]
+fn a_workflow_is_started_and_not_waited_for_and_a_repeat_starts_no_second_one() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(TASKS)])
+        .expect(0)
+        .says("Plugin task_workflow of version 0.1.0 is deployed");
+    let start = ["workflow", "start", "task_processing_workflow", "--input"];
+    let input = r#"{"task_id":"t","title":"T","assignee":"a@example.com"}"#;
+    let command = [&start[..], &[input, "--id", "w"]].concat();
+    host.run(&command).expect(0).answers("w");
+    host.run(&["resume"]).expect(0);
+    host.run(&command)
+        .expect(0)
+        .answers("w")
+        .says("Workflow w was started earlier and is completed");
+    let made = host.run(&[&start[..], &[input]].concat()).expect(0);
+    assert_eq!(made.stdout.trim_end().len(), 36, "{made:#?}");
 }

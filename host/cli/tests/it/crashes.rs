@@ -1,0 +1,137 @@
+//! What every construct leaves behind, wherever the process was killed: see [`crate::scenario`].
+
+use crate::host::TASKS;
+use crate::scenario::Scenario;
+
+const PROBE: &str = "sdk_probe.wasm";
+
+#[test]
+fn a_task_is_processed_once() {
+    let line = r#"{"task_id":"t","title":"T","assignee":"a@example.com"}"#;
+    let result = r#"{"task_id":"t","final_status":"assigned","steps_completed":["validated","started","notified","assigned"]}"#;
+    let id = "task-processing-t";
+    Scenario::new(&[TASKS])
+        .repeat(&[
+            "workflow",
+            "start",
+            "task_processing_workflow",
+            "--id",
+            id,
+            "--input",
+            line,
+        ])
+        .resume()
+        .ends(id, "completed", result)
+        .check();
+}
+
+#[test]
+fn a_call_with_a_key_counts_once_and_starts_one_workflow() {
+    let submission = r#"{"assignee":"bob@example.com"}"#;
+    let submit = [
+        "actor",
+        "call",
+        "TaskActor",
+        "t",
+        "SubmitForProcessing",
+        submission,
+    ];
+    let with_key = [&submit[..], &["--idempotency-key", "k"]].concat();
+    let answer = r#"{"success":true,"workflow_instance":"process-t","task_id":"t"}"#;
+    Scenario::new(&[TASKS])
+        .repeat(&[&with_key[..], &["--wait"]].concat())
+        .resume()
+        .answers(&with_key, answer)
+        .answers(
+            &submit,
+            r#"{"success":false,"reason":"Already submitted","workflow_instance":"process-t"}"#,
+        )
+        .check();
+}
+
+#[test]
+fn a_counter_that_workflows_activities_and_messages_add_to_misses_nothing() {
+    let start = |name, id, input| ["workflow", "start", name, "--id", id, "--input", input];
+    let calls = r#"{"actor":"c","times":3}"#;
+    let activity = r#"{"name":"slow_add_to_counter","input":{"actor":"c","by":10}}"#;
+    Scenario::new(&[PROBE])
+        .repeat(&start("call_counter", "calls", calls))
+        .repeat(&start("send_counter", "sends", calls))
+        .repeat(&start("run_activity", "activity", activity))
+        .resume()
+        .answers(&["actor", "call", "Counter", "c", "Get"], "16")
+        .check();
+}
+
+#[test]
+fn an_event_is_received_once() {
+    Scenario::new(&[PROBE])
+        .repeat(&["workflow", "start", "await_event", "--id", "w"])
+        .once(&["workflow", "raise", "w", "go", "1"])
+        .resume()
+        .ends("w", "completed", "1")
+        .check();
+}
+
+#[test]
+fn children_are_started_once_and_their_ends_arrive() {
+    Scenario::new(&[PROBE])
+        .repeat(&[
+            "workflow",
+            "start",
+            "parent",
+            "--id",
+            "w",
+            "--input",
+            r#"{"children":3}"#,
+        ])
+        .resume()
+        .ends("w", "completed", r#"["rested","rested","rested"]"#)
+        .check();
+}
+
+#[test]
+fn a_timer_fires_and_one_that_lost_a_race_does_not_hold_the_workflow() {
+    Scenario::new(&[PROBE])
+        .repeat(&["workflow", "start", "nap", "--id", "nap", "--input", "30"])
+        .repeat(&["workflow", "start", "timed_out", "--id", "limit"])
+        .repeat(&["workflow", "start", "race", "--id", "race"])
+        .resume()
+        .ends("nap", "completed", r#""rested""#)
+        .ends("limit", "completed", r#""timed out""#)
+        .ends("race", "completed", r#""activity""#)
+        .check();
+}
+
+#[test]
+fn a_failure_is_the_same_and_attempts_are_counted_through() {
+    let failing = ["--input", r#"{"name":"always_fails"}"#];
+    let start = ["workflow", "start", "run_activity", "--id", "fails"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&start[..], &failing].concat())
+        .repeat(&["workflow", "start", "retries", "--id", "w", "--input", "4"])
+        .resume()
+        .ends("fails", "failed", r#""sold-out""#)
+        .ends("w", "completed", "4")
+        .check();
+}
+
+#[test]
+fn a_batch_is_done_whole() {
+    let task = |id| format!(r#"{{"task_id":"{id}","title":"T","assignee":"a@example.com"}}"#);
+    let batch = format!(r#"{{"tasks":[{},{},{}]}}"#, task("a"), task("b"), task("c"));
+    let start = ["workflow", "start", "batch_workflow", "--id", "w"];
+    let result = |id| {
+        let steps = r#"["validated","started","notified","assigned"]"#;
+        format!(r#"{{"task_id":"{id}","final_status":"assigned","steps_completed":{steps}}}"#)
+    };
+    let results = ["a", "b", "c"].map(result).join(",");
+    let output =
+        format!(r#"{{"total":3,"assigned":3,"rejected":0,"failed":0,"results":[{results}]}}"#);
+    Scenario::new(&[TASKS])
+        .repeat(&[&start[..], &["--input", &batch]].concat())
+        .resume()
+        .ends("w", "completed", &output)
+        .stride(9)
+        .check();
+}

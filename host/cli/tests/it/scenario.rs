@@ -1,0 +1,254 @@
+//! One harness for every construct: what was done is the same wherever the process was killed.
+//!
+//! A scenario is a few lines: the plugins, the commands, what must be known in the end.
+//!
+//! ```ignore
+//! Scenario::new(&["sdk_probe.wasm"])
+//!     .repeat(&["workflow", "start", "await_event", "--id", "w"])
+//!     .once(&["workflow", "raise", "w", "go", "1"])
+//!     .resume()
+//!     .ends("w", "completed", "1")
+//!     .check();
+//! ```
+//!
+//! It is run once undisturbed. Then, for n = 1, 2, 3, … each command's process is stopped directly before
+//! its n-th commit is written, and in another round directly after it is durable and before anybody is told
+//! (`HOST_TEST_STOP`, see [`host_store::Stop`]); then the scenario goes on. This ends with the n to which no
+//! command comes any more. In a last round every process is stopped after its first commit, as often as it
+//! takes. Each round has a directory of its own, and what is known in its end must be the same.
+//!
+//! - [`Scenario::repeat`] is for commands that may be given again after a stop: `workflow start --id`,
+//!   `actor call --idempotency-key`, `run --each`. Not for a plain `run`: where it was stopped at
+//!   its very end, a second one is a run of its own.
+//! - [`Scenario::once`] is for those that may not, such as `workflow raise`. They are given again only where
+//!   they were stopped before their first commit, which must be what they are for.
+//!
+//! Where a round fails, its last line on standard error says which it was.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+
+use serde_json::Value;
+
+use crate::host::{Host, Output, plugin};
+
+/// A scenario that commits more often is too long for every n: give it a [`Scenario::stride`].
+const COMMITS_MAX: u64 = 150;
+/// Processes that one command may take in the round in which each is stopped.
+const RESTARTS_MAX: usize = 1_000;
+
+/// Commands, and what must be known when they were done.
+pub(crate) struct Scenario {
+    plugins: Vec<String>,
+    steps: Vec<Step>,
+    facts: Vec<Fact>,
+    stride: u64,
+}
+
+struct Step {
+    command: Vec<String>,
+    /// How it may end.
+    codes: &'static [i32],
+    repeats: bool,
+}
+
+/// A command, which of the fields of its answer count (all where none is named), and what they are.
+struct Fact {
+    command: Vec<String>,
+    fields: &'static [&'static str],
+    answer: Value,
+}
+
+/// Where a command's processes are stopped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stop {
+    Nowhere,
+    Before(u64),
+    After(u64),
+    AfterEvery,
+}
+
+impl Scenario {
+    /// A scenario in a directory where these plugins are deployed.
+    pub(crate) fn new(plugins: &[&str]) -> Scenario {
+        Scenario {
+            plugins: plugins.iter().map(|name| plugin(name)).collect(),
+            steps: Vec::new(),
+            facts: Vec::new(),
+            stride: 1,
+        }
+    }
+
+    /// A command that ends well and may be given again.
+    pub(crate) fn repeat(self, command: &[&str]) -> Scenario {
+        self.step(command, &[0], true)
+    }
+
+    /// Goes on with what is unfinished until all of it has ended, well or not.
+    pub(crate) fn resume(self) -> Scenario {
+        self.step(&["resume"], &[0, 1], true)
+    }
+
+    /// A command that ends well and must not be given again once its first commit is durable.
+    pub(crate) fn once(self, command: &[&str]) -> Scenario {
+        self.step(command, &[0], false)
+    }
+
+    /// In the end this command answers with this JSON.
+    pub(crate) fn answers(self, command: &[&str], answer: &str) -> Scenario {
+        self.fact(command, &[], serde_json::from_str(answer).unwrap())
+    }
+
+    /// In the end this workflow stands there with this output; where it failed, with this failure code.
+    pub(crate) fn ends(self, id: &str, status: &str, with: &str) -> Scenario {
+        let with: Value = serde_json::from_str(with).unwrap();
+        let command = ["workflow", "show", id, "--json"];
+        if status == "completed" {
+            let answer = serde_json::json!({"status": status, "output": with});
+            self.fact(&command, &["status", "output"], answer)
+        } else {
+            let answer = serde_json::json!({"status": status, "code": with});
+            self.fact(&command, &["status", "code"], answer)
+        }
+    }
+
+    /// Takes only every so many n, for a scenario of many commits.
+    pub(crate) fn stride(self, stride: u64) -> Scenario {
+        Scenario { stride, ..self }
+    }
+
+    /// Runs all rounds.
+    pub(crate) fn check(self) {
+        let mut stopped = self.round(Stop::Nowhere);
+        assert!(!stopped, "nobody has asked for a stop");
+        let mut n = 1;
+        loop {
+            stopped = self.round(Stop::Before(n)) && self.round(Stop::After(n));
+            if !stopped {
+                break;
+            }
+            n += self.stride;
+            assert!(n / self.stride <= COMMITS_MAX, "too many commits: {n}");
+        }
+        assert!(n > 1, "the scenario commits nothing");
+        self.round(Stop::AfterEvery);
+    }
+
+    fn step(mut self, command: &[&str], codes: &'static [i32], repeats: bool) -> Scenario {
+        let command = owned(command);
+        self.steps.push(Step {
+            command,
+            codes,
+            repeats,
+        });
+        self
+    }
+
+    fn fact(
+        mut self,
+        command: &[&str],
+        fields: &'static [&'static str],
+        answer: Value,
+    ) -> Scenario {
+        let command = owned(command);
+        self.facts.push(Fact {
+            command,
+            fields,
+            answer,
+        });
+        self
+    }
+
+    /// All commands, stopped there; tells whether one was.
+    fn round(&self, stop: Stop) -> bool {
+        eprintln!("scenario: stop {stop:?}");
+        let host = Host::new();
+        deploy(&host, &self.plugins);
+        let mut stopped = false;
+        for step in &self.steps {
+            stopped |= step.run(&host, stop);
+        }
+        for fact in &self.facts {
+            fact.check(&host);
+        }
+        stopped
+    }
+}
+
+fn owned(command: &[&str]) -> Vec<String> {
+    command.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Remembers the plugins and runs nothing.
+fn deploy(host: &Host, plugins: &[String]) {
+    let plugins = plugins.iter().map(String::as_str);
+    let command: Vec<_> = ["plugin", "deploy"].into_iter().chain(plugins).collect();
+    host.run(&command).expect(0);
+}
+
+impl Step {
+    /// Until it has ended by itself; tells whether it was stopped before.
+    fn run(&self, host: &Host, stop: Stop) -> bool {
+        for restarts in 0..RESTARTS_MAX {
+            let stop = match stop {
+                Stop::Nowhere | Stop::Before(_) | Stop::After(_) if restarts > 0 => Stop::Nowhere,
+                stop => stop,
+            };
+            match invoke(host, &self.command, stop) {
+                Some(output) => {
+                    assert!(self.codes.contains(&output.code), "{output:#?}");
+                    return restarts > 0;
+                }
+                None if !self.repeats && stop != Stop::Before(1) => return true,
+                None => {}
+            }
+        }
+        panic!("{:?} does not come to its end", self.command);
+    }
+}
+
+/// What the command left; none where it was stopped.
+fn invoke(host: &Host, command: &[String], stop: Stop) -> Option<Output> {
+    let words: Vec<_> = command.iter().map(String::as_str).collect();
+    let mut command = host.command(&words);
+    match stop {
+        Stop::Nowhere => &mut command,
+        Stop::Before(n) => command.env("HOST_TEST_STOP", format!("before:{n}")),
+        Stop::After(n) => command.env("HOST_TEST_STOP", format!("after:{n}")),
+        Stop::AfterEvery => command.env("HOST_TEST_STOP", "after:1"),
+    };
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.signal().is_some() && stderr.contains("as a test has asked for") {
+        return None;
+    }
+    Some(Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr,
+    })
+}
+
+impl Fact {
+    fn check(&self, host: &Host) {
+        let words: Vec<_> = self.command.iter().map(String::as_str).collect();
+        let output = host.run(&words).expect(0);
+        let answer: Value = serde_json::from_str(&output.stdout).unwrap();
+        let answer = if self.fields.is_empty() {
+            answer
+        } else {
+            picked(&answer, self.fields)
+        };
+        assert_eq!(answer, self.answer, "{:?} answers otherwise", self.command);
+    }
+}
+
+/// A report's fields; the code of its failure is one of them.
+fn picked(report: &Value, fields: &[&str]) -> Value {
+    let field = |name: &str| match name {
+        "code" => report["failure"]["code"].clone(),
+        other => report[other].clone(),
+    };
+    let fields: BTreeMap<_, _> = fields.iter().map(|name| (*name, field(name))).collect();
+    serde_json::to_value(fields).unwrap()
+}
