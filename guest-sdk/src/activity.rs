@@ -28,6 +28,10 @@ pub trait Activity {
     const RETRY: Option<RetryPolicy>;
     /// How long one attempt may take where the workflow does not say.
     const TIMEOUT: Option<Duration>;
+    /// How long all of it may take, from scheduling to its end, where the workflow does not say.
+    const SCHEDULE_TO_CLOSE: Option<Duration>;
+    /// How long an attempt may go without a heartbeat where the workflow does not say.
+    const HEARTBEAT_TIMEOUT: Option<Duration>;
     /// What it takes.
     type Input: Value;
     /// What it returns.
@@ -88,6 +92,54 @@ impl ActivityContext {
             attempt: info.attempt,
             idempotency_key: info.idempotency_key,
         }
+    }
+
+    /// Says that the attempt is alive, and what it has done so far: should it fail, the attempt that follows
+    /// reads that with [`last_heartbeat`](Self::last_heartbeat). `&()` says nothing and leaves what was said
+    /// before.
+    ///
+    /// Call it as often as you like: details are written to the disk at most once a second.
+    ///
+    /// ```
+    /// use guest_sdk::prelude::*;
+    ///
+    /// /// Sends a letter to everybody, and goes on behind the last one when it is tried again.
+    /// #[activity(timeout = "1h", heartbeat_timeout = "30s")]
+    /// fn send_all(ctx: &ActivityContext, people: Vec<String>) -> Result<(), Failure> {
+    ///     let sent: Option<usize> = ctx.last_heartbeat()?;
+    ///     for (number, person) in people.iter().enumerate().skip(sent.unwrap_or(0)) {
+    ///         ctx.log(format!("Dear {person}"));
+    ///         ctx.heartbeat(&(number + 1))?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The activity was asked to stop: a failure of the code `cancelled`. It has a moment to clean up before
+    /// it is dropped.
+    pub fn heartbeat(&self, details: &impl Serialize) -> Result<(), Failure> {
+        let details = encode(details, "the details of a heartbeat")?;
+        if host::heartbeat((!details.is_empty()).then_some(&*details)) {
+            return Err(Failure::new("cancelled", "the activity was asked to stop"));
+        }
+        Ok(())
+    }
+
+    /// Whether the activity was asked to stop. It is a heartbeat, too.
+    pub fn is_cancelled(&self) -> bool {
+        host::heartbeat(None)
+    }
+
+    /// The details of the last heartbeat of the attempts before this one, if there was one that had any.
+    ///
+    /// # Errors
+    /// They do not fit the type.
+    pub fn last_heartbeat<T: Value>(&self) -> Result<Option<T>, Failure> {
+        let details = host::last_heartbeat();
+        let what = "the details of the last heartbeat";
+        let read = details.map(|details| decode(&details, "bad-input", what));
+        read.transpose()
     }
 
     /// Raises an event for a workflow instance, once for all attempts.

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use crate::bindings::durable::plugin::types;
 ///
 /// Trying again does not help unless the failure says so with [`Failure::retryable`]: an activity that
 /// fails otherwise is not repeated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// What kind of failure, for programs: lower case words joined by dashes, such as `sold-out`.
     pub code: String,
@@ -31,7 +32,7 @@ pub struct Failure {
 }
 
 /// A failure that led to another one; see [`Failure::caused_by`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
     /// What kind of failure, for programs.
     pub code: String,

@@ -228,6 +228,15 @@
 //! }
 //! ```
 //!
+//! A failure keeps what led to it: [`caused_by`](Failure::caused_by) puts another one behind it, and `host`
+//! shows the whole chain.
+//!
+//! How long an activity may take is said in three ways, by its attribute or by the workflow that calls it:
+//! `timeout` for one attempt, `schedule_to_close` for all of it with the waits in between, and
+//! `heartbeat_timeout` for the time from one [`heartbeat`](ActivityContext::heartbeat) to the next. A
+//! heartbeat has three more uses: its details tell the next attempt where to go on, `host workflow show` shows
+//! them, and its answer says when the activity was asked to stop.
+//!
 //! # What a workflow must not do
 //!
 //! A workflow is run again from its beginning, and must then ask for the same things in the same order. So

@@ -101,8 +101,12 @@ fn activity<A: Activity>() -> manifest::ActivityDefinition {
         description: A::DESCRIPTION.to_owned(),
         input_schema: input_schema::<A::Input>(),
         output_schema: output_schema::<A::Output>(),
-        retry: A::RETRY.map(RetryPolicy::into),
-        timeout_ms: A::TIMEOUT.map(milliseconds),
+        options: types::ActivityOptions {
+            retry: A::RETRY.map(RetryPolicy::into),
+            timeout_ms: A::TIMEOUT.map(milliseconds),
+            schedule_to_close_ms: A::SCHEDULE_TO_CLOSE.map(milliseconds),
+            heartbeat_timeout_ms: A::HEARTBEAT_TIMEOUT.map(milliseconds),
+        },
     }
 }
 
@@ -201,7 +205,13 @@ mod tests {
     /// Adds one.
     ///
     /// Never less.
-    #[activity(name = "add-one", timeout = "2s", retry(max_attempts = 7))]
+    #[activity(
+        name = "add-one",
+        timeout = "2s",
+        schedule_to_close = "1m",
+        heartbeat_timeout = "1s",
+        retry(max_attempts = 7, jitter = 0.5, non_retryable = ["odd", "even"])
+    )]
     fn add(number: u8) -> Result<u16, Failure> {
         Ok(u16::from(number) + 1)
     }
@@ -246,9 +256,14 @@ mod tests {
     #[test]
     fn an_activity_is_described_by_its_attribute_and_its_comment() {
         let add = &manifest().activities[0];
-        assert_eq!((&*add.name, add.timeout_ms), ("add-one", Some(2_000)));
+        let options = &add.options;
+        assert_eq!((&*add.name, options.timeout_ms), ("add-one", Some(2_000)));
+        let (all, beat) = (options.schedule_to_close_ms, options.heartbeat_timeout_ms);
+        assert_eq!((all, beat), (Some(60_000), Some(1_000)));
         assert_eq!(add.description, "Adds one.\n\nNever less.");
-        assert_eq!(add.retry.map(|retry| retry.max_attempts), Some(7));
+        let retry = options.retry.as_ref().expect("it was given");
+        assert_eq!((retry.max_attempts, retry.jitter), (7, 0.5));
+        assert_eq!(retry.non_retryable, ["odd", "even"]);
         assert!(add.input_schema.contains("\"maximum\":255"));
         assert!(add.output_schema.contains("\"maximum\":65535"));
     }

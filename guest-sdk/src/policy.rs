@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::bindings::durable::plugin::types;
 
 /// How often and when a failed activity is tried again. The wait after attempt n is
-/// `first_interval * coefficient^(n-1)`, at most `max_interval`.
+/// `first_interval * coefficient^(n-1)`, at most `max_interval`, and shorter by a random part of it where
+/// there is `jitter`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included; 1 means that it is never repeated.
+    /// Attempts in all, the first included; 1 means that it is never repeated, `u32::MAX` that there is no
+    /// end to it.
     pub max_attempts: u32,
     /// Wait after the first failed attempt.
     pub first_interval: Duration,
@@ -16,6 +18,11 @@ pub struct RetryPolicy {
     pub coefficient: f64,
     /// No wait is longer than this.
     pub max_interval: Duration,
+    /// The greatest part of a wait, from 0 to 1, that is taken off it, so that what failed together is not
+    /// tried again together.
+    pub jitter: f64,
+    /// Codes of failures that end the retries, though they say that trying again can help.
+    pub non_retryable: &'static [&'static str],
 }
 
 impl RetryPolicy {
@@ -26,6 +33,8 @@ impl RetryPolicy {
         first_interval: Duration::from_secs(1),
         coefficient: 2.0,
         max_interval: Duration::from_mins(1),
+        jitter: 0.1,
+        non_retryable: &[],
     };
 }
 
@@ -42,6 +51,12 @@ impl From<RetryPolicy> for types::RetryPolicy {
             first_interval_ms: milliseconds(policy.first_interval),
             coefficient: policy.coefficient,
             max_interval_ms: milliseconds(policy.max_interval),
+            jitter: policy.jitter,
+            non_retryable: policy
+                .non_retryable
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 }

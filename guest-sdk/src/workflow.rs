@@ -98,8 +98,7 @@ impl WorkflowContext {
         self.call(RunActivity {
             name,
             input: input_of(name, &input),
-            retry: None,
-            timeout: None,
+            options: Options::default(),
             output: PhantomData,
         })
     }
@@ -332,21 +331,60 @@ fn output<T: Value>(outcome: Outcome, what: std::fmt::Arguments<'_>) -> Result<T
 pub struct RunActivity<T> {
     name: &'static str,
     input: Vec<u8>,
+    options: Options,
+    output: PhantomData<fn() -> T>,
+}
+
+/// What a workflow says instead of what the activity says itself.
+#[derive(Default)]
+struct Options {
     retry: Option<RetryPolicy>,
     timeout: Option<Duration>,
-    output: PhantomData<fn() -> T>,
+    schedule_to_close: Option<Duration>,
+    heartbeat_timeout: Option<Duration>,
 }
 
 impl<T: Value> Call<RunActivity<T>> {
     /// How often and when it is tried again, instead of what the activity says itself.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.command.retry = Some(policy);
+        self.command.options.retry = Some(policy);
         self
     }
 
-    /// How long one attempt may take, instead of what the activity says itself.
+    /// How long one attempt may take (start to close), instead of what the activity says itself.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.command.timeout = Some(limit);
+        self.command.options.timeout = Some(limit);
+        self
+    }
+
+    /// How long all of it may take, from scheduling to its end, waits between attempts included. Where the
+    /// next attempt would come too late, there is none: the failure has the code `timeout` and says what the
+    /// last attempt failed with.
+    ///
+    /// ```
+    /// use guest_sdk::prelude::*;
+    /// # #[activity] fn charge(cents: u32) -> u32 { cents }
+    ///
+    /// #[workflow]
+    /// async fn pay(ctx: WorkflowContext, cents: u32) -> Result<u32, Failure> {
+    ///     let patience = RetryPolicy {
+    ///         max_attempts: u32::MAX,
+    ///         non_retryable: &["card-stolen"],
+    ///         ..RetryPolicy::DEFAULT
+    ///     };
+    ///     let charged = ctx.activity(charge, cents).retry(patience);
+    ///     charged.timeout(Duration::from_secs(10)).schedule_to_close(Duration::from_hours(1)).await
+    /// }
+    /// ```
+    pub fn schedule_to_close(mut self, limit: Duration) -> Self {
+        self.command.options.schedule_to_close = Some(limit);
+        self
+    }
+
+    /// How long an attempt may go without a heartbeat, instead of what the activity says itself. After that
+    /// it counts as failed and is tried again.
+    pub fn heartbeat_timeout(mut self, limit: Duration) -> Self {
+        self.command.options.heartbeat_timeout = Some(limit);
         self
     }
 }
@@ -358,11 +396,19 @@ impl<T: Value> Command for RunActivity<T> {
 
     fn schedule(&mut self) -> Handle {
         let input = mem::take(&mut self.input);
+        let Options {
+            retry,
+            timeout,
+            schedule_to_close,
+            heartbeat_timeout,
+        } = mem::take(&mut self.options);
         let options = host::ActivityOptions {
-            retry: self.retry.map(RetryPolicy::into),
-            timeout_ms: self.timeout.map(milliseconds),
+            retry: retry.map(RetryPolicy::into),
+            timeout_ms: timeout.map(milliseconds),
+            schedule_to_close_ms: schedule_to_close.map(milliseconds),
+            heartbeat_timeout_ms: heartbeat_timeout.map(milliseconds),
         };
-        host::schedule_activity(self.name, &input, options)
+        host::schedule_activity(self.name, &input, &options)
     }
 
     fn finish(&self, outcome: Outcome) -> Self::Output {

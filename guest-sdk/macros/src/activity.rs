@@ -10,9 +10,16 @@ use crate::signature::{
 };
 
 const KIND: &str = "an activity";
+const OPTIONS: [&str; 5] = [
+    "name",
+    "retry",
+    "timeout",
+    "schedule_to_close",
+    "heartbeat_timeout",
+];
 
 pub(crate) fn expand(options: TokenStream, function: ItemFn) -> Result<TokenStream> {
-    let options = options::parse(options, &["name", "retry", "timeout"])?;
+    let options = options::parse(options, &OPTIONS)?;
     check(&function.sig)?;
     let marker = marker(&function);
     let implementation = implementation(&options, &function)?;
@@ -65,6 +72,8 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let wire_name = options.wire_name(&name.to_string());
     let description = description(&function.attrs);
     let (retry, timeout) = (optional(&options.retry), optional(&options.timeout));
+    let schedule_to_close = optional(&options.schedule_to_close);
+    let heartbeat_timeout = optional(&options.heartbeat_timeout);
     let (input_type, output_type) = (&parameters.input, &output.value);
     let arguments = parameters.arguments();
     let run = output.as_result(&quote!(Self::call(#arguments)));
@@ -74,6 +83,10 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
             const DESCRIPTION: &'static str = #description;
             const RETRY: ::core::option::Option<::guest_sdk::RetryPolicy> = #retry;
             const TIMEOUT: ::core::option::Option<::core::time::Duration> = #timeout;
+            const SCHEDULE_TO_CLOSE: ::core::option::Option<::core::time::Duration> =
+                #schedule_to_close;
+            const HEARTBEAT_TIMEOUT: ::core::option::Option<::core::time::Duration> =
+                #heartbeat_timeout;
             type Input = #input_type;
             type Output = #output_type;
 

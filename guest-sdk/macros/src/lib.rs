@@ -21,9 +21,19 @@ use syn::parse_macro_input;
 /// or a `Result` of one. Its name is what workflows pass to say which activity they mean; the function
 /// itself is called as `name::call(input)`.
 ///
-/// Options: `name = "..."` instead of the function's name, `timeout = "10s"` for one attempt, and
-/// `retry(max_attempts = 5, first_interval = "1s", coefficient = 2.0, max_interval = "1m")`, each of
-/// which may be left out.
+/// Options, each of which may be left out:
+///
+/// | option | says |
+/// |---|---|
+/// | `name = "..."` | its name, instead of the function's |
+/// | `timeout = "10s"` | how long one attempt may take |
+/// | `schedule_to_close = "1h"` | how long all of it may take, waits between attempts included |
+/// | `heartbeat_timeout = "30s"` | how long an attempt may go without `ctx.heartbeat(..)` |
+/// | `retry(...)` | how often and when it is tried again |
+///
+/// In `retry`: `max_attempts = 5` (or `"unlimited"`), `first_interval = "1s"`, `coefficient = 2.0`, `max_interval = "1m"`,
+/// `jitter = 0.1` (the part of a wait that chance may take off it), `non_retryable = ["sold-out"]` (codes of
+/// failures that end the retries).
 #[proc_macro_attribute]
 pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as syn::ItemFn);

@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::meta::{ParseNestedMeta, parser};
 use syn::parse::Parser;
-use syn::{LitFloat, LitInt, LitStr, Result};
+use syn::punctuated::Punctuated;
+use syn::{LitFloat, LitInt, LitStr, Result, Token};
 
 use crate::duration;
 
@@ -15,6 +16,10 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     /// An expression for a `Duration`.
     pub(crate) timeout: Option<TokenStream>,
+    /// An expression for a `Duration`.
+    pub(crate) schedule_to_close: Option<TokenStream>,
+    /// An expression for a `Duration`.
+    pub(crate) heartbeat_timeout: Option<TokenStream>,
     /// An expression for a `Duration`.
     pub(crate) idle: Option<TokenStream>,
     /// An expression for a `RetryPolicy`.
@@ -44,6 +49,8 @@ impl Options {
         match name {
             "name" => self.name = Some(text(meta)?),
             "timeout" => self.timeout = Some(duration(meta)?),
+            "schedule_to_close" => self.schedule_to_close = Some(duration(meta)?),
+            "heartbeat_timeout" => self.heartbeat_timeout = Some(duration(meta)?),
             "idle" => self.idle = Some(duration(meta)?),
             "retry" => self.retry = Some(retry(meta)?),
             other => unreachable!("`{other}` is not among the allowed names"),
@@ -91,12 +98,16 @@ fn retry(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
         "first_interval",
         "coefficient",
         "max_interval",
+        "jitter",
+        "non_retryable",
     ];
     let (mut seen, mut fields) = (Vec::new(), TokenStream::new());
     meta.parse_nested_meta(|meta| {
         fields.extend(match known_name(&meta, &allowed, &mut seen)?.as_str() {
             "max_attempts" => max_attempts(&meta)?,
             "coefficient" => coefficient(&meta)?,
+            "jitter" => jitter(&meta)?,
+            "non_retryable" => codes(&meta)?,
             "first_interval" => field(quote!(first_interval), duration(&meta)?),
             _ => field(quote!(max_interval), duration(&meta)?),
         });
@@ -110,7 +121,11 @@ fn field(name: TokenStream, value: TokenStream) -> TokenStream {
 }
 
 fn max_attempts(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
-    let number: LitInt = meta.value()?.parse()?;
+    let value = meta.value()?;
+    if value.peek(LitStr) {
+        return unlimited(&value.parse()?);
+    }
+    let number: LitInt = value.parse()?;
     if number.base10_parse::<u32>()? == 0 {
         return Err(syn::Error::new(
             number.span(),
@@ -120,6 +135,16 @@ fn max_attempts(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     Ok(field(quote!(max_attempts), quote!(#number)))
 }
 
+/// Until one works, or until `schedule_to_close` is over.
+fn unlimited(word: &LitStr) -> Result<TokenStream> {
+    if word.value() != "unlimited" {
+        let message = "write a number of attempts or \"unlimited\"";
+        return Err(syn::Error::new(word.span(), message));
+    }
+    let max = quote!(::core::primitive::u32::MAX);
+    Ok(field(quote!(max_attempts), max))
+}
+
 fn coefficient(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     let number: LitFloat = meta.value()?.parse()?;
     if number.base10_parse::<f64>()? < 1.0 {
@@ -127,4 +152,21 @@ fn coefficient(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
         return Err(syn::Error::new(number.span(), message));
     }
     Ok(field(quote!(coefficient), quote!(#number)))
+}
+
+fn jitter(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let number: LitFloat = meta.value()?.parse()?;
+    if !(0.0..=1.0).contains(&number.base10_parse::<f64>()?) {
+        let message = "it is a part of the wait: write a number from 0.0 to 1.0";
+        return Err(syn::Error::new(number.span(), message));
+    }
+    Ok(field(quote!(jitter), quote!(#number)))
+}
+
+fn codes(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let stream = meta.value()?;
+    let listed;
+    syn::bracketed!(listed in stream);
+    let codes = Punctuated::<LitStr, Token![,]>::parse_terminated(&listed)?;
+    Ok(field(quote!(non_retryable), quote!(&[#codes])))
 }

@@ -24,6 +24,8 @@ pub struct Limits {
     pub turn_time_max: Duration,
     /// Time of one attempt of an activity where neither workflow nor manifest says. Default 60 s.
     pub activity_time_default: Duration,
+    /// Largest details of an activity's heartbeat, in bytes. Default 64 KiB.
+    pub heartbeat_bytes_max: usize,
     /// How long an attempt of an activity may go on after it was asked to stop; then it is dropped.
     /// Default 5 s.
     pub activity_cancel_grace: Duration,
@@ -72,6 +74,7 @@ impl Default for Limits {
             turn_cpu_max: Duration::from_secs(1),
             turn_time_max: Duration::from_secs(60),
             activity_time_default: Duration::from_secs(60),
+            heartbeat_bytes_max: 64 * KIB,
             activity_cancel_grace: Duration::from_secs(5),
             activities_running_max: 256,
             activities_held_max: 100_000,

@@ -32,6 +32,14 @@ impl activity::Host for Guest {
         })
     }
 
+    fn heartbeat(&mut self, details: Option<Payload>) -> Result<bool> {
+        Ok(self.activity("heartbeat")?.heartbeat(details)?)
+    }
+
+    fn last_heartbeat(&mut self) -> Result<Option<Payload>> {
+        Ok(self.activity("last-heartbeat")?.last_heartbeat())
+    }
+
     async fn call_actor(
         &mut self,
         actor_type: String,

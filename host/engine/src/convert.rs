@@ -8,7 +8,9 @@ use host_base::failure::{CAUSES_MAX, Cause};
 use host_base::{Failure, Outcome, Payload};
 
 use crate::bindings::durable::plugin::types;
-use crate::imports::{LogLevel, RetryPolicy, StartError, WorkflowInfo, WorkflowStatus};
+use crate::imports::{
+    ActivityOptions, LogLevel, RetryPolicy, StartError, WorkflowInfo, WorkflowStatus,
+};
 
 /// What a guest's call returned.
 pub(crate) fn outcome(result: Result<Payload, types::Failure>) -> Outcome {
@@ -41,18 +43,33 @@ pub(crate) fn failure_to_guest(failure: Failure) -> types::Failure {
     }
 }
 
-/// A guest's retry policy. A coefficient that is no number would not even be equal to itself in replay.
-pub(crate) fn retry_policy(policy: types::RetryPolicy) -> RetryPolicy {
-    let coefficient = policy.coefficient;
+/// A guest's retry policy. A factor that is no number would not even be equal to itself in replay.
+fn retry_policy(policy: types::RetryPolicy) -> RetryPolicy {
     RetryPolicy {
         max_attempts: policy.max_attempts,
         first_interval: Duration::from_millis(policy.first_interval_ms),
-        coefficient: if coefficient.is_finite() {
-            coefficient
-        } else {
-            1.0
-        },
+        coefficient: finite_or(policy.coefficient, 1.0),
         max_interval: Duration::from_millis(policy.max_interval_ms),
+        jitter: finite_or(policy.jitter, 0.0).clamp(0.0, 1.0),
+        non_retryable: policy.non_retryable,
+    }
+}
+
+fn finite_or(number: f64, otherwise: f64) -> f64 {
+    if number.is_finite() {
+        number
+    } else {
+        otherwise
+    }
+}
+
+/// How a guest wants an activity to be run.
+pub(crate) fn activity_options(options: types::ActivityOptions) -> ActivityOptions {
+    ActivityOptions {
+        retry: options.retry.map(retry_policy),
+        timeout: options.timeout_ms.map(Duration::from_millis),
+        schedule_to_close: options.schedule_to_close_ms.map(Duration::from_millis),
+        heartbeat_timeout: options.heartbeat_timeout_ms.map(Duration::from_millis),
     }
 }
 

@@ -140,8 +140,7 @@ fn activity(activity: contract::ActivityDefinition) -> ActivityDefinition {
             input_schema: activity.input_schema,
             output_schema: activity.output_schema,
         },
-        retry: activity.retry.map(convert::retry_policy),
-        timeout: activity.timeout_ms.map(Duration::from_millis),
+        options: convert::activity_options(activity.options),
     }
 }
 

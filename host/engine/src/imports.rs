@@ -38,6 +38,23 @@ pub struct RetryPolicy {
     pub coefficient: f64,
     /// No wait is longer than this.
     pub max_interval: Duration,
+    /// The greatest part of a wait that is taken off it, from 0 to 1.
+    pub jitter: f64,
+    /// Codes of failures that end the retries, though they say that trying again can help.
+    pub non_retryable: Vec<String>,
+}
+
+/// How an activity is to be run. What is absent comes from the manifest, then from the host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActivityOptions {
+    /// How often and when it is tried again.
+    pub retry: Option<RetryPolicy>,
+    /// Time for one attempt (start to close).
+    pub timeout: Option<Duration>,
+    /// Time for all of it, waits included (schedule to close).
+    pub schedule_to_close: Option<Duration>,
+    /// How long an attempt may go without a heartbeat.
+    pub heartbeat_timeout: Option<Duration>,
 }
 
 /// What a workflow schedules. Each yields a handle, except `SendActor` and `Cancel`.
@@ -49,10 +66,8 @@ pub enum Command {
         name: String,
         /// What it takes.
         input: Payload,
-        /// Overrides the manifest's policy.
-        retry: Option<RetryPolicy>,
-        /// Overrides the manifest's time for one attempt.
-        timeout: Option<Duration>,
+        /// Overrides what the manifest says.
+        options: ActivityOptions,
     },
     /// Calls an actor's method.
     ActorCall {
@@ -278,6 +293,15 @@ pub struct ActivityInfo {
 pub trait ActivityImports: Send + 'static {
     /// Which activity is running.
     fn info(&self) -> ActivityInfo;
+
+    /// The attempt is alive, and this is what it has done so far. Whether the activity was asked to stop.
+    ///
+    /// # Errors
+    /// The attempt must stop, for example because a limit is reached.
+    fn heartbeat(&mut self, details: Option<Payload>) -> Result<bool, Interrupt>;
+
+    /// The details of the last heartbeat of the attempts before this one.
+    fn last_heartbeat(&self) -> Option<Payload>;
 
     /// Calls an actor and waits for its answer.
     fn call_actor(

@@ -35,8 +35,9 @@ mod workflow;
 pub use engine::{Engine, EngineOptions};
 pub use error::{EngineError, GuestError, Interrupt, LoadError, Reason, Role};
 pub use imports::{
-    ActivityImports, ActivityInfo, ActorImports, BoxFuture, Command, Completion, LogLevel,
-    RetryPolicy, StartError, WorkflowImports, WorkflowInfo, WorkflowInstance, WorkflowStatus,
+    ActivityImports, ActivityInfo, ActivityOptions, ActorImports, BoxFuture, Command, Completion,
+    LogLevel, RetryPolicy, StartError, WorkflowImports, WorkflowInfo, WorkflowInstance,
+    WorkflowStatus,
 };
 pub use manifest::Manifest;
 pub use plugin::{ActorCall, Plugin, WeakPlugin, WorkflowRun};

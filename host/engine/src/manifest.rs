@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::imports::RetryPolicy;
+use crate::imports::ActivityOptions;
 
 /// All that a plugin brings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,10 +56,8 @@ pub struct ActorDefinition {
 pub struct ActivityDefinition {
     /// Its name and schemas.
     pub definition: Definition,
-    /// How often and when it is tried again where the workflow does not say.
-    pub retry: Option<RetryPolicy>,
-    /// How long one attempt may take where the workflow does not say.
-    pub timeout: Option<Duration>,
+    /// How it is run where the workflow does not say.
+    pub options: ActivityOptions,
 }
 
 /// What `host run` starts when it is told nothing else.

@@ -161,11 +161,10 @@ impl workflow::Host for Guest {
     }
 }
 
-fn activity(name: String, input: Payload, options: workflow::ActivityOptions) -> Command {
+fn activity(name: String, input: Payload, options: types::ActivityOptions) -> Command {
     Command::Activity {
         name,
         input,
-        retry: options.retry.map(convert::retry_policy),
-        timeout: options.timeout_ms.map(Duration::from_millis),
+        options: convert::activity_options(options),
     }
 }

@@ -153,6 +153,14 @@ impl ActivityImports for Activity {
         }
     }
 
+    fn heartbeat(&mut self, _: Option<Payload>) -> Result<bool, Interrupt> {
+        Ok(false)
+    }
+
+    fn last_heartbeat(&self) -> Option<Payload> {
+        None
+    }
+
     fn call_actor(
         &mut self,
         _: String,

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use host_base::{Digest, Entity, Outcome, Payload, WorkflowKey};
-use host_engine::{Plugin, RetryPolicy};
-use host_store::records::Mail;
+use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
+use host_engine::{ActivityOptions, Plugin};
+use host_store::records::{FailureRecord, Mail, Task};
 use host_store::{TaskKey, TimerKey};
 use tokio::sync::oneshot;
 
@@ -71,19 +71,32 @@ pub(crate) struct ActivityJob {
     pub(crate) component: Vec<u8>,
     pub(crate) name: String,
     pub(crate) input: Payload,
+    /// What the workflow asked for; the rest comes from the manifest, then from the host.
     pub(crate) options: ActivityOptions,
+    /// When it was scheduled.
+    pub(crate) scheduled: Timestamp,
     /// The workflow run's random seed: makes idempotency keys that nobody else has.
     pub(crate) seed: Vec<u8>,
     pub(crate) failed_attempts: u32,
     /// When the next attempt is due, in milliseconds since the epoch; 0: at once.
     pub(crate) due_ms: u64,
+    /// The details of the last heartbeat of the attempts that have failed.
+    pub(crate) heartbeat: Option<Payload>,
+    /// Why the last attempt failed, without its details.
+    pub(crate) last_failure: Option<Failure>,
 }
 
-/// What the workflow asked for; the rest comes from the manifest, then from the host.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ActivityOptions {
-    pub(crate) retry: Option<RetryPolicy>,
-    pub(crate) timeout_ms: Option<u64>,
+impl ActivityJob {
+    /// What the store holds of it.
+    pub(crate) fn task_row(&self) -> Task {
+        Task {
+            event: self.event,
+            failed_attempts: self.failed_attempts,
+            due_ms: self.due_ms,
+            heartbeat: self.heartbeat.clone(),
+            last_failure: self.last_failure.clone().map(FailureRecord::from),
+        }
+    }
 }
 
 /// What can be told to an entity.

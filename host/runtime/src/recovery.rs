@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use host_base::{Entity, WorkflowKey};
+use host_base::{Entity, Timestamp, WorkflowKey};
 use host_store::records::{EventKind, Status, Task};
 use host_store::{ReadError, TaskKey};
 
@@ -13,7 +13,7 @@ use crate::activity;
 use crate::core::Core;
 use crate::effect::{ActivityJob, Message};
 use crate::view::is_active;
-use crate::workflow::job;
+use crate::workflow::{Origin, job};
 
 /// Rows that are read at once.
 const PAGE: usize = 1_000;
@@ -85,14 +85,22 @@ fn wanted_job(core: &Core, key: &TaskKey, task: &Task) -> Result<Option<Activity
     let Some(instance) = instance.filter(|one| one.run == key.run && is_active(one)) else {
         return Ok(None);
     };
-    let kind = |sequence| {
+    let event = |sequence| {
         let event = reader.event(&key.workflow, key.run, sequence)?;
-        Ok(event.and_then(|event| event.kind))
+        Ok(event.and_then(|event| Some((Timestamp(event.at_ms), event.kind?))))
     };
-    Ok(match (kind(0)?, kind(task.event)?) {
-        (Some(EventKind::Started(started)), Some(EventKind::ActivityScheduled(scheduled))) => {
-            let seed = &started.seed;
-            Some(job(&key.workflow, &instance, seed, task, scheduled))
+    Ok(match (event(0)?, event(task.event)?) {
+        (
+            Some((_, EventKind::Started(started))),
+            Some((at, EventKind::ActivityScheduled(scheduled))),
+        ) => {
+            let origin = Origin {
+                workflow: &key.workflow,
+                instance: &instance,
+                seed: &started.seed,
+                scheduled: at,
+            };
+            Some(job(origin, task.clone(), scheduled))
         }
         _ => None,
     })

@@ -24,6 +24,7 @@ use crate::entity::Entities;
 use crate::error::{DeployError, MoveError, StartError, StartupError, StoreError};
 use crate::locks::lock;
 use crate::options::RuntimeOptions;
+use crate::pending::PendingActivity;
 use crate::plugins::Plugins;
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
@@ -32,7 +33,7 @@ use crate::timers::Timers;
 use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
 use crate::watchers::Watchers;
-use crate::{components, keeper, limits, outbox, recovery, timers};
+use crate::{components, keeper, limits, outbox, pending, recovery, timers};
 
 /// Where compiled components are kept, in the data directory.
 const CACHE_DIR: &str = "cache";
@@ -388,6 +389,18 @@ impl Runtime {
         limit: usize,
     ) -> Result<Vec<(u64, Event)>, StoreError> {
         Ok(self.core.reader.history(key, run, from, limit)?)
+    }
+
+    /// The activities of a workflow's run that have not ended, in the order in which they were scheduled.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn pending_activities(
+        &self,
+        key: &WorkflowKey,
+        run: u32,
+    ) -> Result<Vec<PendingActivity>, StoreError> {
+        Ok(pending::activities_of(&self.core.reader, key, run)?)
     }
 
     /// Raises an event for a workflow; durable when this returns.

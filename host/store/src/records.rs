@@ -162,6 +162,12 @@ pub struct RetryRecord {
     /// Longest wait, in milliseconds.
     #[prost(uint64, tag = "4")]
     pub max_interval_ms: u64,
+    /// The greatest part of a wait that is taken off it, from 0 to 1.
+    #[prost(double, tag = "5")]
+    pub jitter: f64,
+    /// Codes of failures that end the retries.
+    #[prost(string, repeated, tag = "6")]
+    pub non_retryable: Vec<String>,
 }
 
 /// Keyspace `history`: one event of a workflow instance.
@@ -275,6 +281,12 @@ pub struct ActivityScheduled {
     /// The time for one attempt that the workflow asked for, in milliseconds.
     #[prost(uint64, optional, tag = "5")]
     pub timeout_ms: Option<u64>,
+    /// The time for all of it that the workflow asked for, in milliseconds.
+    #[prost(uint64, optional, tag = "6")]
+    pub schedule_to_close_ms: Option<u64>,
+    /// How long an attempt may go without a heartbeat, as the workflow asked for, in milliseconds.
+    #[prost(uint64, optional, tag = "7")]
+    pub heartbeat_timeout_ms: Option<u64>,
 }
 
 /// An actor is to be called or sent a message.
@@ -435,6 +447,12 @@ pub struct Task {
     /// When the next attempt is due, in milliseconds since the epoch; 0: at once.
     #[prost(uint64, tag = "3")]
     pub due_ms: u64,
+    /// The details of the last heartbeat that was written.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub heartbeat: Option<Vec<u8>>,
+    /// Why the last attempt failed, without its details.
+    #[prost(message, optional, tag = "5")]
+    pub last_failure: Option<FailureRecord>,
 }
 
 /// Keyspace `reply`: an answer kept for a repeat of its call.

@@ -168,10 +168,12 @@ fn tell_rest(session: &Session, shown: usize, more: bool) {
 fn show(session: &Session, id: &str) -> Ending {
     let view = session.known(id)?;
     let input = session.input_of(&view)?;
+    let activities = session.runtime.pending_activities(&view.key, view.run)?;
     let shown = if session.console.json {
-        console::encode(&Report::new(&view).with_input(input.as_ref()))
+        let report = Report::new(&view).with_input(input.as_ref());
+        console::encode(&report.with_activities(&activities))
     } else {
-        report::block(&view, input.as_ref())
+        report::block(&view, input.as_ref(), &activities)
     };
     session.console.result(&shown)?;
     Ok(Exit::Done)

@@ -105,7 +105,10 @@ impl Narrator {
         let limit = activity
             .timeout_ms
             .map(|millis| format!(", {} each", length(millis)));
-        let options = [tries, limit].map(Option::unwrap_or_default).concat();
+        let all = activity
+            .schedule_to_close_ms
+            .map(|millis| format!(", {} in all", length(millis)));
+        let options = [tries, limit, all].map(Option::unwrap_or_default).concat();
         let words = format!(
             "{name} scheduled{options} with {}",
             excerpt(&activity.input)
@@ -203,9 +206,13 @@ enum KindLine<'a> {
         name: &'a str,
         input: Box<RawValue>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        retry: Option<RetryLine>,
+        retry: Option<RetryLine<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         timeout_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        schedule_to_close_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        heartbeat_timeout_ms: Option<u64>,
     },
     ActorCallScheduled {
         handle: u32,
@@ -251,11 +258,14 @@ enum KindLine<'a> {
 }
 
 #[derive(Serialize)]
-struct RetryLine {
+struct RetryLine<'a> {
     max_attempts: u32,
     first_interval_ms: u64,
     coefficient: f64,
     max_interval_ms: u64,
+    jitter: f64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    non_retryable: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -343,8 +353,12 @@ impl<'a> KindLine<'a> {
                 first_interval_ms: retry.first_interval_ms,
                 coefficient: retry.coefficient,
                 max_interval_ms: retry.max_interval_ms,
+                jitter: retry.jitter,
+                non_retryable: &retry.non_retryable,
             }),
             timeout_ms: activity.timeout_ms,
+            schedule_to_close_ms: activity.schedule_to_close_ms,
+            heartbeat_timeout_ms: activity.heartbeat_timeout_ms,
         }
     }
 }
@@ -421,8 +435,12 @@ mod tests {
                     first_interval_ms: 100,
                     coefficient: 2.0,
                     max_interval_ms: 1000,
+                    jitter: 0.5,
+                    non_retryable: vec!["sold-out".to_owned()],
                 }),
                 timeout_ms: Some(5000),
+                schedule_to_close_ms: Some(60_000),
+                heartbeat_timeout_ms: None,
             }),
             resolved(1, OutcomeKind::Value(b"true".to_vec())),
             EventKind::ActorCallScheduled(call.clone()),
@@ -466,7 +484,7 @@ mod tests {
         let words: Vec<_> = kinds().iter().map(|kind| narrator.words(kind)).collect();
         let expected = [
             r#"started w with {"z":1,"a":2}"#,
-            "activity check scheduled, up to 3 times, 5 s each with 7",
+            "activity check scheduled, up to 3 times, 5 s each, 1 min in all with 7",
             "activity check returned true",
             "actor TaskActor/task-1 called: Get with null",
             "actor TaskActor/task-1 Get failed: no line (busy)",
@@ -518,7 +536,7 @@ mod tests {
             &format!(
                 r#""kind":"started","name":"w","input":{{"z":1,"a":2}},"component":"{component}"}}"#
             ),
-            r#""kind":"activity-scheduled","handle":1,"name":"check","input":7,"retry":{"max_attempts":3,"first_interval_ms":100,"coefficient":2.0,"max_interval_ms":1000},"timeout_ms":5000}"#,
+            r#""kind":"activity-scheduled","handle":1,"name":"check","input":7,"retry":{"max_attempts":3,"first_interval_ms":100,"coefficient":2.0,"max_interval_ms":1000,"jitter":0.5,"non_retryable":["sold-out"]},"timeout_ms":5000,"schedule_to_close_ms":60000}"#,
             r#""kind":"resolved","handle":1,"value":true}"#,
             r#""kind":"actor-call-scheduled","handle":2,"actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null}"#,
             r#""kind":"resolved","handle":2,"failure":{"code":"busy","message":"no line","retryable":true,"details":{"n":1}}}"#,

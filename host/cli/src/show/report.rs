@@ -4,7 +4,7 @@
 
 use host_base::failure::Cause;
 use host_base::{Digest, Failure, Payload};
-use host_runtime::WorkflowView;
+use host_runtime::{PendingActivity, WorkflowView};
 use host_store::records::{CauseRecord, FailureRecord, Stall};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -37,6 +37,23 @@ pub(crate) struct Report<'a> {
     failure: Option<FailureReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stall: Option<StallReport<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    activities: Vec<ActivityReport<'a>>,
+}
+
+/// An activity that has not ended, for programs.
+#[derive(Serialize)]
+struct ActivityReport<'a> {
+    handle: u32,
+    name: &'a str,
+    attempt: u32,
+    due: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cancel_requested: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heartbeat: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_failure: Option<FailureReport<'a>>,
 }
 
 /// A failure for programs.
@@ -85,7 +102,14 @@ impl<'a> Report<'a> {
             output: output(view).map(|output| json::raw(output)),
             failure: failure(view).map(FailureReport::new),
             stall: view.stall.as_ref().map(StallReport::new),
+            activities: Vec::new(),
         }
+    }
+
+    /// The same with its activities that have not ended.
+    pub(crate) fn with_activities(self, activities: &'a [PendingActivity]) -> Report<'a> {
+        let activities = activities.iter().map(ActivityReport::new).collect();
+        Report { activities, ..self }
     }
 
     /// The same of a workflow that an earlier invocation had run.
@@ -101,6 +125,20 @@ impl<'a> Report<'a> {
     pub(crate) fn with_input(self, input: Option<&Payload>) -> Report<'a> {
         let input = input.map(|input| json::raw(input));
         Report { input, ..self }
+    }
+}
+
+impl<'a> ActivityReport<'a> {
+    fn new(activity: &'a PendingActivity) -> ActivityReport<'a> {
+        ActivityReport {
+            handle: activity.handle,
+            name: &activity.name,
+            attempt: activity.attempt,
+            due: time::rfc3339(activity.due),
+            cancel_requested: activity.cancel_requested,
+            heartbeat: activity.heartbeat.as_deref().map(json::raw),
+            last_failure: activity.last_failure.as_ref().map(FailureReport::new),
+        }
     }
 }
 
@@ -149,7 +187,11 @@ impl<'a> StallReport<'a> {
 }
 
 /// All that is known of a workflow, a fact a line, for people.
-pub(crate) fn block(view: &WorkflowView, input: Option<&Payload>) -> String {
+pub(crate) fn block(
+    view: &WorkflowView,
+    input: Option<&Payload>,
+    activities: &[PendingActivity],
+) -> String {
     let mut lines = vec![
         fact("id", &view.key.id),
         fact("name", &text::printable(&view.name)),
@@ -167,6 +209,7 @@ pub(crate) fn block(view: &WorkflowView, input: Option<&Payload>) -> String {
     lines.extend(output(view).map(|output| fact("output", &json::pretty(output))));
     lines.extend(failure(view).into_iter().flat_map(failure_facts));
     lines.extend(view.stall.iter().flat_map(stall_facts));
+    lines.extend(activities.iter().map(activity_fact));
     lines.join("\n")
 }
 
@@ -216,6 +259,26 @@ fn failure_facts(failure: &Failure) -> Vec<String> {
             .map(|details| fact("details", &json::pretty(details))),
     );
     facts
+}
+
+fn activity_fact(activity: &PendingActivity) -> String {
+    let (name, attempt) = (text::printable(&activity.name), activity.attempt);
+    let mut words = format!(
+        "{name}, attempt {attempt} due {}",
+        time::rfc3339(activity.due)
+    );
+    if activity.cancel_requested {
+        words.push_str(", asked to stop");
+    }
+    if let Some(details) = &activity.heartbeat {
+        words.push_str("\nlast heartbeat ");
+        words.push_str(&json::excerpt(details, EXCERPT_CHARS));
+    }
+    if let Some(failure) = &activity.last_failure {
+        words.push_str("\nlast failure ");
+        words.push_str(&text::printable_lines(&failure.to_string()));
+    }
+    fact("activity", &words)
 }
 
 fn stall_facts(stall: &Stall) -> Vec<String> {
@@ -288,6 +351,30 @@ input    {
          }
 failure  one
          two (busy), caused by: three (late); trying again can help";
-        assert_eq!(block(&view, Some(&b"{\"a\":1}".to_vec())), expected);
+        assert_eq!(block(&view, Some(&b"{\"a\":1}".to_vec()), &[]), expected);
+    }
+
+    #[test]
+    fn activities_that_have_not_ended_are_shown_with_what_is_known_of_them() {
+        let activity = PendingActivity {
+            name: "ship".to_owned(),
+            handle: 7,
+            attempt: 3,
+            due: Timestamp(1500),
+            cancel_requested: true,
+            heartbeat: Some(b"{\"parcel\":1}".to_vec()),
+            last_failure: Some(Failure::transient("busy", "no van")),
+        };
+        let activities = [activity];
+        let expected = "\
+activity ship, attempt 3 due 1970-01-01T00:00:01.500Z, asked to stop
+         last heartbeat {\"parcel\":1}
+         last failure no van (busy)";
+        let view = view(WorkflowStatus::Running, None);
+        let shown = block(&view, None, &activities);
+        assert!(shown.ends_with(expected), "{shown}");
+        let line = console::encode(&Report::new(&view).with_activities(&activities));
+        let end = r#""activities":[{"handle":7,"name":"ship","attempt":3,"due":"1970-01-01T00:00:01.500Z","cancel_requested":true,"heartbeat":{"parcel":1},"last_failure":{"code":"busy","message":"no van","retryable":true}}]}"#;
+        assert!(line.ends_with(end), "{line}");
     }
 }

@@ -153,8 +153,12 @@ fn words(happening: &Happening) -> String {
             workflow: _,
         } => {
             let wait = time::length(*wait);
+            let of = match *max_attempts {
+                u32::MAX => String::new(),
+                max => format!(" of {max}"),
+            };
             format!(
-                "[Activity {activity}] attempt {attempt} of {max_attempts} failed: {failure}; again in {wait}"
+                "[Activity {activity}] attempt {attempt}{of} failed: {failure}; again in {wait}"
             )
         }
         Happening::MessageFailed {

@@ -4,18 +4,17 @@
 //! module above; whether to try again is decided in [`retry`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::{Entity, Failure, Outcome, Timestamp};
 use host_engine::Plugin;
-use host_store::records::Task;
 use host_store::{Batch, CommitError, TaskKey};
 
 use crate::activity::forget;
 use crate::activity::imports::Imports;
-use crate::activity::retry::{self, Again, Options, Verdict};
+use crate::activity::retry::{self, Again, Attempt, Chance, Options, Verdict};
 use crate::activity::under_way::{Shared, UnderWay};
+use crate::activity::watch::{Watch, cancelled};
 use crate::core::Core;
 use crate::effect::{ActivityEnd, ActivityJob, Effect, Message};
 use crate::limits;
@@ -40,7 +39,7 @@ pub(crate) async fn to_the_end(core: &Arc<Core>, mut job: ActivityJob, shared: S
         match attempt(core, &job, &plugin, &shared).await {
             Verdict::Done(outcome) => return end(core, &job.task, outcome, &shared).await,
             Verdict::Again(again) => {
-                if note_retry(core, &mut job, again).await.is_err() {
+                if note_retry(core, &mut job, again, &shared).await.is_err() {
                     // The store is closed: nothing goes on.
                     return;
                 }
@@ -65,53 +64,56 @@ async fn component_of(core: &Core, job: &ActivityJob) -> Option<Plugin> {
 
 async fn attempt(core: &Arc<Core>, job: &ActivityJob, plugin: &Plugin, shared: &Shared) -> Verdict {
     let options = Options::of(job, plugin.manifest(), &core.limits);
-    let outcome = run_once(core, job, plugin, options.timeout, shared).await;
+    let deadline = options.deadline(job.scheduled);
+    if deadline.is_some_and(|deadline| deadline <= core.clock.now()) {
+        return Verdict::Done(Err(options.too_late(&job.name, job.last_failure.clone())));
+    }
+    let outcome = run_once(core, job, plugin, &options, shared).await;
     if shared.is_cancelled() {
         return Verdict::Done(outcome.map_err(|failure| stopped(&job.name, failure)));
     }
-    retry::judge(outcome, job.failed_attempts + 1, &options.retry)
+    let attempt = Attempt {
+        activity: &job.name,
+        number: job.failed_attempts + 1,
+        scheduled: job.scheduled,
+        now: core.clock.now(),
+        chance: Chance {
+            seed: &job.seed,
+            handle: job.task.handle,
+        },
+    };
+    retry::judge(outcome, attempt, &options)
 }
 
 async fn run_once(
     core: &Arc<Core>,
     job: &ActivityJob,
     plugin: &Plugin,
-    timeout: Duration,
+    options: &Options,
     shared: &Shared,
 ) -> Outcome {
     let place = tokio::select! {
+        biased;
         place = core.activities.place() => place,
         () = shared.cancelled() => return Err(cancelled(&job.name)),
     };
     let imports = Imports::new(core, job, shared);
     let run = plugin.run_activity(&job.name, job.input.clone(), Box::new(imports));
-    let result = tokio::select! {
-        result = tokio::time::timeout(timeout, run) => result,
-        () = must_stop(shared, core.limits.activity_cancel_grace) => Ok(Ok(Err(cancelled(&job.name)))),
+    let watch = Watch::new(core, job, options, shared);
+    let outcome = tokio::select! {
+        // First, so that an attempt that does not wait is not watched.
+        biased;
+        result = run => result,
+        failure = watch.until_it_must_stop() => Ok(Err(failure)),
     };
     drop(place);
-    match result {
-        Ok(Ok(outcome)) => {
+    match outcome {
+        Ok(outcome) => {
             let who = format_args!("activity {}", job.name);
             limits::bounded(&core.limits, who, outcome)
         }
-        Ok(Err(error)) => Err(error.failure()),
-        Err(_) => {
-            let text = format!("activity {} took longer than its {timeout:?}", job.name);
-            Err(Failure::transient(code::TIMEOUT, text))
-        }
+        Err(error) => Err(error.failure()),
     }
-}
-
-/// Waits until an attempt has had its time to stop by itself.
-async fn must_stop(shared: &UnderWay, grace: Duration) {
-    shared.cancelled().await;
-    tokio::time::sleep(grace).await;
-}
-
-fn cancelled(activity: &str) -> Failure {
-    let text = format!("activity {activity} was asked to stop");
-    Failure::new(code::CANCELLED, text)
 }
 
 /// How an attempt failed that was asked to stop: where it does not say that it stopped, the host does.
@@ -128,7 +130,12 @@ fn stopped(activity: &str, failure: Failure) -> Failure {
 
 /// Makes durable that one more attempt failed and when the next one is due. What the attempt did is durable
 /// then, too, so that the next one finds it.
-async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) -> Result<(), CommitError> {
+async fn note_retry(
+    core: &Core,
+    job: &mut ActivityJob,
+    again: Again,
+    shared: &UnderWay,
+) -> Result<(), CommitError> {
     let Again {
         wait,
         max_attempts,
@@ -136,13 +143,12 @@ async fn note_retry(core: &Core, job: &mut ActivityJob, again: Again) -> Result<
     } = again;
     job.failed_attempts += 1;
     job.due_ms = core.clock.now().after(wait).0;
-    let task = Task {
-        event: job.event,
-        failed_attempts: job.failed_attempts,
-        due_ms: job.due_ms,
-    };
+    job.heartbeat = shared.take_details().or(job.heartbeat.take());
+    let details = None;
+    let last = failure.clone();
+    job.last_failure = Some(Failure { details, ..last });
     let mut batch = Batch::new();
-    batch.put_task(&job.task, &task);
+    batch.put_task(&job.task, &job.task_row());
     let told = Happening::Retrying {
         activity: job.name.clone(),
         workflow: job.task.workflow.clone(),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use host_base::{ActorKey, Digest, Failure, Outcome, Payload, WorkflowKey};
-use host_engine::{ActivityImports, ActivityInfo, BoxFuture, LogLevel};
+use host_engine::{ActivityImports, ActivityInfo, BoxFuture, Interrupt, LogLevel};
 use host_store::records::{EventRaised, OutcomeRecord, Reply};
 use host_store::{Batch, TaskKey};
 
@@ -27,6 +27,7 @@ pub(crate) struct Imports {
     attempt: u32,
     task: TaskKey,
     seed: Vec<u8>,
+    last_heartbeat: Option<Payload>,
     /// None until it makes one: most activities make none, and the key of their cause costs a hash.
     calls: Option<Calls>,
     shared: Shared,
@@ -40,6 +41,7 @@ impl Imports {
             attempt: job.failed_attempts + 1,
             task: job.task.clone(),
             seed: job.seed.clone(),
+            last_heartbeat: job.heartbeat.clone(),
             calls: None,
             shared: Arc::clone(shared),
         }
@@ -74,6 +76,21 @@ impl ActivityImports for Imports {
             attempt: self.attempt,
             idempotency_key: idempotency_key(&self.seed, self.task.handle),
         }
+    }
+
+    fn heartbeat(&mut self, details: Option<Payload>) -> Result<bool, Interrupt> {
+        let bytes = details.as_ref().map_or(0, Vec::len);
+        let max = self.core.limits.heartbeat_bytes_max;
+        if bytes > max {
+            let text = format!("a heartbeat has {bytes} bytes; `heartbeat_bytes_max` is {max}");
+            return Err(Interrupt(text));
+        }
+        self.shared.beat(details);
+        Ok(self.shared.is_cancelled())
+    }
+
+    fn last_heartbeat(&self) -> Option<Payload> {
+        self.last_heartbeat.clone()
     }
 
     fn call_actor(

@@ -8,6 +8,7 @@ mod attempts;
 mod imports;
 mod retry;
 mod under_way;
+mod watch;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

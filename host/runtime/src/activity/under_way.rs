@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use host_base::Digest;
+use host_base::{Digest, Payload};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::locks::lock;
 
@@ -20,7 +21,18 @@ pub(crate) struct UnderWay {
     /// The keys of the calls that it has made.
     replies: Mutex<HashSet<Digest>>,
     cancelled: AtomicBool,
+    beat: Mutex<Beat>,
+    /// Rung when it is asked to stop and when it has details to write.
     bell: Notify,
+}
+
+/// The last heartbeat.
+#[derive(Debug, Default)]
+struct Beat {
+    at: Option<Instant>,
+    details: Option<Payload>,
+    /// Whether the details are not in the store yet.
+    unwritten: bool,
 }
 
 impl UnderWay {
@@ -47,13 +59,54 @@ impl UnderWay {
 
     /// Waits until it is asked to stop.
     pub(crate) async fn cancelled(&self) {
+        while !self.is_cancelled() {
+            self.news(|| self.is_cancelled()).await;
+        }
+    }
+
+    /// Waits until there is something to look at; `seen` says whether there is already.
+    pub(crate) async fn news(&self, seen: impl FnOnce() -> bool) {
         let bell = self.bell.notified();
         tokio::pin!(bell);
-        // First in line, then the look: whoever asks between the two is heard.
+        // First in line, then the look: whoever rings between the two is heard.
         bell.as_mut().enable();
-        if !self.is_cancelled() {
+        if !seen() {
             bell.await;
         }
+    }
+
+    /// The attempt is alive.
+    pub(crate) fn beat(&self, details: Option<Payload>) {
+        let mut beat = lock(&self.beat);
+        beat.at = Some(Instant::now());
+        if details.is_some() {
+            beat.details = details;
+            beat.unwritten = true;
+            drop(beat);
+            self.bell.notify_waiters();
+        }
+    }
+
+    /// When the attempt last said that it is alive, if it has.
+    pub(crate) fn last_beat(&self) -> Option<Instant> {
+        lock(&self.beat).at
+    }
+
+    /// Whether there are details that are not in the store.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        lock(&self.beat).unwritten
+    }
+
+    /// The details of the last heartbeat, to be written.
+    pub(crate) fn write_details(&self) -> Option<Payload> {
+        let mut beat = lock(&self.beat);
+        beat.unwritten = false;
+        beat.details.clone()
+    }
+
+    /// The attempt has ended: the details that it leaves to the next one, if it had any.
+    pub(crate) fn take_details(&self) -> Option<Payload> {
+        std::mem::take(&mut *lock(&self.beat)).details
     }
 }
 

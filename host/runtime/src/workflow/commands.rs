@@ -36,14 +36,15 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         Command::Activity {
             name,
             input,
-            retry,
-            timeout,
+            options,
         } => EventKind::ActivityScheduled(ActivityScheduled {
             handle,
             name,
             input,
-            retry: retry.as_ref().map(retry_record),
-            timeout_ms: timeout.map(millis),
+            retry: options.retry.map(retry_record),
+            timeout_ms: options.timeout.map(millis),
+            schedule_to_close_ms: options.schedule_to_close.map(millis),
+            heartbeat_timeout_ms: options.heartbeat_timeout.map(millis),
         }),
         Command::ActorCall {
             actor_type,
@@ -85,12 +86,14 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
     }
 }
 
-fn retry_record(policy: &RetryPolicy) -> RetryRecord {
+fn retry_record(policy: RetryPolicy) -> RetryRecord {
     RetryRecord {
         max_attempts: policy.max_attempts,
         first_interval_ms: millis(policy.first_interval),
         coefficient: policy.coefficient,
         max_interval_ms: millis(policy.max_interval),
+        jitter: policy.jitter,
+        non_retryable: policy.non_retryable,
     }
 }
 
@@ -160,11 +163,12 @@ pub(crate) fn same(held: &EventKind, asked: &EventKind) -> bool {
 pub(crate) fn describe(kind: &EventKind) -> String {
     match kind {
         EventKind::ActivityScheduled(one) => {
-            let options = match (&one.retry, one.timeout_ms) {
-                (None, None) => String::new(),
-                (retry, timeout) => format!(", retry {retry:?}, timeout {timeout:?} ms"),
-            };
-            format!("activity {}({}){options}", one.name, excerpt(&one.input))
+            format!(
+                "activity {}({}){}",
+                one.name,
+                excerpt(&one.input),
+                options(one)
+            )
         }
         EventKind::ActorCallScheduled(one) => format!("call of {}", actor_method(one)),
         EventKind::ActorMessageSent(one) => format!("message to {}", actor_method(one)),
@@ -181,6 +185,22 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::Resolved(one) => format!("the result of handle {}", one.handle),
         EventKind::EventRaised(one) => format!("event {}", one.name),
     }
+}
+
+/// What differs from the manifest, each after a comma.
+fn options(activity: &ActivityScheduled) -> String {
+    let retry = activity
+        .retry
+        .as_ref()
+        .map(|retry| format!(", retry {retry:?}"));
+    let times = [
+        ("timeout", activity.timeout_ms),
+        ("schedule to close", activity.schedule_to_close_ms),
+        ("heartbeat timeout", activity.heartbeat_timeout_ms),
+    ];
+    let times = times.into_iter();
+    let times = times.filter_map(|(name, time)| Some(format!(", {name} {} ms", time?)));
+    retry.into_iter().chain(times).collect()
 }
 
 fn actor_method(call: &ActorCallScheduled) -> String {

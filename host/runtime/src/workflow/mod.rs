@@ -25,7 +25,7 @@ use host_store::{ReadError, TimerOf};
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use moves::move_to;
 pub(crate) use rehearse::rehearse;
-pub(crate) use turn::job;
+pub(crate) use turn::{Origin, job};
 
 use crate::core::Core;
 use crate::effect::Message;

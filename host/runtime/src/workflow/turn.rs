@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host_base::{Digest, Entity, Failure, Outcome, Timestamp, WorkflowKey};
-use host_engine::{LogLevel, RetryPolicy};
+use host_engine::{ActivityOptions, LogLevel, RetryPolicy};
 use host_store::records::{
     ActivityScheduled, ActorCallScheduled, Call, Event, EventKind, Instance, MailKind,
     OutcomeRecord, RetryRecord, Stall, Status, Task, TimerScheduled, Waiter,
@@ -12,7 +12,7 @@ use host_store::{TaskKey, TimerKey, TimerOf};
 
 use crate::core::Core;
 use crate::draft::Draft;
-use crate::effect::{ActivityJob, ActivityOptions, Effect, Message};
+use crate::effect::{ActivityJob, Effect, Message};
 use crate::observer::{Happening, Speaker};
 use crate::workflow::Loaded;
 use crate::workflow::children::Child;
@@ -83,10 +83,15 @@ impl<'a> Change<'a> {
     fn schedule(&mut self, loaded: &Loaded, event: u64, scheduled: ActivityScheduled) {
         let task = Task {
             event,
-            failed_attempts: 0,
-            due_ms: 0,
+            ..Task::default()
         };
-        let job = job(self.key, &loaded.instance, &loaded.seed, &task, scheduled);
+        let origin = Origin {
+            workflow: self.key,
+            instance: &loaded.instance,
+            seed: &loaded.seed,
+            scheduled: self.now,
+        };
+        let job = job(origin, task.clone(), scheduled);
         self.draft.batch.put_task(&job.task, &task);
         self.draft.effects.push(Effect::Run(Box::new(job)));
     }
@@ -263,14 +268,20 @@ fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
     }
 }
 
+/// Whose activity it is, and since when.
+pub(crate) struct Origin<'a> {
+    pub(crate) workflow: &'a WorkflowKey,
+    pub(crate) instance: &'a Instance,
+    /// The run's random seed.
+    pub(crate) seed: &'a [u8],
+    pub(crate) scheduled: Timestamp,
+}
+
 /// An activity as a job, from its task and the event that scheduled it.
-pub(crate) fn job(
-    workflow: &WorkflowKey,
-    instance: &Instance,
-    seed: &[u8],
-    task: &Task,
-    scheduled: ActivityScheduled,
-) -> ActivityJob {
+pub(crate) fn job(origin: Origin<'_>, task: Task, scheduled: ActivityScheduled) -> ActivityJob {
+    let Origin {
+        workflow, instance, ..
+    } = origin;
     ActivityJob {
         task: TaskKey {
             workflow: workflow.clone(),
@@ -280,15 +291,24 @@ pub(crate) fn job(
         event: task.event,
         plugin: instance.plugin.clone(),
         component: instance.component.clone(),
+        options: options(&scheduled),
         name: scheduled.name,
         input: scheduled.input,
-        options: ActivityOptions {
-            retry: scheduled.retry.as_ref().map(retry_policy),
-            timeout_ms: scheduled.timeout_ms,
-        },
-        seed: seed.to_vec(),
+        scheduled: origin.scheduled,
+        seed: origin.seed.to_vec(),
         failed_attempts: task.failed_attempts,
         due_ms: task.due_ms,
+        heartbeat: task.heartbeat,
+        last_failure: task.last_failure.map(Failure::from),
+    }
+}
+
+fn options(scheduled: &ActivityScheduled) -> ActivityOptions {
+    ActivityOptions {
+        retry: scheduled.retry.as_ref().map(retry_policy),
+        timeout: scheduled.timeout_ms.map(Duration::from_millis),
+        schedule_to_close: scheduled.schedule_to_close_ms.map(Duration::from_millis),
+        heartbeat_timeout: scheduled.heartbeat_timeout_ms.map(Duration::from_millis),
     }
 }
 
@@ -298,5 +318,7 @@ fn retry_policy(record: &RetryRecord) -> RetryPolicy {
         first_interval: Duration::from_millis(record.first_interval_ms),
         coefficient: record.coefficient,
         max_interval: Duration::from_millis(record.max_interval_ms),
+        jitter: record.jitter,
+        non_retryable: record.non_retryable.clone(),
     }
 }

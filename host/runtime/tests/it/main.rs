@@ -7,6 +7,7 @@
     reason = "what cannot be done ends the test, in its helpers as well"
 )]
 
+mod activities;
 mod actors;
 mod calls;
 mod changes;

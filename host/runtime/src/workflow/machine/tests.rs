@@ -1,6 +1,7 @@
 //! Replay as facts: a body runs against arrivals, its history is kept, and the next body must agree.
 
 use host_base::Failure;
+use host_engine::ActivityOptions;
 
 use super::*;
 
@@ -40,8 +41,7 @@ fn activity(name: &str) -> Command {
     Command::Activity {
         name: name.to_owned(),
         input: b"1".to_vec(),
-        retry: None,
-        timeout: None,
+        options: ActivityOptions::default(),
     }
 }
 
@@ -140,12 +140,14 @@ fn another_input_or_option_is_a_divergence() {
     let Command::Activity { name, input, .. } = activity("first") else {
         unreachable!("an activity is an activity");
     };
-    let timeout = Some(std::time::Duration::from_secs(1));
+    let options = ActivityOptions {
+        heartbeat_timeout: Some(std::time::Duration::from_secs(1)),
+        ..ActivityOptions::default()
+    };
     let asked = Command::Activity {
         name,
         input,
-        retry: None,
-        timeout,
+        options,
     };
     assert!(body.command(asked).is_err());
     assert!(body.divergence().is_some());
