@@ -8,6 +8,7 @@
 )]
 
 mod actors;
+mod approval;
 mod changes;
 mod crashes;
 mod directories;

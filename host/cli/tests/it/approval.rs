@@ -1,0 +1,76 @@
+//! `plugins/approval`: a person is waited for, reminded, and in the end done without.
+
+use serde_json::{Value, json};
+
+use crate::host::{Host, plugin};
+use crate::scenario::Scenario;
+
+const PLUGIN: &str = "approval.wasm";
+
+/// A request that is not reminded of, and lapses after so many seconds.
+fn request(lapse_after_seconds: u64) -> String {
+    let request = json!({
+        "request_id": "r",
+        "what": "buy a laptop",
+        "approver": "carol",
+        "lapse_after_seconds": lapse_after_seconds,
+    });
+    request.to_string()
+}
+
+fn raise(by: &str, approved: bool) -> [String; 5] {
+    let decision = json!({"approved": approved, "by": by}).to_string();
+    ["workflow", "raise", "w", "Decision", &decision].map(str::to_owned)
+}
+
+/// Asks, has people decide in this order, and says what must come of it.
+fn decided(decisions: &[(&str, bool)], outcome: &str) -> Scenario {
+    let request = request(60);
+    let start = ["workflow", "start", "approve", "--id", "w", "--input"];
+    let mut scenario = Scenario::new(&[PLUGIN]).repeat(&[&start[..], &[&request]].concat());
+    for (by, approved) in decisions {
+        let raise = raise(by, *approved);
+        scenario = scenario.once(&raise.each_ref().map(String::as_str));
+    }
+    let (by, approved) = decisions.last().unwrap();
+    let answer = json!({
+        "request_id": "r",
+        "outcome": outcome,
+        "reminders": 0,
+        "decision": {"approved": approved, "by": by},
+    });
+    scenario
+        .resume()
+        .ends("w", "completed", &answer.to_string())
+}
+
+#[test]
+fn what_the_approver_says_counts_and_nobody_elses_word() {
+    decided(&[("mallory", true), ("carol", false)], "rejected").check();
+}
+
+#[test]
+fn an_approval_is_received_once_wherever_the_host_was_killed() {
+    decided(&[("carol", true)], "approved").check();
+}
+
+#[test]
+fn a_request_lapses_and_its_approver_was_reminded_before() {
+    let host = Host::new();
+    let output = host.run(&["run", &plugin(PLUGIN)]).expect(0);
+    let answer: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(answer["outcome"], "lapsed");
+    assert!(answer["reminders"].as_u64().unwrap() >= 1, "{answer}");
+    output.says("[Activity remind] carol@example.com: still waiting to buy a laptop");
+}
+
+#[test]
+fn a_request_that_has_lapsed_takes_no_decision() {
+    let host = Host::new();
+    let request = request(0);
+    let run = ["run", &plugin(PLUGIN), "--id", "w", "--input", &request];
+    host.run(&run).expect(0);
+    let raise = raise("carol", true);
+    let late = host.run(&raise.each_ref().map(String::as_str)).expect(1);
+    late.says("workflow w is completed already");
+}
