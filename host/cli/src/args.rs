@@ -97,6 +97,10 @@ pub(crate) struct RunArgs {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub(crate) concurrency: u32,
+    /// Leaves unfinished workflows on the component that they were started on. Without it, those go on with
+    /// the new one whose history agrees with it.
+    #[arg(long)]
+    pub(crate) pin: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,6 +149,22 @@ pub(crate) enum WorkflowCommand {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         run: Option<u32>,
     },
+    /// Moves an unfinished workflow to the component that is deployed, if its history agrees with it.
+    Move {
+        /// The workflow's id.
+        id: String,
+        /// Moves it although its history differs: it stalls there, until a component comes that agrees.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Replays a workflow without recording anything or causing anything, and says what it would do next.
+    Fork {
+        /// The workflow's id.
+        id: String,
+        /// A component to replay it on, instead of its own.
+        #[arg(long, value_name = "PLUGIN")]
+        plugin: Option<PathBuf>,
+    },
     /// Raises an event for a workflow.
     Raise {
         /// The workflow's id.
@@ -186,14 +206,35 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
-    /// Deploys plugins and runs nothing.
-    Deploy {
-        /// The components.
-        #[arg(required = true, value_name = "PLUGIN")]
-        plugins: Vec<PathBuf>,
-    },
-    /// Lists the deployed plugins.
+    /// Deploys plugins, and says of each unfinished workflow of theirs whether its history agrees with the
+    /// new component. New workflows are started on that one; unfinished ones stay on the one they were
+    /// started on.
+    Deploy(DeployArgs),
+    /// Lists the deployed plugins, and older components that unfinished workflows run on.
     List,
+    /// Shows all that is known of one plugin.
+    Show {
+        /// The plugin's name.
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct DeployArgs {
+    /// The components.
+    #[arg(required = true, value_name = "PLUGIN")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// Leaves unfinished workflows on their component, except those that stall and can go on with the new
+    /// one. This is what happens where nothing is said.
+    #[arg(long, conflicts_with = "moves")]
+    pub(crate) pin: bool,
+    /// Moves those unfinished workflows to the new component whose history agrees with it.
+    #[arg(long = "move")]
+    pub(crate) moves: bool,
+    /// Changes nothing and only says what would agree; ends with exit code 1 where something does not.
+    #[arg(long, conflicts_with_all = ["moves", "pin"])]
+    pub(crate) check: bool,
 }
 
 /// Where a workflow stands.

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use anyhow::Error;
 use host_base::{Failure, Fault};
 use host_engine::WorkflowStatus;
-use host_runtime::{DeployError, StartError, StartupError, StoreError, WorkflowView};
+use host_runtime::{
+    DeployError, MoveError, RehearseError, StartError, StartupError, StoreError, WorkflowView,
+};
 
 use crate::show::console;
 
@@ -122,6 +124,27 @@ impl From<DeployError> for Problem {
         let exit = match &error {
             DeployError::Load(_) | DeployError::Taken { .. } => Exit::BadUsage,
             DeployError::Store(_) => Exit::BadData,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<MoveError> for Problem {
+    fn from(error: MoveError) -> Problem {
+        let exit = match &error {
+            MoveError::Unknown(_) | MoveError::Ended(_) | MoveError::NotDeployed(_) => Exit::Failed,
+            MoveError::Store(_) => Exit::BadData,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<RehearseError> for Problem {
+    fn from(error: RehearseError) -> Problem {
+        let exit = match &error {
+            RehearseError::Unknown(_) | RehearseError::Absent(_) => Exit::Failed,
+            RehearseError::Load(_) => Exit::BadUsage,
+            RehearseError::Store(_) => Exit::BadData,
         };
         Problem::new(exit, error)
     }

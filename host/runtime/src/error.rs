@@ -77,6 +77,23 @@ pub enum MoveError {
     Store(#[from] StoreError),
 }
 
+/// A workflow's history was not replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearseError {
+    /// There is no such instance, or its history is gone.
+    #[error("no workflow has the id {0}")]
+    Unknown(String),
+    /// Its component is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// The file is no plugin that this host can run.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// A workflow was not started.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StartError {

@@ -33,7 +33,7 @@ mod waits;
 mod watchers;
 pub mod workflow;
 
-pub use error::{DeployError, MoveError, StartError, StartupError, StoreError};
+pub use error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
 pub use observer::{Happening, Observer, Speaker};
 pub use options::RuntimeOptions;
 pub use pending::PendingActivity;

@@ -21,11 +21,12 @@ use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
 use crate::effect::{Effect, Message};
 use crate::entity::Entities;
-use crate::error::{DeployError, MoveError, StartError, StartupError, StoreError};
+use crate::error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
 use crate::locks::lock;
 use crate::options::RuntimeOptions;
 use crate::pending::PendingActivity;
 use crate::plugins::Plugins;
+use crate::rehearsal::Rehearsal;
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
@@ -196,6 +197,31 @@ impl Runtime {
             .spawn(async move { rollout::move_one(&core, &key, force).await });
         match moving.await {
             Ok(trial) => trial,
+            Err(_) => Err(StoreError::from(self.core.closed()).into()),
+        }
+    }
+
+    /// Replays an instance on a component of this name and these bytes, or else on its own, and shows what
+    /// it would do next. Nothing is recorded and nothing is caused.
+    ///
+    /// # Errors
+    /// See [`RehearseError`].
+    pub async fn rehearse(
+        &self,
+        key: &WorkflowKey,
+        component: Option<(&str, &[u8])>,
+    ) -> Result<Rehearsal, RehearseError> {
+        let given = match component {
+            Some((file, bytes)) => Some(self.core.engine.load(file, bytes).await?),
+            None => None,
+        };
+        let (core, key) = (Arc::clone(&self.core), key.clone());
+        let rehearsing = self
+            .core
+            .tasks
+            .spawn(async move { rollout::rehearse(&core, &key, given).await });
+        match rehearsing.await {
+            Ok(rehearsal) => rehearsal,
             Err(_) => Err(StoreError::from(self.core.closed()).into()),
         }
     }

@@ -11,7 +11,7 @@ mod resume;
 mod run;
 mod workflow;
 
-use crate::args::{ActorCommand, Cli, Command, PluginCommand};
+use crate::args::{ActorCommand, Cli, Command};
 use crate::session::Ending;
 
 /// Does what the arguments say.
@@ -22,7 +22,6 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Resume => resume::run(common),
         Command::Actor(ActorCommand::Call(args)) => actor::call(common, args),
         Command::Workflow(command) => workflow::run(common, command),
-        Command::Plugin(PluginCommand::Deploy { plugins }) => plugin::deploy(common, plugins),
-        Command::Plugin(PluginCommand::List) => plugin::list(common),
+        Command::Plugin(command) => plugin::run(common, command),
     }
 }

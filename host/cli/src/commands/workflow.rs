@@ -1,4 +1,4 @@
-//! `host workflow start|list|show|history|raise`: reads and drives the workflows of a data directory.
+//! `host workflow start|list|show|history|move|fork|raise`: reads and drives the workflows of a data directory.
 //!
 //! Knows how to page through them; how they look is told elsewhere.
 
@@ -7,6 +7,7 @@ use host_base::Payload;
 use host_runtime::{StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
+use super::deploy::{self, Component};
 use crate::args::{Common, ListArgs, StartArgs, WorkflowCommand};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
@@ -15,6 +16,7 @@ use crate::show::history::{EventLine, Narrator};
 use crate::show::report::{self, Report};
 use crate::show::table::table;
 use crate::show::trace::Detail;
+use crate::show::trial::{self, ForkReport, TrialReport};
 use crate::show::{console, text, time};
 
 /// Records that are read at once.
@@ -33,6 +35,15 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
         WorkflowCommand::Show { id } => on(common, async |session| show(session, id)),
         WorkflowCommand::History { id, run } => {
             on(common, async |session| history(session, id, *run))
+        }
+        WorkflowCommand::Move { id, force } => on(common, async |session| {
+            change_over(session, id, *force).await
+        }),
+        WorkflowCommand::Fork { id, plugin } => {
+            let component = plugin.as_ref().map(deploy::read_one).transpose()?;
+            on(common, async move |session| {
+                fork(session, id, component).await
+            })
         }
         WorkflowCommand::Raise { id, name, value } => {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
@@ -202,6 +213,41 @@ fn history(session: &Session, id: &str, run: Option<u32>) -> Ending {
             Some(_) | None => return Ok(Exit::Done),
         }
     }
+}
+
+/// Says, too, where history and component differ.
+async fn change_over(session: &Session, id: &str, force: bool) -> Ending {
+    let key = session.known(id)?.key;
+    let trial = session.runtime.move_workflow(&key, force).await?;
+    let shown = if session.console.json {
+        console::encode(&TrialReport::new(&trial))
+    } else {
+        trial::told(&trial)
+    };
+    session.console.result(&shown)?;
+    session.tell_unfinished()?;
+    Ok(if trial.moved {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+async fn fork(session: &Session, id: &str, component: Option<Component>) -> Ending {
+    let view = session.known(id)?;
+    let given = component.as_ref();
+    let given = given.map(|component| (component.file.as_str(), component.bytes.as_slice()));
+    let rehearsal = session.runtime.rehearse(&view.key, given).await?;
+    let shown = if session.console.json {
+        console::encode(&ForkReport::new(id, &view.name, view.run, &rehearsal))
+    } else {
+        trial::fork(id, &rehearsal)
+    };
+    session.console.result(&shown)?;
+    Ok(match rehearsal.verdict.agrees() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
 }
 
 fn no_such_run(view: &WorkflowView, run: u32) -> Problem {

@@ -201,7 +201,8 @@ fn level_word(level: LogLevel) -> &'static str {
     }
 }
 
-fn level_name(level: LogLevel) -> &'static str {
+/// A level as a program reads it.
+pub(crate) fn level_name(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Debug => "debug",
         LogLevel::Info => "info",
