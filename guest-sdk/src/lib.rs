@@ -279,7 +279,8 @@ pub use policy::RetryPolicy;
 pub use value::Value;
 pub use workflow::{
     AwaitEvent, Call, CallActor, Command, Elapsed, InputOf, Instance, MarkedAsWorkflow, OutputOf,
-    RunActivity, RunChild, Scheduled, Sleep, Workflow, WorkflowContext,
+    ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Stoppable, Workflow,
+    WorkflowContext,
 };
 pub use {schemars, serde, serde_json};
 

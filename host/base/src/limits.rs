@@ -38,6 +38,14 @@ pub struct Limits {
     pub workflow_pending_max: usize,
     /// Events in one workflow's history. Default 100,000.
     pub history_events_max: u64,
+    /// From which share of `history_events_max` on a workflow is told that it should continue as new, and
+    /// the observer that a history is long. Default 80 %.
+    pub history_warn_percent: u64,
+    /// Runs that a workflow has gone on from by continuing as new and whose histories are kept, the latest
+    /// ones; those before are deleted. Default 10.
+    pub continued_runs_kept: u32,
+    /// How long a workflow is kept after it has ended, by how it ended. Default: for ever.
+    pub retention: Retention,
     /// Keys that one actor's turn may write. Default 10,000.
     pub turn_writes_max: usize,
     /// Messages, starts and events that one turn may send. Default 10,000.
@@ -66,6 +74,27 @@ pub struct Limits {
     pub reply_retention: Duration,
 }
 
+/// How long a workflow is kept after it has ended; none: for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// After it ended with an output.
+    pub completed: Option<Duration>,
+    /// After it ended with a failure.
+    pub failed: Option<Duration>,
+    /// After it ended because it was asked to.
+    pub cancelled: Option<Duration>,
+    /// After it was ended from outside.
+    pub terminated: Option<Duration>,
+}
+
+impl Limits {
+    /// From how many events on a history is long.
+    pub fn history_suggest_from(&self) -> u64 {
+        let share = u128::from(self.history_events_max) * u128::from(self.history_warn_percent);
+        u64::try_from(share / 100).unwrap_or(u64::MAX)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -80,6 +109,9 @@ impl Default for Limits {
             activities_held_max: 100_000,
             workflow_pending_max: 10_000,
             history_events_max: 100_000,
+            history_warn_percent: 80,
+            continued_runs_kept: 10,
+            retention: Retention::default(),
             turn_writes_max: 10_000,
             turn_effects_max: 10_000,
             turn_bytes_max: 64 * MIB,

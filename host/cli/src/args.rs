@@ -15,7 +15,8 @@ const LIST_DEFAULT: &str = "100";
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    a workflow failed or stalled, an actor call failed, or an id is unknown
+  1    a workflow failed, stalled or was ended, an actor call failed, an id is unknown, or what is
+       asked cannot be done to that workflow as it stands
   2    wrong usage or bad input
   3    the data directory cannot be used: in use, damaged, or written by a newer host
   130  stopped by Ctrl-C
@@ -165,6 +166,17 @@ pub(crate) enum WorkflowCommand {
         #[arg(long, value_name = "PLUGIN")]
         plugin: Option<PathBuf>,
     },
+    /// Asks a workflow to end: it may clean up first, and so may the children that it waits for.
+    Cancel(ControlArgs),
+    /// Ends a workflow at once, without running its code again.
+    Terminate(ControlArgs),
+    /// Holds a workflow: what reaches it is kept, and nothing moves until it is resumed.
+    Suspend(ControlArgs),
+    /// Lets a workflow go on that is suspended.
+    Resume {
+        /// The workflow's id.
+        id: String,
+    },
     /// Raises an event for a workflow.
     Raise {
         /// The workflow's id.
@@ -175,6 +187,17 @@ pub(crate) enum WorkflowCommand {
         #[arg(value_name = "JSON", allow_negative_numbers = true)]
         value: Option<String>,
     },
+}
+
+/// Which workflow, and why.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ControlArgs {
+    /// The workflow's id.
+    pub(crate) id: String,
+    /// Why, for whoever looks at the workflow later.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
 }
 
 #[derive(Args, Debug)]
@@ -245,6 +268,9 @@ pub(crate) enum Status {
     Completed,
     Failed,
     Stalled,
+    Cancelled,
+    Terminated,
+    Suspended,
 }
 
 impl From<Status> for records::Status {
@@ -255,6 +281,9 @@ impl From<Status> for records::Status {
             Status::Completed => records::Status::Completed,
             Status::Failed => records::Status::Failed,
             Status::Stalled => records::Status::Stalled,
+            Status::Cancelled => records::Status::Cancelled,
+            Status::Terminated => records::Status::Terminated,
+            Status::Suspended => records::Status::Suspended,
         }
     }
 }

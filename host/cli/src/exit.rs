@@ -9,7 +9,8 @@ use anyhow::Error;
 use host_base::{Failure, Fault};
 use host_engine::WorkflowStatus;
 use host_runtime::{
-    DeployError, MoveError, RehearseError, StartError, StartupError, StoreError, WorkflowView,
+    ControlError, DeployError, MoveError, RehearseError, StartError, StartupError, StoreError,
+    WorkflowView,
 };
 
 use crate::show::console;
@@ -56,6 +57,9 @@ pub(crate) fn of(view: &WorkflowView) -> Exit {
         WorkflowStatus::Completed => Exit::Done,
         WorkflowStatus::Failed
         | WorkflowStatus::Stalled
+        | WorkflowStatus::Cancelled
+        | WorkflowStatus::Terminated
+        | WorkflowStatus::Suspended
         | WorkflowStatus::Pending
         | WorkflowStatus::Running => Exit::Failed,
     }
@@ -145,6 +149,20 @@ impl From<RehearseError> for Problem {
             RehearseError::Unknown(_) | RehearseError::Absent(_) => Exit::Failed,
             RehearseError::Load(_) => Exit::BadUsage,
             RehearseError::Store(_) => Exit::BadData,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Problem {
+        let exit = match &error {
+            ControlError::Store(_) => Exit::BadData,
+            ControlError::NotFound { .. }
+            | ControlError::AlreadyEnded(_)
+            | ControlError::NotEnded(_)
+            | ControlError::NotSuspended(_)
+            | ControlError::Busy(_) => Exit::Failed,
         };
         Problem::new(exit, error)
     }

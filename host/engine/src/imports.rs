@@ -57,7 +57,8 @@ pub struct ActivityOptions {
     pub heartbeat_timeout: Option<Duration>,
 }
 
-/// What a workflow schedules. Each yields a handle, except `SendActor` and `Cancel`.
+/// What a workflow schedules. Each yields a handle, except `SendActor`, `Cancel`,
+/// `RequestCancel` and `ContinueAsNew`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Runs an activity of the same plugin.
@@ -80,7 +81,7 @@ pub enum Command {
         /// What it takes.
         input: Payload,
     },
-    /// Starts another workflow and waits for its result.
+    /// Starts another workflow.
     Child {
         /// The workflow's name.
         name: String,
@@ -88,6 +89,10 @@ pub enum Command {
         id: Option<String>,
         /// What it takes.
         input: Payload,
+        /// Whether the handle stands for its start instead of its end.
+        detached: bool,
+        /// What becomes of it when its parent ends.
+        parent_close: ParentClose,
     },
     /// Completes when so much time has passed.
     Timer {
@@ -115,6 +120,36 @@ pub enum Command {
         /// Which.
         handle: u32,
     },
+    /// Asks an activity or a child to stop.
+    RequestCancel {
+        /// Which.
+        handle: u32,
+    },
+    /// Ends this run when the body returns, and begins the next one.
+    ContinueAsNew {
+        /// What it takes.
+        input: Payload,
+    },
+}
+
+/// What becomes of a child that runs when its parent ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParentClose {
+    /// It is ended at once, or asked to end where the parent was.
+    Terminate,
+    /// It is asked to end.
+    Cancel,
+    /// It runs on.
+    Abandon,
+}
+
+/// How long the history of a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistorySize {
+    /// Events, as far as the code has come.
+    pub events: u64,
+    /// Whether the code should continue as new soon.
+    pub continue_as_new_suggested: bool,
 }
 
 /// What came of one scheduled thing.
@@ -142,7 +177,7 @@ pub trait WorkflowImports: Send + 'static {
     /// Who is running.
     fn instance(&self) -> WorkflowInstance;
 
-    /// Takes a command; returns its handle (0 for `SendActor` and `Cancel`).
+    /// Takes a command; returns its handle, 0 where it has none.
     ///
     /// # Errors
     /// The run must stop, for example because history holds another command.
@@ -155,6 +190,9 @@ pub trait WorkflowImports: Send + 'static {
         handles: &[u32],
         cx: &mut Context<'_>,
     ) -> Poll<Result<Completion, Interrupt>>;
+
+    /// How long the history is, as far as the code has come.
+    fn history_size(&self) -> HistorySize;
 
     /// The time of the event that is being handled. It is WASI's wall and monotonic clock too.
     fn now(&self) -> Timestamp;
@@ -182,6 +220,12 @@ pub enum WorkflowStatus {
     Failed,
     /// Its code no longer does what its history says.
     Stalled,
+    /// Ended because it was asked to.
+    Cancelled,
+    /// Ended from outside, at once.
+    Terminated,
+    /// Held until it is resumed.
+    Suspended,
 }
 
 /// One workflow instance, as others see it.
@@ -199,7 +243,7 @@ pub struct WorkflowInfo {
     pub updated: Timestamp,
     /// Its result, once completed.
     pub output: Option<Payload>,
-    /// Its failure, once failed.
+    /// Its failure, once failed, cancelled or terminated.
     pub failure: Option<Failure>,
 }
 

@@ -11,7 +11,7 @@ use crate::bindings::durable::plugin::{types, workflow};
 use crate::convert;
 use crate::error::Role;
 use crate::guest::{Guest, Side, timed};
-use crate::imports::{Command, Completion, WorkflowImports};
+use crate::imports::{Command, Completion, ParentClose, WorkflowImports};
 use crate::refuse;
 
 type GuestOutcome = std::result::Result<Payload, types::Failure>;
@@ -85,8 +85,20 @@ impl workflow::Host for Guest {
         self.command("schedule-actor-call", call)
     }
 
-    fn schedule_child(&mut self, name: String, id: Option<String>, input: Payload) -> Result<u32> {
-        self.command("schedule-child", Command::Child { name, id, input })
+    fn schedule_child(
+        &mut self,
+        name: String,
+        input: Payload,
+        options: workflow::ChildOptions,
+    ) -> Result<u32> {
+        let child = Command::Child {
+            name,
+            id: options.id,
+            input,
+            detached: options.detached,
+            parent_close: parent_close(options.parent_close),
+        };
+        self.command("schedule-child", child)
     }
 
     fn schedule_timer(&mut self, duration_ms: u64) -> Result<u32> {
@@ -116,6 +128,24 @@ impl workflow::Host for Guest {
 
     fn cancel(&mut self, handle: u32) -> Result<()> {
         self.command("cancel", Command::Cancel { handle }).map(drop)
+    }
+
+    fn request_cancel(&mut self, handle: u32) -> Result<()> {
+        let request = Command::RequestCancel { handle };
+        self.command("request-cancel", request).map(drop)
+    }
+
+    fn continue_as_new(&mut self, input: Payload) -> Result<()> {
+        let next = Command::ContinueAsNew { input };
+        self.command("continue-as-new", next).map(drop)
+    }
+
+    fn history(&mut self) -> Result<workflow::HistorySize> {
+        let size = self.workflow("history")?.history_size();
+        Ok(workflow::HistorySize {
+            events: size.events,
+            continue_as_new_suggested: size.continue_as_new_suggested,
+        })
     }
 
     async fn wait_any(&mut self, handles: Vec<u32>) -> Result<workflow::Completion> {
@@ -158,6 +188,14 @@ impl workflow::Host for Guest {
         self.workflow("log")?;
         Guest::log(self, convert::log_level(level), message);
         Ok(())
+    }
+}
+
+fn parent_close(close: workflow::ParentClose) -> ParentClose {
+    match close {
+        workflow::ParentClose::Terminate => ParentClose::Terminate,
+        workflow::ParentClose::Cancel => ParentClose::Cancel,
+        workflow::ParentClose::Abandon => ParentClose::Abandon,
     }
 }
 

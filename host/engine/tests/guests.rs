@@ -10,8 +10,8 @@ use std::time::Duration;
 use host_base::{Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
     ActivityImports, ActivityInfo, ActorCall, ActorImports, BoxFuture, Command, Completion, Engine,
-    EngineOptions, GuestError, Interrupt, LoadError, LogLevel, Plugin, Reason, StartError,
-    WorkflowImports, WorkflowInfo, WorkflowInstance,
+    EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel, Plugin, Reason,
+    StartError, WorkflowImports, WorkflowInfo, WorkflowInstance,
 };
 
 type Lines = Arc<Mutex<Vec<(LogLevel, String)>>>;
@@ -67,6 +67,13 @@ impl WorkflowImports for Workflow {
         let handle = handles[0];
         let outcome = Ok(handle.to_string().into_bytes());
         Poll::Ready(Ok(Completion { handle, outcome }))
+    }
+
+    fn history_size(&self) -> HistorySize {
+        HistorySize {
+            events: 1,
+            continue_as_new_suggested: false,
+        }
     }
 
     fn now(&self) -> Timestamp {

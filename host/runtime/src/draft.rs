@@ -52,18 +52,25 @@ impl Draft {
     }
 
     /// Starts a workflow with this turn.
-    pub(crate) fn start(&mut self, new: NewWorkflow, mut permit: StartPermit, now: Timestamp) {
-        start::put(&mut self.batch, &new, now);
+    pub(crate) fn start(
+        &mut self,
+        core: &Core,
+        new: NewWorkflow,
+        mut permit: StartPermit,
+        now: Timestamp,
+    ) {
+        start::put(
+            &mut self.batch,
+            &new,
+            core.limits.history_suggest_from(),
+            now,
+        );
         permit.runs_on(&new.plugin);
         self.effects.push(Effect::Release(permit));
         self.effects.push(Effect::Begin(new.key));
     }
 
     /// Asks an activity to stop with this turn; its end still comes.
-    #[expect(
-        dead_code,
-        reason = "the workflow's request to cancel is what calls it"
-    )]
     pub(crate) fn cancel_activity(&mut self, task: TaskKey) {
         self.batch.put_cancel(&task);
         self.effects.push(Effect::CancelActivity(task));

@@ -7,6 +7,7 @@
 mod activity;
 mod actor;
 mod components;
+mod control;
 mod core;
 mod dedup;
 mod draft;
@@ -33,7 +34,9 @@ mod waits;
 mod watchers;
 pub mod workflow;
 
-pub use error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
+pub use error::{
+    ControlError, DeployError, MoveError, RehearseError, StartError, StartupError, StoreError,
+};
 pub use observer::{Happening, Observer, Speaker};
 pub use options::RuntimeOptions;
 pub use pending::PendingActivity;

@@ -47,7 +47,7 @@ const PAGE: usize = 10_000;
 
 /// Actors, workflows and activities of one data directory. It has threads of its own.
 pub struct Runtime {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     threads: Option<tokio::runtime::Runtime>,
     /// Taken when the timers are started.
     going: Mutex<bool>,
@@ -71,12 +71,14 @@ pub struct Unfinished {
     pub running: usize,
     /// Workflows whose code no longer does what their history says.
     pub stalled: usize,
+    /// Workflows that are held until they are resumed.
+    pub suspended: usize,
 }
 
 impl Unfinished {
     /// All of it.
     pub fn all(&self) -> usize {
-        self.pending + self.running + self.stalled
+        self.pending + self.running + self.stalled + self.suspended
     }
 }
 
@@ -283,6 +285,7 @@ impl Runtime {
             pending: count(Status::Pending)?,
             running: count(Status::Running)?,
             stalled: count(Status::Stalled)?,
+            suspended: count(Status::Suspended)?,
         })
     }
 
@@ -315,6 +318,7 @@ impl Runtime {
                     plugin,
                     input,
                     parent: None,
+                    detached: false,
                     seed: core.random(),
                     before,
                 };
@@ -331,7 +335,8 @@ impl Runtime {
         permit.runs_on(&new.plugin);
         let now = self.core.clock.now();
         let mut batch = Batch::new();
-        start::put(&mut batch, &new, now);
+        let suggest_from = self.core.limits.history_suggest_from();
+        start::put(&mut batch, &new, suggest_from, now);
         let view = WorkflowView::new(new.key.clone(), start::instance(&new, now));
         let effects = vec![Effect::Release(permit), Effect::Begin(new.key)];
         match self.core.commit_durably(batch, effects).await {
@@ -340,7 +345,8 @@ impl Runtime {
         }
     }
 
-    /// Waits until the workflow has ended or stalls; one that is started anew meanwhile is waited for, too. `None`: there is no such instance.
+    /// Waits until the workflow has ended, stalls or is suspended; one that is started anew or continues as
+    /// new meanwhile is waited for, too. `None`: there is no such instance.
     ///
     /// # Errors
     /// The store failed meanwhile.
@@ -352,7 +358,7 @@ impl Runtime {
         loop {
             let mut stopped = self.core.watchers.watch(key);
             match self.workflow(key)? {
-                Some(view) if !view.has_ended() && view.stall.is_none() => {}
+                Some(view) if !view.rests() => {}
                 Some(view) if !told && self.may_go_on(&view) => {
                     // Once it has tried, it either goes on or says that it stalls again.
                     let workflow = Entity::Workflow(key.clone());

@@ -249,6 +249,8 @@ mod tests {
             created: Timestamp(0),
             updated: Timestamp(0),
             outcome: Some(outcome),
+            suspension: None,
+            cancel_requested: None,
             stall: None,
             component: None,
         })

@@ -1,4 +1,4 @@
-//! `host workflow start|list|show|history|move|fork|raise`: reads and drives the workflows of a data directory.
+//! `host workflow …`: reads and drives the workflows of a data directory.
 //!
 //! Knows how to page through them; how they look is told elsewhere.
 
@@ -8,7 +8,7 @@ use host_runtime::{StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
 use super::deploy::{self, Component};
-use crate::args::{Common, ListArgs, StartArgs, WorkflowCommand};
+use crate::args::{Common, ControlArgs, ListArgs, StartArgs, WorkflowCommand};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -45,6 +45,12 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
                 fork(session, id, component).await
             })
         }
+        WorkflowCommand::Cancel(args) => on(common, async |session| cancel(session, args).await),
+        WorkflowCommand::Terminate(args) => {
+            on(common, async |session| terminate(session, args).await)
+        }
+        WorkflowCommand::Suspend(args) => on(common, async |session| suspend(session, args).await),
+        WorkflowCommand::Resume { id } => on(common, async |session| resume(session, id).await),
         WorkflowCommand::Raise { id, name, value } => {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
             on(common, async move |session| {
@@ -59,6 +65,49 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
             })
         }
     }
+}
+
+async fn cancel(session: &Session, args: &ControlArgs) -> Ending {
+    let key = session.known(&args.id)?.key;
+    let view = session.runtime.cancel_workflow(&key, &args.reason).await?;
+    tell_done(session, &view, "Asked to end:")
+}
+
+async fn terminate(session: &Session, args: &ControlArgs) -> Ending {
+    let key = session.known(&args.id)?.key;
+    session.trace.leave_end_of(&key.id);
+    let view = session.runtime.terminate_workflow(&key, &args.reason);
+    tell_done(session, &view.await?, "Terminated:")
+}
+
+async fn suspend(session: &Session, args: &ControlArgs) -> Ending {
+    let key = session.known(&args.id)?.key;
+    session.trace.leave_end_of(&key.id);
+    let view = session.runtime.suspend_workflow(&key, &args.reason);
+    tell_done(session, &view.await?, "Suspended:")
+}
+
+async fn resume(session: &Session, id: &str) -> Ending {
+    let key = session.known(id)?.key;
+    session.trace.leave_end_of(&key.id);
+    let view = session.runtime.resume_workflow(&key).await?;
+    tell_done(session, &view, "Resumed:")
+}
+
+/// Reports a workflow as it stands now that something was done to it.
+fn tell_done(session: &Session, view: &WorkflowView, done: &str) -> Ending {
+    if session.console.json {
+        let report = console::encode(&Report::new(view));
+        session.console.result(&report)?;
+    } else {
+        session.console.note(&format!(
+            "{done} workflow {} ({})",
+            view.key.id,
+            view.status_name()
+        ));
+    }
+    session.tell_unfinished()?;
+    Ok(Exit::Done)
 }
 
 fn on(common: &Common, work: impl AsyncFnOnce(&Session) -> Ending) -> Ending {

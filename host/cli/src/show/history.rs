@@ -8,7 +8,7 @@ use std::time::Duration;
 use host_base::{Digest, Failure, Timestamp};
 use host_store::records::{
     ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord,
-    OutcomeKind, OutcomeRecord, Resolved, TimerScheduled,
+    OutcomeKind, OutcomeRecord, ParentClose, Resolved, TimerScheduled,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -88,6 +88,14 @@ impl Narrator {
                     excerpt(&raised.value)
                 )
             }
+            EventKind::CancelRequested(one) => told_why("asked to end", &one.reason),
+            EventKind::CancelSent(one) => format!("{} asked to stop", self.name(one.handle)),
+            EventKind::Suspended(one) => told_why("suspended", &one.reason),
+            EventKind::Resumed(_) => "resumed".to_owned(),
+            EventKind::Terminated(one) => told_why("terminated", &one.reason),
+            EventKind::ContinuedAsNew(one) => {
+                format!("continued as new with {}", excerpt(&one.input))
+            }
             EventKind::Completed(_) => "completed".to_owned(),
             EventKind::Failed(failure) => format!("failed: {}", shown(failure)),
         }
@@ -122,8 +130,20 @@ impl Narrator {
             Some(id) => format!("workflow {} {id}", child.name),
             None => format!("workflow {}", child.name),
         };
-        let words = format!("{name} started with {}", excerpt(&child.input));
-        self.subject(child.handle, name, "completed with");
+        let (alone, verb) = match child.detached {
+            true => (", detached", "runs as"),
+            false => ("", "completed with"),
+        };
+        let close = match child.parent_close() {
+            ParentClose::Terminate => "",
+            ParentClose::Cancel => ", cancelled with its parent",
+            ParentClose::Abandon => ", abandoned by its parent",
+        };
+        let words = format!(
+            "{name} started{alone}{close} with {}",
+            excerpt(&child.input)
+        );
+        self.subject(child.handle, name, verb);
         words
     }
 
@@ -165,6 +185,13 @@ impl Narrator {
             Some(subject) => subject.name.clone(),
             None => format!("handle {handle}"),
         }
+    }
+}
+
+fn told_why(words: &str, reason: &str) -> String {
+    match reason {
+        "" => words.to_owned(),
+        reason => format!("{words}: {reason}"),
     }
 }
 
@@ -224,6 +251,10 @@ enum KindLine<'a> {
         name: &'a str,
         id: Option<&'a str>,
         input: Box<RawValue>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        detached: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parent_close: Option<&'static str>,
     },
     TimerScheduled {
         handle: u32,
@@ -249,6 +280,22 @@ enum KindLine<'a> {
     EventRaised {
         name: &'a str,
         value: Box<RawValue>,
+    },
+    CancelRequested {
+        reason: &'a str,
+    },
+    CancelSent {
+        handle: u32,
+    },
+    Suspended {
+        reason: &'a str,
+    },
+    Resumed,
+    Terminated {
+        reason: &'a str,
+    },
+    ContinuedAsNew {
+        input: Box<RawValue>,
     },
     Completed,
     Failed {
@@ -312,6 +359,12 @@ impl<'a> KindLine<'a> {
                 name: &child.name,
                 id: child.id.as_deref(),
                 input: json::raw(&child.input),
+                detached: child.detached,
+                parent_close: match child.parent_close() {
+                    ParentClose::Terminate => None,
+                    ParentClose::Cancel => Some("cancel"),
+                    ParentClose::Abandon => Some("abandon"),
+                },
             },
             EventKind::TimerScheduled(timer) => KindLine::TimerScheduled {
                 handle: timer.handle,
@@ -335,6 +388,20 @@ impl<'a> KindLine<'a> {
             EventKind::EventRaised(raised) => KindLine::EventRaised {
                 name: &raised.name,
                 value: json::raw(&raised.value),
+            },
+            EventKind::CancelRequested(one) => KindLine::CancelRequested {
+                reason: &one.reason,
+            },
+            EventKind::CancelSent(one) => KindLine::CancelSent { handle: one.handle },
+            EventKind::Suspended(one) => KindLine::Suspended {
+                reason: &one.reason,
+            },
+            EventKind::Resumed(_) => KindLine::Resumed,
+            EventKind::Terminated(one) => KindLine::Terminated {
+                reason: &one.reason,
+            },
+            EventKind::ContinuedAsNew(one) => KindLine::ContinuedAsNew {
+                input: json::raw(&one.input),
             },
             EventKind::Completed(_) => KindLine::Completed,
             EventKind::Failed(failure) => KindLine::Failed {
@@ -389,7 +456,8 @@ impl<'a> OutcomeLine<'a> {
 #[cfg(test)]
 mod tests {
     use host_store::records::{
-        Cancelled, Completed, EventAwaited, EventRaised, RetryRecord, Started,
+        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Reason, Resumed,
+        RetryRecord, Started,
     };
 
     use super::*;
@@ -450,9 +518,27 @@ mod tests {
                 handle: 3,
                 name: "child".to_owned(),
                 id: Some("c-1".to_owned()),
-                input: Vec::new(),
+                ..ChildScheduled::default()
             }),
             resolved(3, OutcomeKind::Value(Vec::new())),
+            EventKind::ChildScheduled(ChildScheduled {
+                handle: 6,
+                name: "child".to_owned(),
+                detached: true,
+                parent_close: ParentClose::Abandon.into(),
+                ..ChildScheduled::default()
+            }),
+            resolved(6, OutcomeKind::Value(b"\"w:6\"".to_vec())),
+            EventKind::CancelSent(Cancelled { handle: 6 }),
+            EventKind::CancelRequested(Reason::default()),
+            EventKind::Suspended(Reason {
+                reason: "why".to_owned(),
+            }),
+            EventKind::Resumed(Resumed {}),
+            EventKind::ContinuedAsNew(ContinuedAsNew {
+                input: b"2".to_vec(),
+            }),
+            EventKind::Terminated(Reason::default()),
             EventKind::TimerScheduled(TimerScheduled {
                 handle: 4,
                 duration_ms: 90_000,
@@ -491,6 +577,14 @@ mod tests {
             "actor TaskActor/task-1 sent: Get with null",
             "workflow child c-1 started with null",
             "workflow child c-1 completed",
+            "workflow child started, detached, abandoned by its parent with null",
+            r#"workflow child runs as "w:6""#,
+            "workflow child asked to stop",
+            "asked to end",
+            "suspended: why",
+            "resumed",
+            "continued as new with 2",
+            "terminated",
             "timer of 1 min 30 s armed, due 1970-01-01T00:01:30.000Z",
             "timer of 1 min 30 s given up",
             "event approved awaited",
@@ -543,6 +637,14 @@ mod tests {
             r#""kind":"actor-message-sent","actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null}"#,
             r#""kind":"child-scheduled","handle":3,"name":"child","id":"c-1","input":null}"#,
             r#""kind":"resolved","handle":3,"value":null}"#,
+            r#""kind":"child-scheduled","handle":6,"name":"child","id":null,"input":null,"detached":true,"parent_close":"abandon"}"#,
+            r#""kind":"resolved","handle":6,"value":"w:6"}"#,
+            r#""kind":"cancel-sent","handle":6}"#,
+            r#""kind":"cancel-requested","reason":""}"#,
+            r#""kind":"suspended","reason":"why"}"#,
+            r#""kind":"resumed"}"#,
+            r#""kind":"continued-as-new","input":2}"#,
+            r#""kind":"terminated","reason":""}"#,
             r#""kind":"timer-scheduled","handle":4,"duration_ms":90000,"due":"1970-01-01T00:01:30.000Z"}"#,
             r#""kind":"cancelled","handle":4}"#,
             r#""kind":"event-awaited","handle":5,"name":"approved"}"#,

@@ -111,6 +111,7 @@ impl Shared {
                     plugin,
                     input,
                     parent: None,
+                    detached: false,
                     seed: self.core.random(),
                     before,
                 };

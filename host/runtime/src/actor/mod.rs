@@ -125,7 +125,9 @@ impl ActorTurns {
             Some(MailKind::Call(_)) if self.plugin_is_missing() => Ok(()),
             Some(MailKind::Call(call)) => self.take_turn(Asker::Mail(sequence, call)).await,
             // Only a workflow is sent these; a newer host may send what this one does not know.
-            Some(MailKind::Resolved(_) | MailKind::Raised(_)) | None => Ok(()),
+            Some(MailKind::Resolved(_) | MailKind::Raised(_) | MailKind::Control(_)) | None => {
+                Ok(())
+            }
         }
     }
 

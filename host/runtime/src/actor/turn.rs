@@ -157,7 +157,7 @@ impl Change<'_> {
             }
         }
         for (new, permit) in writes.starts {
-            draft.start(new, permit, now);
+            draft.start(core, new, permit, now);
         }
         for (to, call) in writes.messages {
             draft.send(core, Entity::Actor(to), MailKind::Call(call));

@@ -49,6 +49,10 @@ pub(crate) enum Step {
     Broke(Failure),
     /// It cannot go on with this component.
     Stalls(Stall),
+    /// The instance is held, whatever its code would do.
+    Held,
+    /// It is ended from outside, for that reason.
+    Terminated(String),
 }
 
 impl Begin {

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use host_base::Timestamp;
-use host_engine::{Command, RetryPolicy};
+use host_engine::{Command, ParentClose, RetryPolicy};
 use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, EventAwaited, EventKind,
-    RetryRecord, TimerScheduled,
+    self, ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, ContinuedAsNew,
+    EventAwaited, EventKind, RetryRecord, TimerScheduled,
 };
 
 /// Longest excerpt of an input in a message about a divergence, in characters.
@@ -16,7 +16,17 @@ const EXCERPT_CHARS_MAX: usize = 120;
 
 /// Whether a command's result can be waited for.
 pub(crate) fn yields_handle(command: &Command) -> bool {
-    !matches!(command, Command::SendActor { .. } | Command::Cancel { .. })
+    match command {
+        Command::Activity { .. }
+        | Command::ActorCall { .. }
+        | Command::Child { .. }
+        | Command::Timer { .. }
+        | Command::Event { .. } => true,
+        Command::SendActor { .. }
+        | Command::Cancel { .. }
+        | Command::RequestCancel { .. }
+        | Command::ContinueAsNew { .. } => false,
+    }
 }
 
 /// How long the input is that a command carries, in bytes.
@@ -25,8 +35,12 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         Command::Activity { input, .. }
         | Command::ActorCall { input, .. }
         | Command::SendActor { input, .. }
-        | Command::Child { input, .. } => input.len(),
-        Command::Timer { .. } | Command::Event { .. } | Command::Cancel { .. } => 0,
+        | Command::Child { input, .. }
+        | Command::ContinueAsNew { input } => input.len(),
+        Command::Timer { .. }
+        | Command::Event { .. }
+        | Command::Cancel { .. }
+        | Command::RequestCancel { .. } => 0,
     }
 }
 
@@ -70,11 +84,19 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             method,
             input,
         }),
-        Command::Child { name, id, input } => EventKind::ChildScheduled(ChildScheduled {
+        Command::Child {
+            name,
+            id,
+            input,
+            detached,
+            parent_close,
+        } => EventKind::ChildScheduled(ChildScheduled {
             handle,
             name,
             id,
             input,
+            detached,
+            parent_close: close_record(parent_close).into(),
         }),
         Command::Timer { duration } => EventKind::TimerScheduled(TimerScheduled {
             handle,
@@ -83,6 +105,16 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         }),
         Command::Event { name } => EventKind::EventAwaited(EventAwaited { handle, name }),
         Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
+        Command::RequestCancel { handle } => EventKind::CancelSent(Cancelled { handle }),
+        Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
+    }
+}
+
+fn close_record(close: ParentClose) -> records::ParentClose {
+    match close {
+        ParentClose::Terminate => records::ParentClose::Terminate,
+        ParentClose::Cancel => records::ParentClose::Cancel,
+        ParentClose::Abandon => records::ParentClose::Abandon,
     }
 }
 
@@ -104,7 +136,13 @@ fn millis(duration: Duration) -> u64 {
 /// Whether an event records a command, rather than something that arrived.
 pub(crate) fn is_command(kind: &EventKind) -> bool {
     match kind {
-        EventKind::Started(_) | EventKind::Resolved(_) | EventKind::EventRaised(_) => false,
+        EventKind::Started(_)
+        | EventKind::Resolved(_)
+        | EventKind::EventRaised(_)
+        | EventKind::CancelRequested(_)
+        | EventKind::Suspended(_)
+        | EventKind::Resumed(_)
+        | EventKind::Terminated(_) => false,
         EventKind::ActivityScheduled(_)
         | EventKind::ActorCallScheduled(_)
         | EventKind::ChildScheduled(_)
@@ -112,6 +150,8 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::EventAwaited(_)
         | EventKind::ActorMessageSent(_)
         | EventKind::Cancelled(_)
+        | EventKind::CancelSent(_)
+        | EventKind::ContinuedAsNew(_)
         | EventKind::Completed(_)
         | EventKind::Failed(_) => true,
     }
@@ -119,7 +159,13 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
 
 /// Whether an event says that the instance ended.
 pub(crate) fn is_end(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Completed(_) | EventKind::Failed(_))
+    matches!(
+        kind,
+        EventKind::Completed(_)
+            | EventKind::Failed(_)
+            | EventKind::Terminated(_)
+            | EventKind::ContinuedAsNew(_)
+    )
 }
 
 /// The handle of a command that has one.
@@ -143,8 +189,14 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         | EventKind::Cancelled(_)
         | EventKind::Resolved(_)
         | EventKind::EventRaised(_)
+        | EventKind::CancelRequested(_)
+        | EventKind::CancelSent(_)
+        | EventKind::Suspended(_)
+        | EventKind::Resumed(_)
         | EventKind::Completed(_)
-        | EventKind::Failed(_) => None,
+        | EventKind::Failed(_)
+        | EventKind::Terminated(_)
+        | EventKind::ContinuedAsNew(_) => None,
     }
 }
 
@@ -174,7 +226,14 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::ActorMessageSent(one) => format!("message to {}", actor_method(one)),
         EventKind::ChildScheduled(one) => {
             let id = one.id.as_deref().unwrap_or("no id given");
-            format!("child {}({}), {id}", one.name, excerpt(&one.input))
+            let detached = if one.detached { ", detached" } else { "" };
+            let close = match one.parent_close() {
+                records::ParentClose::Terminate => "",
+                records::ParentClose::Cancel => ", cancelled with its parent",
+                records::ParentClose::Abandon => ", abandoned by its parent",
+            };
+            let (name, input) = (&one.name, excerpt(&one.input));
+            format!("child {name}({input}), {id}{detached}{close}")
         }
         EventKind::TimerScheduled(one) => format!("timer of {} ms", one.duration_ms),
         EventKind::EventAwaited(one) => format!("wait for event {}", one.name),
@@ -184,6 +243,14 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::Started(_) => "the start".to_owned(),
         EventKind::Resolved(one) => format!("the result of handle {}", one.handle),
         EventKind::EventRaised(one) => format!("event {}", one.name),
+        EventKind::CancelRequested(_) => "a request to end".to_owned(),
+        EventKind::CancelSent(one) => format!("a request to stop handle {}", one.handle),
+        EventKind::Suspended(_) => "a suspension".to_owned(),
+        EventKind::Resumed(_) => "a resumption".to_owned(),
+        EventKind::Terminated(_) => "its termination".to_owned(),
+        EventKind::ContinuedAsNew(one) => {
+            format!("the end, to continue with {}", excerpt(&one.input))
+        }
     }
 }
 

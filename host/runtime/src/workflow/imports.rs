@@ -5,7 +5,9 @@ use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
 use host_base::{InvalidId, Limits, Timestamp};
-use host_engine::{Command, Completion, Interrupt, LogLevel, WorkflowImports, WorkflowInstance};
+use host_engine::{
+    Command, Completion, HistorySize, Interrupt, LogLevel, WorkflowImports, WorkflowInstance,
+};
 
 use crate::limits;
 use crate::locks::lock;
@@ -51,12 +53,16 @@ impl Imports {
                 valid(check_id("actor id", actor_id))?;
                 self.check_input("a message", input)
             }
+            Command::ContinueAsNew { input } => self.check_input("the next run's input", input),
             Command::Child { id, input, .. } => {
                 let id = id.as_deref();
                 valid(id.map_or(Ok(()), |id| check_id("workflow id", id)))?;
                 self.check_input("a child's input", input)
             }
-            Command::Timer { .. } | Command::Event { .. } | Command::Cancel { .. } => Ok(()),
+            Command::Timer { .. }
+            | Command::Event { .. }
+            | Command::Cancel { .. }
+            | Command::RequestCancel { .. } => Ok(()),
         }
     }
 
@@ -90,6 +96,10 @@ impl WorkflowImports for Imports {
             Ok(None) => Poll::Pending,
             Err(interrupt) => Poll::Ready(Err(interrupt)),
         }
+    }
+
+    fn history_size(&self) -> HistorySize {
+        lock(&self.machine).history_size()
     }
 
     fn now(&self) -> Timestamp {

@@ -14,6 +14,7 @@ mod changes;
 mod crashes;
 mod determinism;
 mod host;
+mod lifecycle;
 mod limits;
 mod misbehaviour;
 mod starts;
