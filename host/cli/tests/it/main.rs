@@ -17,5 +17,7 @@ mod kills;
 mod many;
 mod runs;
 mod scenario;
+mod sigkill;
+mod transfers;
 mod usage;
 mod workflows;
