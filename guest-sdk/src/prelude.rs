@@ -10,5 +10,6 @@ pub use crate::future::{
 };
 pub use crate::{
     ActivityContext, ActorContext, Elapsed, Failure, LogLevel, ParentClose, RetryPolicy,
-    StartError, WorkflowContext, WorkflowStatus, activity, actor, failure, workflow,
+    StartError, WorkflowContext, WorkflowEvent, WorkflowStage, WorkflowStatus, activity, actor,
+    failure, topic, workflow,
 };

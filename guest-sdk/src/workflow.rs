@@ -20,6 +20,7 @@ use crate::client::{Address, Caller, Sender, actor_methods};
 use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
+use crate::topic::value_of;
 use crate::value::{decode, encode};
 use crate::{Activity, Failure, MarkedAsActivity, RetryPolicy, Value};
 
@@ -217,6 +218,46 @@ impl WorkflowContext {
             name: name.into(),
             value: PhantomData,
         })
+    }
+
+    /// Publishes a value as part of this turn: every actor and workflow that has subscribed to the topic by
+    /// then is sent it, exactly once and in the order of publishing.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// #[workflow]
+    /// async fn announce(ctx: WorkflowContext, price: u32) {
+    ///     ctx.publish("prices", &price);
+    /// }
+    /// ```
+    pub fn publish(&self, topic: impl AsRef<str>, value: &impl Serialize) {
+        let topic = topic.as_ref();
+        host::publish(topic, &value_of(topic, value));
+    }
+
+    /// Receives what is published to a topic from this turn on, as [`event`](Self::event)s of its name,
+    /// until the instance ends or unsubscribes. Continuing as new keeps it.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// #[workflow]
+    /// async fn await_price(ctx: WorkflowContext, limit: u32) -> Result<u32, Failure> {
+    ///     ctx.subscribe("prices");
+    ///     loop {
+    ///         let price = ctx.event("prices").await?;
+    ///         if price <= limit {
+    ///             return Ok(price);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn subscribe(&self, topic: impl AsRef<str>) {
+        host::subscribe(topic.as_ref());
+    }
+
+    /// Receives no more of a topic, as part of this turn.
+    pub fn unsubscribe(&self, topic: impl AsRef<str>) {
+        host::unsubscribe(topic.as_ref());
     }
 
     /// Waits for a future, but no longer than `limit`. What the future still waits for by then is given

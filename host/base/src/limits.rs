@@ -52,6 +52,13 @@ pub struct Limits {
     pub turn_effects_max: usize,
     /// Bytes of the values and inputs that one turn writes, sends and schedules. Default 64 MiB.
     pub turn_bytes_max: usize,
+    /// Actors and workflows that one topic is sent to: publishing writes a message for each. Default 1,000.
+    pub topic_subscribers_max: usize,
+    /// Topics that one actor or workflow subscribes to. Default 1,000.
+    pub entity_topics_max: usize,
+    /// Largest value that is published, in bytes. Default 64 KiB: with all subscribers of a topic, what one
+    /// turn may send.
+    pub topic_value_bytes_max: usize,
     /// Undelivered messages of one entity. Default 10,000.
     pub inbox_messages_max: usize,
     /// Live entities (workflow fibers and actors in memory). Default 20,000; workflow fibers are held to
@@ -115,6 +122,9 @@ impl Default for Limits {
             turn_writes_max: 10_000,
             turn_effects_max: 10_000,
             turn_bytes_max: 64 * MIB,
+            topic_subscribers_max: 1_000,
+            entity_topics_max: 1_000,
+            topic_value_bytes_max: 64 * KIB,
             inbox_messages_max: 10_000,
             entities_live_max: 20_000,
             entities_live_bytes_max: 1024 * MIB,

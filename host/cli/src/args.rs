@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// Reads and drives workflows.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
+    /// Publishes to topics, and reads who has subscribed.
+    #[command(subcommand)]
+    Topic(TopicCommand),
     /// Deploys plugins, and reads which are deployed.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -225,6 +228,23 @@ pub(crate) struct ListArgs {
     /// How many at most.
     #[arg(long, value_name = "N", default_value = LIST_DEFAULT)]
     pub(crate) limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicCommand {
+    /// Lists who has subscribed to what.
+    List {
+        /// Only this topic.
+        topic: Option<String>,
+    },
+    /// Publishes a value to all who have subscribed.
+    Publish {
+        /// The topic's name.
+        topic: String,
+        /// The value: JSON, @FILE, or - for standard input.
+        #[arg(value_name = "JSON", allow_negative_numbers = true)]
+        value: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -57,8 +57,7 @@ pub struct ActivityOptions {
     pub heartbeat_timeout: Option<Duration>,
 }
 
-/// What a workflow schedules. Each yields a handle, except `SendActor`, `Cancel`,
-/// `RequestCancel` and `ContinueAsNew`.
+/// What a workflow schedules. Each yields a handle, except those that have no result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Runs an activity of the same plugin.
@@ -114,6 +113,23 @@ pub enum Command {
         method: String,
         /// What it takes.
         input: Payload,
+    },
+    /// Publishes a value.
+    Publish {
+        /// To which topic.
+        topic: String,
+        /// What.
+        value: Payload,
+    },
+    /// Receives what is published to a topic as events of its name.
+    Subscribe {
+        /// Which.
+        topic: String,
+    },
+    /// Receives no more of a topic.
+    Unsubscribe {
+        /// Which.
+        topic: String,
     },
     /// Gives up interest in a handle.
     Cancel {
@@ -294,6 +310,18 @@ pub trait ActorImports: Send + 'static {
         input: Payload,
     ) -> Result<(), Interrupt>;
 
+    /// Publishes a value as part of this turn.
+    ///
+    /// # Errors
+    /// The turn must stop, for example because a limit is reached.
+    fn publish(&mut self, topic: String, value: Payload) -> Result<(), Interrupt>;
+
+    /// Has a method run for each value that is published to a topic (`Some`), or no more (`None`).
+    ///
+    /// # Errors
+    /// The turn must stop, for example because a limit is reached.
+    fn subscribe(&mut self, topic: String, method: Option<String>) -> Result<(), Interrupt>;
+
     /// Starts a workflow as part of this turn and returns its id.
     fn start_workflow(
         &mut self,
@@ -363,6 +391,9 @@ pub trait ActivityImports: Send + 'static {
         name: String,
         value: Payload,
     ) -> BoxFuture<Result<(), Failure>>;
+
+    /// Publishes a value.
+    fn publish(&mut self, topic: String, value: Payload) -> BoxFuture<Result<(), Failure>>;
 
     /// A log line, of the contract's `log` or of standard output or error.
     fn log(&mut self, level: LogLevel, message: String);

@@ -126,6 +126,21 @@ impl workflow::Host for Guest {
         self.command("send-actor", message).map(drop)
     }
 
+    fn publish(&mut self, topic: String, value: Payload) -> Result<()> {
+        let publish = Command::Publish { topic, value };
+        self.command("publish", publish).map(drop)
+    }
+
+    fn subscribe(&mut self, topic: String) -> Result<()> {
+        let subscribe = Command::Subscribe { topic };
+        self.command("subscribe", subscribe).map(drop)
+    }
+
+    fn unsubscribe(&mut self, topic: String) -> Result<()> {
+        let unsubscribe = Command::Unsubscribe { topic };
+        self.command("unsubscribe", unsubscribe).map(drop)
+    }
+
     fn cancel(&mut self, handle: u32) -> Result<()> {
         self.command("cancel", Command::Cancel { handle }).map(drop)
     }

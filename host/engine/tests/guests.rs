@@ -99,6 +99,14 @@ struct Actor {
 }
 
 impl ActorImports for Actor {
+    fn publish(&mut self, _: String, _: Payload) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn subscribe(&mut self, _: String, _: Option<String>) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
     fn identity(&self) -> (String, String) {
         ("Probe".to_owned(), "1".to_owned())
     }
@@ -151,6 +159,10 @@ impl ActorImports for Actor {
 struct Activity;
 
 impl ActivityImports for Activity {
+    fn publish(&mut self, _: String, _: Payload) -> BoxFuture<Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn info(&self) -> ActivityInfo {
         ActivityInfo {
             name: "probe".to_owned(),

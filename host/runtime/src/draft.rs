@@ -12,12 +12,15 @@ use crate::effect::Effect;
 use crate::observer::{Happening, Speaker};
 use crate::start::{self, NewWorkflow};
 use crate::starts::StartPermit;
+use crate::topics::{Stage, TopicOp};
 
 /// What a turn changes, and what follows once that is durable.
 #[derive(Default)]
 pub(crate) struct Draft {
     pub(crate) batch: Batch,
     pub(crate) effects: Vec<Effect>,
+    /// Carried out when it is handed to the disk, in the order in which that happens.
+    pub(crate) topics: Vec<TopicOp>,
 }
 
 impl Draft {
@@ -59,12 +62,9 @@ impl Draft {
         mut permit: StartPermit,
         now: Timestamp,
     ) {
-        start::put(
-            &mut self.batch,
-            &new,
-            core.limits.history_suggest_from(),
-            now,
-        );
+        let suggest_from = core.limits.history_suggest_from();
+        let instance = start::put(&mut self.batch, &new, suggest_from, now);
+        self.announce(core, &new.key, &instance, Stage::Started);
         permit.runs_on(&new.plugin);
         self.effects.push(Effect::Release(permit));
         self.effects.push(Effect::Begin(new.key));

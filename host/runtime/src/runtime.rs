@@ -19,7 +19,8 @@ use crate::activity::Activities;
 use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
-use crate::effect::{Effect, Message};
+use crate::draft::Draft;
+use crate::effect::Message;
 use crate::entity::Entities;
 use crate::error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
 use crate::locks::lock;
@@ -31,6 +32,7 @@ use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Te
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
+use crate::topics::{self, SubscriptionView};
 use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
 use crate::watchers::Watchers;
@@ -105,6 +107,7 @@ impl Runtime {
         threads.spawn(outbox::run(Arc::clone(&core), turns));
         threads.spawn(keeper::run(Arc::clone(&core)));
         threads.spawn(components::run(Arc::clone(&core)));
+        core.topics.load(&core.reader)?;
         load_remembered(&core, &threads)?;
         Ok(Runtime {
             core,
@@ -327,19 +330,12 @@ impl Runtime {
         }
     }
 
-    async fn start(
-        &self,
-        new: NewWorkflow,
-        mut permit: StartPermit,
-    ) -> Result<WorkflowView, Failure> {
-        permit.runs_on(&new.plugin);
+    async fn start(&self, new: NewWorkflow, permit: StartPermit) -> Result<WorkflowView, Failure> {
         let now = self.core.clock.now();
-        let mut batch = Batch::new();
-        let suggest_from = self.core.limits.history_suggest_from();
-        start::put(&mut batch, &new, suggest_from, now);
         let view = WorkflowView::new(new.key.clone(), start::instance(&new, now));
-        let effects = vec![Effect::Release(permit), Effect::Begin(new.key)];
-        match self.core.commit_durably(batch, effects).await {
+        let mut draft = Draft::default();
+        draft.start(&self.core, new, permit, now);
+        match self.core.commit_draft_durably(draft).await {
             Ok(()) => Ok(view),
             Err(error) => Err(Failure::transient(code::BUSY, error.to_string())),
         }
@@ -451,6 +447,27 @@ impl Runtime {
         self.core.raise(key, event, Batch::new()).await
     }
 
+    /// Publishes a value; durable when this returns. Tells how many had subscribed to the topic.
+    ///
+    /// # Errors
+    /// The name or the value breaks a rule, a subscriber has too many messages waiting, or the store failed.
+    pub async fn publish(
+        &self,
+        tenant: &TenantId,
+        topic: &str,
+        value: Payload,
+    ) -> Result<usize, Failure> {
+        let checked = topics::check_publishable(&self.core.limits, topic, &value);
+        checked.map_err(limits::over_limit)?;
+        let (tenant, topic) = (tenant.clone(), topic.to_owned());
+        self.core.publish(tenant, topic, value, Batch::new()).await
+    }
+
+    /// Who has subscribed to what: to one topic of a tenant or to any, by topic and subscriber.
+    pub fn subscriptions(&self, tenant: &TenantId, topic: Option<&str>) -> Vec<SubscriptionView> {
+        self.core.topics.views(tenant, topic)
+    }
+
     /// Calls an actor's method; its turn is durable when this returns. A call with the idempotency key of
     /// an earlier one (to the same method, with the same input) gets that one's answer and has no second
     /// effect, for as long as answers are kept.
@@ -550,6 +567,7 @@ fn core(
         waits,
         entities: Entities::new(&options.limits),
         timers: Timers::default(),
+        topics: Arc::default(),
         activities: Activities::new(&options.limits),
         watchers: Watchers::default(),
         outbox,

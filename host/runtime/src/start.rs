@@ -57,7 +57,12 @@ pub(crate) fn plugin_of(
 }
 
 /// Writes a new instance that waits for its first turn.
-pub(crate) fn put(batch: &mut Batch, new: &NewWorkflow, suggest_from: u64, now: Timestamp) {
+pub(crate) fn put(
+    batch: &mut Batch,
+    new: &NewWorkflow,
+    suggest_from: u64,
+    now: Timestamp,
+) -> Instance {
     let instance = instance(new, now);
     batch.put_instance(&new.key, new.before.as_deref(), &instance);
     let started = Started {
@@ -73,6 +78,7 @@ pub(crate) fn put(batch: &mut Batch, new: &NewWorkflow, suggest_from: u64, now: 
         kind: Some(EventKind::Started(started)),
     };
     batch.put_event(&new.key, instance.run, 0, &event);
+    instance
 }
 
 /// The instance as it is written.

@@ -224,7 +224,7 @@ pub struct Event {
     /// What happened. Absent only where a newer host wrote a kind that this one does not know.
     #[prost(
         oneof = "EventKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 60, 61, 62"
     )]
     pub kind: Option<EventKind>,
 }
@@ -286,6 +286,15 @@ pub enum EventKind {
     /// It is held no longer.
     #[prost(message, tag = "19")]
     Resumed(Resumed),
+    /// Command: publish a value.
+    #[prost(message, tag = "60")]
+    Published(Published),
+    /// Command: receive what is published to a topic as events of its name.
+    #[prost(message, tag = "61")]
+    Subscribed(TopicNamed),
+    /// Command: receive no more of it.
+    #[prost(message, tag = "62")]
+    Unsubscribed(TopicNamed),
 }
 
 /// Why something was asked for from outside.
@@ -492,6 +501,36 @@ pub struct EventRaised {
 /// The instance ended with an output, which its [`Instance`] holds.
 #[derive(Clone, PartialEq, Message)]
 pub struct Completed {}
+
+/// A value was published.
+#[derive(Clone, PartialEq, Message)]
+pub struct Published {
+    /// To which topic.
+    #[prost(string, tag = "1")]
+    pub topic: String,
+    /// What.
+    #[prost(bytes = "vec", tag = "2")]
+    pub value: Vec<u8>,
+}
+
+/// A topic is meant.
+#[derive(Clone, PartialEq, Message)]
+pub struct TopicNamed {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub topic: String,
+}
+
+/// Keyspace `topic`: an entity wants what is published to a topic.
+#[derive(Clone, PartialEq, Message)]
+pub struct Subscription {
+    /// The method of an actor that is run with each value; empty for a workflow.
+    #[prost(string, tag = "1")]
+    pub method: String,
+    /// Since when, in milliseconds since the epoch.
+    #[prost(uint64, tag = "2")]
+    pub since_ms: u64,
+}
 
 /// Keyspace `inbox`: one undelivered message to an entity.
 #[derive(Clone, PartialEq, Message)]

@@ -9,6 +9,7 @@ mod each;
 mod plugin;
 mod resume;
 mod run;
+mod topic;
 mod workflow;
 
 use crate::args::{ActorCommand, Cli, Command};
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Resume => resume::run(common),
         Command::Actor(ActorCommand::Call(args)) => actor::call(common, args),
         Command::Workflow(command) => workflow::run(common, command),
+        Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
     }
 }

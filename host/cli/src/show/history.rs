@@ -79,6 +79,15 @@ impl Narrator {
                     excerpt(&message.input)
                 )
             }
+            EventKind::Published(published) => {
+                format!(
+                    "published to topic {}: {}",
+                    published.topic,
+                    excerpt(&published.value)
+                )
+            }
+            EventKind::Subscribed(topic) => format!("subscribed to topic {}", topic.topic),
+            EventKind::Unsubscribed(topic) => format!("unsubscribed from topic {}", topic.topic),
             EventKind::Cancelled(cancelled) => format!("{} given up", self.name(cancelled.handle)),
             EventKind::Resolved(resolved) => self.resolved(resolved),
             EventKind::EventRaised(raised) => {
@@ -269,6 +278,16 @@ enum KindLine<'a> {
         #[serde(flatten)]
         call: CallLine<'a>,
     },
+    Published {
+        topic: &'a str,
+        value: Box<RawValue>,
+    },
+    Subscribed {
+        topic: &'a str,
+    },
+    Unsubscribed {
+        topic: &'a str,
+    },
     Cancelled {
         handle: u32,
     },
@@ -377,6 +396,16 @@ impl<'a> KindLine<'a> {
             },
             EventKind::ActorMessageSent(message) => KindLine::ActorMessageSent {
                 call: CallLine::new(message),
+            },
+            EventKind::Published(published) => KindLine::Published {
+                topic: &published.topic,
+                value: json::raw(&published.value),
+            },
+            EventKind::Subscribed(topic) => KindLine::Subscribed {
+                topic: &topic.topic,
+            },
+            EventKind::Unsubscribed(topic) => KindLine::Unsubscribed {
+                topic: &topic.topic,
             },
             EventKind::Cancelled(cancelled) => KindLine::Cancelled {
                 handle: cancelled.handle,

@@ -20,7 +20,6 @@ use crate::actor::imports::Imports;
 use crate::actor::turn::{Turn, Writes};
 use crate::core::Core;
 use crate::dedup::{Calls, Cause};
-use crate::draft::Draft;
 use crate::effect::{Effect, Message, Settled, WaitingCall};
 use crate::entity::live::{Standing, Turns};
 use crate::limits;
@@ -256,8 +255,7 @@ impl ActorTurns {
         }
         let settle = Effect::Settle(self.settled.clone(), self.turns);
         change.draft.effects.push(settle);
-        let Draft { batch, effects } = change.draft;
-        self.core.commit(batch, effects).await;
+        self.core.commit_draft(change.draft).await;
     }
 
     /// State beyond the bound is read from the store again, which must have it by then.

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{Digest, Failure, Outcome, WorkflowKey};
+use host_base::{Digest, Failure, Outcome, TenantId, WorkflowKey};
 use host_engine::{GuestError, Plugin, Reason, WorkflowInstance, WorkflowRun};
 use host_store::records::{Instance, Stall, Started};
 use tokio::sync::OwnedSemaphorePermit;
@@ -33,6 +33,7 @@ pub(crate) struct Body {
 pub(crate) struct Begin {
     plugin: Plugin,
     info: WorkflowInstance,
+    tenant: TenantId,
     input: Vec<u8>,
     seed: [u8; 32],
 }
@@ -70,13 +71,15 @@ impl Begin {
                 name: instance.name.clone(),
                 run: instance.run,
             },
+            tenant: key.tenant.clone(),
             input: started.input.clone(),
             seed,
         }
     }
 
     fn run(&self, core: &Core, machine: &Arc<Mutex<Machine>>) -> WorkflowRun {
-        let imports = Imports::new(self.info.clone(), Arc::clone(machine), &core.limits);
+        let (info, tenant) = (self.info.clone(), self.tenant.clone());
+        let imports = Imports::new(info, tenant, Arc::clone(machine), core);
         let (name, input) = (&self.info.name, self.input.clone());
         self.plugin
             .run_workflow(name, input, self.seed, Box::new(imports))

@@ -8,7 +8,7 @@ use host_base::Timestamp;
 use host_engine::{Command, ParentClose, RetryPolicy};
 use host_store::records::{
     self, ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, ContinuedAsNew,
-    EventAwaited, EventKind, RetryRecord, TimerScheduled,
+    EventAwaited, EventKind, Published, RetryRecord, TimerScheduled, TopicNamed,
 };
 
 /// Longest excerpt of an input in a message about a divergence, in characters.
@@ -23,6 +23,9 @@ pub(crate) fn yields_handle(command: &Command) -> bool {
         | Command::Timer { .. }
         | Command::Event { .. } => true,
         Command::SendActor { .. }
+        | Command::Publish { .. }
+        | Command::Subscribe { .. }
+        | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
         | Command::RequestCancel { .. }
         | Command::ContinueAsNew { .. } => false,
@@ -37,8 +40,11 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         | Command::SendActor { input, .. }
         | Command::Child { input, .. }
         | Command::ContinueAsNew { input } => input.len(),
+        Command::Publish { value, .. } => value.len(),
         Command::Timer { .. }
         | Command::Event { .. }
+        | Command::Subscribe { .. }
+        | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
         | Command::RequestCancel { .. } => 0,
     }
@@ -104,6 +110,9 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             due_ms: now.after(duration).0,
         }),
         Command::Event { name } => EventKind::EventAwaited(EventAwaited { handle, name }),
+        Command::Publish { topic, value } => EventKind::Published(Published { topic, value }),
+        Command::Subscribe { topic } => EventKind::Subscribed(TopicNamed { topic }),
+        Command::Unsubscribe { topic } => EventKind::Unsubscribed(TopicNamed { topic }),
         Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
         Command::RequestCancel { handle } => EventKind::CancelSent(Cancelled { handle }),
         Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
@@ -149,6 +158,9 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::TimerScheduled(_)
         | EventKind::EventAwaited(_)
         | EventKind::ActorMessageSent(_)
+        | EventKind::Published(_)
+        | EventKind::Subscribed(_)
+        | EventKind::Unsubscribed(_)
         | EventKind::Cancelled(_)
         | EventKind::CancelSent(_)
         | EventKind::ContinuedAsNew(_)
@@ -186,6 +198,9 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         EventKind::Started(_)
         | EventKind::EventAwaited(_)
         | EventKind::ActorMessageSent(_)
+        | EventKind::Published(_)
+        | EventKind::Subscribed(_)
+        | EventKind::Unsubscribed(_)
         | EventKind::Cancelled(_)
         | EventKind::Resolved(_)
         | EventKind::EventRaised(_)
@@ -224,6 +239,11 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         }
         EventKind::ActorCallScheduled(one) => format!("call of {}", actor_method(one)),
         EventKind::ActorMessageSent(one) => format!("message to {}", actor_method(one)),
+        EventKind::Published(one) => {
+            format!("{} published to topic {}", excerpt(&one.value), one.topic)
+        }
+        EventKind::Subscribed(one) => format!("subscription to topic {}", one.topic),
+        EventKind::Unsubscribed(one) => format!("end of the subscription to topic {}", one.topic),
         EventKind::ChildScheduled(one) => {
             let id = one.id.as_deref().unwrap_or("no id given");
             let detached = if one.detached { ", detached" } else { "" };

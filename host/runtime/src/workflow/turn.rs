@@ -7,8 +7,8 @@ use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKe
 use host_engine::{ActivityOptions, LogLevel, RetryPolicy};
 use host_store::records::{
     ActivityScheduled, ActorCallScheduled, Call, Control, Event, EventKind, Instance, MailControl,
-    MailKind, OutcomeRecord, ParentClose, Reason, RetryRecord, Stall, Started, Status, Task,
-    TimerScheduled, Waiter,
+    MailKind, OutcomeRecord, ParentClose, Reason, RetryRecord, Stall, Started, Status,
+    Subscription, Task, TimerScheduled, Waiter,
 };
 use host_store::{TaskKey, TimerKey, TimerOf};
 
@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::draft::Draft;
 use crate::effect::{ActivityJob, Effect, Message};
 use crate::observer::{Happening, Speaker};
+use crate::topics::{Stage, TopicOp};
 use crate::view::{brings, status_of};
 use crate::workflow::Loaded;
 use crate::workflow::children::{Child, child_key};
@@ -69,6 +70,16 @@ impl<'a> Change<'a> {
             EventKind::TimerScheduled(one) => self.arm(run, &one),
             EventKind::CancelRequested(one) => self.cancel_tree(loaded, &one.reason),
             EventKind::CancelSent(one) => self.ask_to_stop(loaded, one.handle),
+            EventKind::Published(one) => self.draft.topics.push(TopicOp::Publish {
+                tenant: self.key.tenant.clone(),
+                topic: one.topic,
+                value: one.value,
+            }),
+            EventKind::Subscribed(one) => self.subscribe(one.topic),
+            EventKind::Unsubscribed(one) => self.draft.topics.push(TopicOp::Unsubscribe {
+                topic: one.topic,
+                by: Entity::Workflow(self.key.clone()),
+            }),
             // Children are started separately, for their ids must be looked at first.
             EventKind::ChildScheduled(_)
             | EventKind::Started(_)
@@ -174,6 +185,19 @@ impl<'a> Change<'a> {
         let job = job(origin, task.clone(), scheduled);
         self.draft.batch.put_task(&job.task, &task);
         self.draft.effects.push(Effect::Run(Box::new(job)));
+    }
+
+    fn subscribe(&mut self, topic: String) {
+        let by = Entity::Workflow(self.key.clone());
+        let subscription = Subscription {
+            method: String::new(),
+            since_ms: self.now.0,
+        };
+        self.draft.topics.push(TopicOp::Subscribe {
+            topic,
+            by,
+            subscription,
+        });
     }
 
     fn arm(&mut self, run: u32, scheduled: &TimerScheduled) {
@@ -287,6 +311,7 @@ impl<'a> Change<'a> {
             instance.stall = None;
             instance.suspension = None;
         });
+        self.leave_topics(&loaded.instance);
         self.core.leave_component(self.key, &loaded.instance);
         let waits = !loaded.instance.detached;
         if let Some(parent) = loaded.instance.parent.clone().filter(|_| waits) {
@@ -299,6 +324,15 @@ impl<'a> Change<'a> {
             status: status_of(&loaded.instance),
             outcome,
         });
+    }
+
+    /// Whoever wants to know learns how the instance ended, and it wants to know nothing more itself.
+    fn leave_topics(&mut self, instance: &Instance) {
+        if let Some(stage) = Stage::of_end(instance.status()) {
+            self.draft.announce(self.core, self.key, instance, stage);
+        }
+        let gone = || Entity::Workflow(self.key.clone());
+        self.draft.forget_subscriptions(self.core, gone);
     }
 
     /// The run ends as `status`: timers are disarmed, nobody waits for activities any more, and children are
@@ -475,7 +509,7 @@ impl<'a> Change<'a> {
     /// Hands all of it over, if there is anything.
     pub(crate) async fn commit(self) {
         if !self.draft.batch.is_empty() || !self.draft.effects.is_empty() {
-            self.core.commit(self.draft.batch, self.draft.effects).await;
+            self.core.commit_draft(self.draft).await;
         }
     }
 
@@ -496,7 +530,7 @@ impl<'a> Change<'a> {
 
 /// What a message to a workflow left in the store.
 fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
-    let Draft { batch, effects } = draft;
+    let Draft { batch, effects, .. } = draft;
     match message {
         Message::Mail(sequence, _) => {
             batch.delete_mail(&Entity::Workflow(workflow.clone()), *sequence);

@@ -19,6 +19,7 @@ mod limits;
 mod misbehaviour;
 mod starts;
 mod timers;
+mod topics;
 mod workflows;
 
 use host_base::{ActorKey, Failure, Limits, TenantId, WorkflowKey};

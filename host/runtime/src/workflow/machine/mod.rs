@@ -595,17 +595,27 @@ impl Machine {
         self.next_sequence > self.limits.history_events_max
     }
 
+    /// Counts bytes that the turn's commands make the host send.
+    ///
+    /// # Errors
+    /// They are more than a turn may send.
+    pub fn take_bytes(&mut self, bytes: usize) -> Result<(), Interrupt> {
+        let max = self.limits.turn_bytes_max;
+        self.turn_bytes += bytes;
+        if self.turn_bytes > max {
+            let text = format!("a turn may send {max} bytes (`turn_bytes_max`)");
+            return Err(Interrupt(text));
+        }
+        Ok(())
+    }
+
     fn check_limits(&mut self, bytes: usize) -> Result<(), Interrupt> {
         let MachineLimits {
             history_events_max,
             pending_max,
-            turn_bytes_max,
+            ..
         } = self.limits;
-        self.turn_bytes += bytes;
-        if self.turn_bytes > turn_bytes_max {
-            let text = format!("a turn may send {turn_bytes_max} bytes (`turn_bytes_max`)");
-            return Err(Interrupt(text));
-        }
+        self.take_bytes(bytes)?;
         if self.next_sequence >= history_events_max {
             let text = format!(
                 "the history has reached `history_events_max` of {history_events_max} events"
