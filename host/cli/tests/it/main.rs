@@ -18,6 +18,7 @@ mod many;
 mod runs;
 mod scenario;
 mod sigkill;
+mod topics;
 mod transfers;
 mod usage;
 mod workflows;
