@@ -373,18 +373,7 @@ impl<'a> KindLine<'a> {
                 handle: call.handle,
                 call: CallLine::new(call),
             },
-            EventKind::ChildScheduled(child) => KindLine::ChildScheduled {
-                handle: child.handle,
-                name: &child.name,
-                id: child.id.as_deref(),
-                input: json::raw(&child.input),
-                detached: child.detached,
-                parent_close: match child.parent_close() {
-                    ParentClose::Terminate => None,
-                    ParentClose::Cancel => Some("cancel"),
-                    ParentClose::Abandon => Some("abandon"),
-                },
-            },
+            EventKind::ChildScheduled(child) => KindLine::child(child),
             EventKind::TimerScheduled(timer) => KindLine::TimerScheduled {
                 handle: timer.handle,
                 duration_ms: timer.duration_ms,
@@ -439,6 +428,21 @@ impl<'a> KindLine<'a> {
         }
     }
 
+    fn child(child: &'a ChildScheduled) -> KindLine<'a> {
+        KindLine::ChildScheduled {
+            handle: child.handle,
+            name: &child.name,
+            id: child.id.as_deref(),
+            input: json::raw(&child.input),
+            detached: child.detached,
+            parent_close: match child.parent_close() {
+                ParentClose::Terminate => None,
+                ParentClose::Cancel => Some("cancel"),
+                ParentClose::Abandon => Some("abandon"),
+            },
+        }
+    }
+
     fn activity(activity: &'a ActivityScheduled) -> KindLine<'a> {
         KindLine::ActivityScheduled {
             handle: activity.handle,
@@ -485,8 +489,8 @@ impl<'a> OutcomeLine<'a> {
 #[cfg(test)]
 mod tests {
     use host_store::records::{
-        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Reason, Resumed,
-        RetryRecord, Started,
+        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Published, Reason,
+        Resumed, RetryRecord, Started,
     };
 
     use super::*;
@@ -507,6 +511,34 @@ mod tests {
         }
     }
 
+    fn started() -> EventKind {
+        EventKind::Started(Started {
+            name: "w".to_owned(),
+            input: b"{\"z\":1, \"a\":2}".to_vec(),
+            seed: vec![1; 32],
+            component: vec![0xab; 32],
+            ..Started::default()
+        })
+    }
+
+    fn retry() -> RetryRecord {
+        RetryRecord {
+            max_attempts: 3,
+            first_interval_ms: 100,
+            coefficient: 2.0,
+            max_interval_ms: 1000,
+            jitter: 0.5,
+            non_retryable: vec!["sold-out".to_owned()],
+        }
+    }
+
+    fn published() -> EventKind {
+        EventKind::Published(Published {
+            topic: "news".to_owned(),
+            value: b"[1]".to_vec(),
+        })
+    }
+
     fn kinds() -> Vec<EventKind> {
         let call = ActorCallScheduled {
             handle: 2,
@@ -516,25 +548,12 @@ mod tests {
             input: Vec::new(),
         };
         vec![
-            EventKind::Started(Started {
-                name: "w".to_owned(),
-                input: b"{\"z\":1, \"a\":2}".to_vec(),
-                seed: vec![1; 32],
-                component: vec![0xab; 32],
-                ..Started::default()
-            }),
+            started(),
             EventKind::ActivityScheduled(ActivityScheduled {
                 handle: 1,
                 name: "check".to_owned(),
                 input: b"7".to_vec(),
-                retry: Some(RetryRecord {
-                    max_attempts: 3,
-                    first_interval_ms: 100,
-                    coefficient: 2.0,
-                    max_interval_ms: 1000,
-                    jitter: 0.5,
-                    non_retryable: vec!["sold-out".to_owned()],
-                }),
+                retry: Some(retry()),
                 timeout_ms: Some(5000),
                 schedule_to_close_ms: Some(60_000),
                 heartbeat_timeout_ms: None,
@@ -558,6 +577,7 @@ mod tests {
                 ..ChildScheduled::default()
             }),
             resolved(6, OutcomeKind::Value(b"\"w:6\"".to_vec())),
+            published(),
             EventKind::CancelSent(Cancelled { handle: 6 }),
             EventKind::CancelRequested(Reason::default()),
             EventKind::Suspended(Reason {
@@ -608,6 +628,7 @@ mod tests {
             "workflow child c-1 completed",
             "workflow child started, detached, abandoned by its parent with null",
             r#"workflow child runs as "w:6""#,
+            "published to topic news: [1]",
             "workflow child asked to stop",
             "asked to end",
             "suspended: why",
@@ -668,6 +689,7 @@ mod tests {
             r#""kind":"resolved","handle":3,"value":null}"#,
             r#""kind":"child-scheduled","handle":6,"name":"child","id":null,"input":null,"detached":true,"parent_close":"abandon"}"#,
             r#""kind":"resolved","handle":6,"value":"w:6"}"#,
+            r#""kind":"published","topic":"news","value":[1]}"#,
             r#""kind":"cancel-sent","handle":6}"#,
             r#""kind":"cancel-requested","reason":""}"#,
             r#""kind":"suspended","reason":"why"}"#,

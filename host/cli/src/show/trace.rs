@@ -365,12 +365,7 @@ impl<'a> Told<'a> {
                 workflow,
                 status,
                 outcome,
-            } => Told::Ended {
-                workflow: &workflow.id,
-                status: status_name(*status),
-                output: outcome.as_ref().ok().map(|output| json::raw(output)),
-                failure: outcome.as_ref().err().map(FailureReport::new),
-            },
+            } => Told::ended(&workflow.id, *status, outcome),
             Happening::Stalled { workflow, stall } => Told::Stalled {
                 workflow: &workflow.id,
                 stall: StallReport::new(stall),
@@ -396,6 +391,15 @@ impl<'a> Told<'a> {
                 events_max: *events_max,
             },
             Happening::Closed { reason } => Told::Closed { reason },
+        }
+    }
+
+    fn ended(workflow: &'a str, status: WorkflowStatus, outcome: &'a Outcome) -> Told<'a> {
+        Told::Ended {
+            workflow,
+            status: status_name(status),
+            output: outcome.as_ref().ok().map(|output| json::raw(output)),
+            failure: outcome.as_ref().err().map(FailureReport::new),
         }
     }
 }
