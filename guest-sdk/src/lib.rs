@@ -303,6 +303,7 @@ mod log;
 mod plugin;
 mod policy;
 pub mod prelude;
+mod scopes;
 pub mod topic;
 mod value;
 mod workflow;
