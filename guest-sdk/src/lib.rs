@@ -303,6 +303,7 @@ mod log;
 mod plugin;
 mod policy;
 pub mod prelude;
+mod saga;
 mod scopes;
 pub mod topic;
 mod value;
@@ -315,6 +316,7 @@ pub use guest_sdk_macros::{activity, actor, export, workflow};
 pub use instance::{StartError, WorkflowInfo, WorkflowStatus};
 pub use log::LogLevel;
 pub use policy::RetryPolicy;
+pub use saga::{Cancelled, Saga};
 pub use topic::{WorkflowEvent, WorkflowStage};
 pub use value::Value;
 pub use workflow::{

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::Failure;
+use crate::saga::Cancelled;
 
 /// A step that undoes another one. Nothing happens before it is polled.
 pub(crate) type Undo = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
@@ -60,6 +61,10 @@ pub(crate) struct Scope {
 
 impl Scopes {
     /// The host has asked the workflow to end.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a wait that returns the request is what calls it")
+    )]
     pub(crate) fn request_end(&self, reason: String) {
         self.requested.replace(Some(reason));
         self.pending.set(true);
@@ -70,13 +75,14 @@ impl Scopes {
         self.requested.borrow().is_some()
     }
 
+    /// Why, in the words of whoever asked; empty where nobody has asked.
+    pub(crate) fn reason(&self) -> String {
+        self.requested.borrow().clone().unwrap_or_default()
+    }
+
     /// What a body ends with that is given up because the host asks for it.
     pub(crate) fn cancelled(&self) -> Failure {
-        let text = match self.requested.borrow().as_deref() {
-            None | Some("") => "the workflow was asked to end".to_owned(),
-            Some(reason) => format!("the workflow was asked to end: {reason}"),
-        };
-        Failure::new("cancelled", text)
+        Cancelled::new(self.reason()).into()
     }
 
     /// Begins a scope within the one that is being polled.

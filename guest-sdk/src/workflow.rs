@@ -20,6 +20,7 @@ use crate::client::{Address, Caller, Sender, actor_methods};
 use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
+use crate::scopes::Scopes;
 use crate::topic::value_of;
 use crate::value::{decode, encode};
 use crate::{Activity, Failure, MarkedAsActivity, RetryPolicy, Value};
@@ -59,7 +60,7 @@ impl<F: FnOnce() -> W, W: Workflow> MarkedAsWorkflow for F {
 }
 
 /// The code of the failure that a body ends with to go on as a new run.
-pub(crate) const CONTINUED_AS_NEW: &str = "continued-as-new";
+const CONTINUED_AS_NEW: &str = "continued-as-new";
 
 /// What the workflow of that name takes.
 pub type InputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Input;
@@ -71,6 +72,7 @@ pub type OutputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Output;
 #[derive(Clone)]
 pub struct WorkflowContext {
     slots: Rc<Slots>,
+    scopes: Rc<Scopes>,
 }
 
 /// Who the running workflow instance is.
@@ -301,6 +303,10 @@ impl WorkflowContext {
     /// A new unique id; the same whenever the body is run again.
     pub fn new_id(&self) -> String {
         host::new_id()
+    }
+
+    pub(crate) fn scopes(&self) -> &Rc<Scopes> {
+        &self.scopes
     }
 
     fn call<C: Command>(&self, command: C) -> Call<C> {
@@ -780,16 +786,29 @@ impl<T: Value> Command for AwaitEvent<T> {
     }
 }
 
+/// Whether a failure only says that the workflow goes on as a new run.
+pub(crate) fn continues_as_new(failure: &Failure) -> bool {
+    failure.code == CONTINUED_AS_NEW
+}
+
+/// A run that goes on as a new one can schedule nothing more.
+fn may_undo<T>(output: &Result<T, Failure>) -> bool {
+    !output.as_ref().is_err_and(continues_as_new)
+}
+
 /// Runs the workflow on the host's behalf.
 pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
     let name = W::NAME;
     let what = format_args!("the input of workflow `{name}`");
     let input = decode(input, "bad-input", what)?;
     let slots = Rc::new(Slots::new(host::cancel));
+    let scopes = Rc::new(Scopes::default());
     let context = WorkflowContext {
         slots: slots.clone(),
+        scopes: scopes.clone(),
     };
-    let output = drive(&slots, W::run(context, input), |handles| {
+    let body = scopes.watch(W::run(context, input), may_undo);
+    let output = drive(&slots, body, |handles| {
         let completion = host::wait_any(handles);
         (completion.handle, completion.outcome)
     })?;

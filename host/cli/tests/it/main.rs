@@ -14,6 +14,7 @@ mod crashes;
 mod directories;
 mod host;
 mod kills;
+mod lifecycle;
 mod many;
 mod runs;
 mod scenario;
