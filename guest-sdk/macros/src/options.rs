@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) idle: Option<TokenStream>,
     /// An expression for a `RetryPolicy`.
     pub(crate) retry: Option<TokenStream>,
+    /// Whether the method only reads.
+    pub(crate) read_only: bool,
 }
 
 /// Reads options, of which `allowed` may occur, each once.
@@ -53,6 +55,7 @@ impl Options {
             "heartbeat_timeout" => self.heartbeat_timeout = Some(duration(meta)?),
             "idle" => self.idle = Some(duration(meta)?),
             "retry" => self.retry = Some(retry(meta)?),
+            "read_only" => self.read_only = true,
             other => unreachable!("`{other}` is not among the allowed names"),
         }
         Ok(())

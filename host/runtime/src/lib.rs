@@ -17,6 +17,7 @@ mod error;
 mod keeper;
 mod limits;
 mod locks;
+mod message_id;
 mod observer;
 mod options;
 mod outbox;
@@ -34,6 +35,7 @@ mod topics;
 mod view;
 mod waits;
 mod watchers;
+mod when;
 pub mod workflow;
 
 pub use control::Purged;

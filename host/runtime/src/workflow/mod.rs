@@ -125,6 +125,10 @@ impl Turns for WorkflowTurns {
         Ok(())
     }
 
+    async fn farewell(&mut self) -> Result<bool, ReadError> {
+        Ok(false)
+    }
+
     fn standing(&self) -> Standing {
         let (held, holds_place) = match &self.state {
             State::Unknown | State::Absent => (0, false),
@@ -135,6 +139,7 @@ impl Turns for WorkflowTurns {
             idle: None,
             holds_place,
             has_ended: matches!(self.state, State::Absent),
+            wakes: None,
         }
     }
 }
@@ -193,6 +198,8 @@ fn is_from_outside(message: &Message) -> bool {
             matches!(mail.kind, Some(MailKind::Raised(_) | MailKind::Control(_)))
         }
         Message::Call(_)
+        | Message::Order(_)
+        | Message::Tick
         | Message::Activity(_)
         | Message::Timer(_)
         | Message::Move(_)
@@ -440,7 +447,7 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
                 let (name, value) = (event.name, event.value);
                 (run, Arrival::Raised { name, value })
             }
-            MailKind::Call(_) | MailKind::Control(_) => return None,
+            MailKind::Call(_) | MailKind::Control(_) | MailKind::CancelDelayed(_) => return None,
         },
         Message::Activity(end) => {
             let (handle, outcome) = (end.task.handle, end.outcome);
@@ -453,7 +460,12 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
             }
             _ => return None,
         },
-        Message::Call(_) | Message::Move(_) | Message::Look | Message::Mailed => return None,
+        Message::Call(_)
+        | Message::Order(_)
+        | Message::Tick
+        | Message::Move(_)
+        | Message::Look
+        | Message::Mailed => return None,
     };
     (of_run == run).then_some(arrival)
 }
