@@ -61,10 +61,6 @@ pub(crate) struct Scope {
 
 impl Scopes {
     /// The host has asked the workflow to end.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a wait that returns the request is what calls it")
-    )]
     pub(crate) fn request_end(&self, reason: String) {
         self.requested.replace(Some(reason));
         self.pending.set(true);

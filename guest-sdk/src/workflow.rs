@@ -796,6 +796,17 @@ fn may_undo<T>(output: &Result<T, Failure>) -> bool {
     !output.as_ref().is_err_and(continues_as_new)
 }
 
+/// Waits for one of the handles; none where something else came that the body may go on with.
+fn wait(scopes: &Scopes, handles: &[Handle]) -> Option<(Handle, Outcome)> {
+    match host::wait_any(handles) {
+        host::Wakeup::Completion(one) => Some((one.handle, one.outcome)),
+        host::Wakeup::CancelRequested(reason) => {
+            scopes.request_end(reason);
+            None
+        }
+    }
+}
+
 /// Runs the workflow on the host's behalf.
 pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
     let name = W::NAME;
@@ -808,9 +819,7 @@ pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
         scopes: scopes.clone(),
     };
     let body = scopes.watch(W::run(context, input), may_undo);
-    let output = drive(&slots, body, |handles| {
-        let completion = host::wait_any(handles);
-        (completion.handle, completion.outcome)
-    })?;
+    let others = || false;
+    let output = drive(&slots, body, others, |handles| wait(&scopes, handles))?;
     encode(&output, format_args!("the result of workflow `{name}`"))
 }

@@ -168,6 +168,15 @@ pub struct HistorySize {
     pub continue_as_new_suggested: bool,
 }
 
+/// What ends a workflow's wait.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wakeup {
+    /// One of the handles is complete.
+    Completion(Completion),
+    /// The workflow is asked to stop, for that reason.
+    CancelRequested(String),
+}
+
 /// What came of one scheduled thing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
@@ -199,13 +208,16 @@ pub trait WorkflowImports: Send + 'static {
     /// The run must stop, for example because history holds another command.
     fn command(&mut self, command: Command) -> Result<u32, Interrupt>;
 
-    /// The first of these handles that is complete. `Pending` suspends the guest until whoever polls the
-    /// run polls it again; the waker in `cx` may be kept or ignored.
+    /// The first of these handles that is complete, or what else reaches the workflow. `Pending` suspends
+    /// the guest until whoever polls the run polls it again; the waker in `cx` may be kept or ignored.
     fn poll_wait_any(
         &mut self,
         handles: &[u32],
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Completion, Interrupt>>;
+    ) -> Poll<Result<Wakeup, Interrupt>>;
+
+    /// What came of this handle, for code that can be told nothing else meanwhile.
+    fn poll_wait(&mut self, handle: u32, cx: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>>;
 
     /// How long the history is, as far as the code has come.
     fn history_size(&self) -> HistorySize;

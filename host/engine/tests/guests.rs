@@ -11,7 +11,7 @@ use host_base::{Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
     ActivityImports, ActivityInfo, ActorCall, ActorImports, Alarm, BoxFuture, CallOptions, Command,
     Completion, Engine, EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel,
-    MethodCall, Moment, NewReminder, Plugin, Reason, ReminderInfo, StartError, StatePage,
+    MethodCall, Moment, NewReminder, Plugin, Reason, ReminderInfo, StartError, StatePage, Wakeup,
     WorkflowImports, WorkflowInfo, WorkflowInstance,
 };
 
@@ -64,10 +64,15 @@ impl WorkflowImports for Workflow {
         &mut self,
         handles: &[u32],
         _: &mut Context<'_>,
-    ) -> Poll<Result<Completion, Interrupt>> {
+    ) -> Poll<Result<Wakeup, Interrupt>> {
         let handle = handles[0];
         let outcome = Ok(handle.to_string().into_bytes());
-        Poll::Ready(Ok(Completion { handle, outcome }))
+        let completion = Completion { handle, outcome };
+        Poll::Ready(Ok(Wakeup::Completion(completion)))
+    }
+
+    fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
+        Poll::Ready(Ok(Ok(handle.to_string().into_bytes())))
     }
 
     fn history_size(&self) -> HistorySize {

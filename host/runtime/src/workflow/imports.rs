@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
-use host_base::{Entity, InvalidId, Limits, TenantId, Timestamp, WorkflowKey};
+use host_base::{Entity, InvalidId, Limits, Outcome, TenantId, Timestamp, WorkflowKey};
 use host_engine::{
-    Command, Completion, HistorySize, Interrupt, LogLevel, WorkflowImports, WorkflowInstance,
+    Command, HistorySize, Interrupt, LogLevel, Wakeup, WorkflowImports, WorkflowInstance,
 };
 
 use crate::core::Core;
@@ -106,6 +106,15 @@ fn valid(id: Result<(), InvalidId>) -> Result<(), Interrupt> {
     id.map_err(|error| Interrupt(error.to_string()))
 }
 
+/// Nobody is woken: whoever polls the run polls it again when something has arrived.
+fn polled<T>(found: Result<Option<T>, Interrupt>) -> Poll<Result<T, Interrupt>> {
+    match found {
+        Ok(Some(found)) => Poll::Ready(Ok(found)),
+        Ok(None) => Poll::Pending,
+        Err(interrupt) => Poll::Ready(Err(interrupt)),
+    }
+}
+
 impl WorkflowImports for Imports {
     fn instance(&self) -> WorkflowInstance {
         self.info.clone()
@@ -120,13 +129,12 @@ impl WorkflowImports for Imports {
         &mut self,
         handles: &[u32],
         _: &mut Context<'_>,
-    ) -> Poll<Result<Completion, Interrupt>> {
-        // Nobody is woken: whoever polls the run polls it again when something has arrived.
-        match lock(&self.machine).first_of(handles) {
-            Ok(Some(completion)) => Poll::Ready(Ok(completion)),
-            Ok(None) => Poll::Pending,
-            Err(interrupt) => Poll::Ready(Err(interrupt)),
-        }
+    ) -> Poll<Result<Wakeup, Interrupt>> {
+        polled(lock(&self.machine).wait_any(handles))
+    }
+
+    fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
+        polled(lock(&self.machine).wait(handle))
     }
 
     fn history_size(&self) -> HistorySize {

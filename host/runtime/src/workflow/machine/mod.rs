@@ -11,8 +11,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use host_base::{Outcome, Payload, Timestamp};
-use host_engine::{Command, Completion, HistorySize, Interrupt, LogLevel};
+use host_base::failure::code;
+use host_base::{Failure, Outcome, Payload, Timestamp};
+use host_engine::{Command, Completion, HistorySize, Interrupt, LogLevel, Wakeup};
 use host_store::records::{
     ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Reason, Resolved,
     Resumed, Started,
@@ -144,6 +145,7 @@ pub struct Machine {
 #[derive(Debug)]
 struct CancelRequest {
     sequence: u64,
+    at: Timestamp,
     reason: String,
 }
 
@@ -257,15 +259,33 @@ impl Machine {
         Ok(handle)
     }
 
-    /// The first of these handles that is complete; none: the code has to wait for an arrival.
+    /// The first of these handles that is complete, or a request to end; none: the code has to wait for an
+    /// arrival.
     ///
     /// # Errors
     /// History holds another command where the code waits.
-    pub fn first_of(&mut self, handles: &[u32]) -> Result<Option<Completion>, Interrupt> {
+    pub fn wait_any(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
+        self.first_of(handles)
+    }
+
+    /// What came of this handle, for code that can be told nothing else; none: it has to wait. A request to
+    /// end is told as a failure.
+    ///
+    /// # Errors
+    /// History holds another command where the code waits.
+    pub fn wait(&mut self, handle: u32) -> Result<Option<Outcome>, Interrupt> {
+        let wakeup = self.first_of(&[handle])?;
+        Ok(wakeup.map(|wakeup| match wakeup {
+            Wakeup::Completion(completion) => completion.outcome,
+            Wakeup::CancelRequested(reason) => Err(asked_to_end(&reason)),
+        }))
+    }
+
+    fn first_of(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
         self.waiting = false;
         loop {
-            if let Some(completion) = self.take_first(handles) {
-                return Ok(Some(completion));
+            if let Some(wakeup) = self.take_first(handles) {
+                return Ok(Some(wakeup));
             }
             match self.unread.pop_front() {
                 Some((
@@ -478,7 +498,11 @@ impl Machine {
         self.seen = sequence;
         match event.kind {
             Some(EventKind::CancelRequested(Reason { reason })) => {
-                self.cancel = Some(CancelRequest { sequence, reason });
+                self.cancel = Some(CancelRequest {
+                    sequence,
+                    at,
+                    reason,
+                });
             }
             Some(EventKind::Resolved(Resolved { handle, outcome }))
                 if self.open.contains(&handle) =>
@@ -529,21 +553,33 @@ impl Machine {
         }
     }
 
-    fn take_first(&mut self, handles: &[u32]) -> Option<Completion> {
+    /// Of what is filed, the code is given first what history has first.
+    fn take_first(&mut self, handles: &[u32]) -> Option<Wakeup> {
         let resolved = self
             .ready
             .iter()
             .find(|(_, one)| handles.contains(&one.handle));
         let resolved = resolved.map(|(sequence, _)| *sequence);
         let raised = self.first_raised(handles);
-        let earlier = |event: u64| resolved.is_none_or(|resolved| event < resolved);
+        let first = [resolved, raised.as_ref().map(|(event, ..)| *event)];
+        let first = first.into_iter().flatten().min();
+        let earlier = |event: u64| first.is_none_or(|first| event <= first);
+        if let Some(request) = self.cancel.take_if(|request| earlier(request.sequence)) {
+            self.pass(request.sequence, request.at);
+            return Some(Wakeup::CancelRequested(request.reason));
+        }
         let (sequence, at, completion) = match raised {
             Some((event, name, place)) if earlier(event) => self.take_raised(&name, place)?,
             _ => self.take_resolved(resolved?)?,
         };
+        self.pass(sequence, at);
+        Some(Wakeup::Completion(completion))
+    }
+
+    /// The code is given what an event of that number and time brought.
+    fn pass(&mut self, sequence: u64, at: Timestamp) {
         self.now = self.now.max(at);
         self.live |= sequence >= self.unseen_from;
-        Some(completion)
     }
 
     fn take_resolved(&mut self, sequence: u64) -> Option<(u64, Timestamp, Completion)> {
@@ -646,6 +682,15 @@ impl Machine {
         self.divergence.get_or_insert(divergence);
         Err(interrupt)
     }
+}
+
+/// A request to end, as a failure.
+fn asked_to_end(reason: &str) -> Failure {
+    let text = match reason {
+        "" => "the workflow was asked to end".to_owned(),
+        reason => format!("the workflow was asked to end: {reason}"),
+    };
+    Failure::new(code::CANCELLED, text)
 }
 
 /// The handles of a history whose results have not been recorded and that were not given up.
