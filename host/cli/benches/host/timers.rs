@@ -9,7 +9,7 @@ use host_runtime::Runtime;
 use host_store::records::EventKind;
 
 use crate::disk::Disk;
-use crate::load::{Bench, call_counter, run_workflow, start, wait_for};
+use crate::load::{Bench, call_counter, cpu_time, run_workflow, start, wait_for};
 use crate::report::{Report, Row, median, p99};
 
 /// Workflows that are started at once.
@@ -52,16 +52,19 @@ fn crowd(report: &mut Report, count: usize) {
         start(&runtime, "nap", format!("n-{number}"), length).await;
     });
     let in_time = SystemClock.now() < due;
-    let (mut meanwhile, all) = crowded(&bench, due);
+    let cpu = cpu_time();
+    let (mut meanwhile, all, live) = crowded(&bench, due);
+    let each = (cpu_time() - cpu) / count as u32;
     let mut late: Vec<_> = (0..count)
         .map(|number| lateness(&bench.runtime, &format!("n-{number}")))
         .collect();
     let (p50, p99_late) = (median(&mut late), p99(&late));
     let text = format!(
-        "all after {:.1} s; late by p50 {:.1} s, p99 {:.1} s{}",
+        "all after {:.1} s; late by p50 {:.1} s, p99 {:.1} s; {} µs of CPU each; {live} in memory at most{}",
         all.as_secs_f64(),
         p50.as_secs_f64(),
         p99_late.as_secs_f64(),
+        each.as_micros(),
         if in_time {
             ""
         } else {
@@ -86,8 +89,8 @@ fn crowd(report: &mut Report, count: usize) {
 }
 
 /// Calls an actor again and again from when they are due until all have ended; says how long each call took,
-/// and all of it.
-fn crowded(bench: &Bench, due: Timestamp) -> (Vec<Duration>, Duration) {
+/// and all of it, and how many were in memory at most.
+fn crowded(bench: &Bench, due: Timestamp) -> (Vec<Duration>, Duration, usize) {
     let ended = Arc::new(AtomicBool::new(false));
     let (seen, runtime) = (Arc::clone(&ended), Arc::clone(&bench.runtime));
     let caller = bench.runtime.handle().spawn(async move {
@@ -100,11 +103,14 @@ fn crowded(bench: &Bench, due: Timestamp) -> (Vec<Duration>, Duration) {
         }
         (samples, begun.elapsed())
     });
+    let mut live = 0;
     while bench.runtime.unfinished().unwrap().all() > 0 {
         std::thread::sleep(Duration::from_millis(100));
+        live = live.max(bench.runtime.entities_live());
     }
     ended.store(true, Ordering::Relaxed);
-    wait_for(caller).unwrap()
+    let (samples, all) = wait_for(caller).unwrap();
+    (samples, all, live)
 }
 
 async fn call(runtime: Arc<Runtime>) {
