@@ -20,7 +20,7 @@ use crate::client::{Address, Caller, Sender, actor_methods};
 use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
-use crate::scopes::Scopes;
+use crate::scopes::{Scopes, is_undoing};
 use crate::topic::value_of;
 use crate::value::{decode, encode};
 use crate::{Activity, Failure, MarkedAsActivity, RetryPolicy, Value};
@@ -316,6 +316,7 @@ impl WorkflowContext {
             slots,
             state,
             command,
+            shielded: false,
         }
     }
 }
@@ -342,6 +343,10 @@ pub trait Command: Unpin + private::Sealed {
     /// What comes of it.
     type Output;
 
+    /// Whether it can be asked to stop.
+    #[doc(hidden)]
+    const STOPPABLE: bool = false;
+
     #[doc(hidden)]
     fn schedule(&mut self) -> Handle;
 
@@ -363,6 +368,7 @@ pub struct Call<C: Command> {
     slots: Rc<Slots>,
     state: State,
     command: C,
+    shielded: bool,
 }
 
 enum State {
@@ -382,6 +388,9 @@ impl<C: Command> Call<C> {
         match self.state {
             State::New => {
                 let handle = self.command.schedule();
+                if C::STOPPABLE && (self.shielded || is_undoing()) {
+                    host::shield(handle);
+                }
                 self.slots.open(handle);
                 self.state = State::Waiting(handle);
                 handle
@@ -461,6 +470,23 @@ impl<C: Stoppable> Scheduled<C> {
         }
     }
 }
+
+impl<C: Stoppable> Call<C> {
+    /// Keeps a request to end the workflow from reaching it: for what must come to its end although the
+    /// workflow is given up. Compensations are shielded by themselves.
+    pub fn shielded(mut self) -> Self {
+        self.shielded = true;
+        self
+    }
+}
+
+/// What can be a step of a saga: it comes to its end soon after the workflow is asked to end.
+pub trait Step: Command {}
+
+impl<T: Value> Step for RunActivity<T> {}
+impl<T: Value> Step for RunChild<T> {}
+impl<T: Value> Step for CallActor<T> {}
+impl Step for StartChild {}
 
 impl<C: Command> Future for Scheduled<C> {
     type Output = C::Output;
@@ -547,6 +573,7 @@ impl<T> private::Sealed for RunActivity<T> {}
 
 impl<T: Value> Command for RunActivity<T> {
     type Output = Result<T, Failure>;
+    const STOPPABLE: bool = true;
 
     fn schedule(&mut self) -> Handle {
         let input = mem::take(&mut self.input);
@@ -696,6 +723,7 @@ impl<T: Value> Call<RunChild<T>> {
             command: StartChild {
                 child: mem::take(&mut self.command.child),
             },
+            shielded: self.shielded,
         }
     }
 }
@@ -704,6 +732,7 @@ impl<T> private::Sealed for RunChild<T> {}
 
 impl<T: Value> Command for RunChild<T> {
     type Output = Result<T, Failure>;
+    const STOPPABLE: bool = true;
 
     fn schedule(&mut self) -> Handle {
         self.child.schedule(false)

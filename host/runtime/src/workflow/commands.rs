@@ -28,6 +28,7 @@ pub(crate) fn yields_handle(command: &Command) -> bool {
         | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
         | Command::RequestCancel { .. }
+        | Command::Shield { .. }
         | Command::ContinueAsNew { .. } => false,
     }
 }
@@ -46,6 +47,7 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         | Command::Subscribe { .. }
         | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
+        | Command::Shield { .. }
         | Command::RequestCancel { .. } => 0,
     }
 }
@@ -115,6 +117,7 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         Command::Unsubscribe { topic } => EventKind::Unsubscribed(TopicNamed { topic }),
         Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
         Command::RequestCancel { handle } => EventKind::CancelSent(Cancelled { handle }),
+        Command::Shield { handle } => EventKind::Shielded(Cancelled { handle }),
         Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
     }
 }
@@ -163,6 +166,7 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::Unsubscribed(_)
         | EventKind::Cancelled(_)
         | EventKind::CancelSent(_)
+        | EventKind::Shielded(_)
         | EventKind::ContinuedAsNew(_)
         | EventKind::Completed(_)
         | EventKind::Failed(_) => true,
@@ -206,6 +210,7 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         | EventKind::EventRaised(_)
         | EventKind::CancelRequested(_)
         | EventKind::CancelSent(_)
+        | EventKind::Shielded(_)
         | EventKind::Suspended(_)
         | EventKind::Resumed(_)
         | EventKind::Completed(_)
@@ -265,6 +270,7 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::EventRaised(one) => format!("event {}", one.name),
         EventKind::CancelRequested(_) => "a request to end".to_owned(),
         EventKind::CancelSent(one) => format!("a request to stop handle {}", one.handle),
+        EventKind::Shielded(one) => format!("a shield for handle {}", one.handle),
         EventKind::Suspended(_) => "a suspension".to_owned(),
         EventKind::Resumed(_) => "a resumption".to_owned(),
         EventKind::Terminated(_) => "its termination".to_owned(),

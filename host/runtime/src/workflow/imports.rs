@@ -72,7 +72,8 @@ impl Imports {
             Command::Timer { .. }
             | Command::Event { .. }
             | Command::Cancel { .. }
-            | Command::RequestCancel { .. } => Ok(()),
+            | Command::RequestCancel { .. }
+            | Command::Shield { .. } => Ok(()),
         }
     }
 

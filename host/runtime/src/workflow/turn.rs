@@ -88,6 +88,7 @@ impl<'a> Change<'a> {
             | EventKind::Cancelled(_)
             | EventKind::Resolved(_)
             | EventKind::EventRaised(_)
+            | EventKind::Shielded(_)
             | EventKind::Suspended(_)
             | EventKind::Resumed(_)
             | EventKind::Completed(_)
@@ -99,7 +100,7 @@ impl<'a> Change<'a> {
 
     /// The instance was asked to end: so are the activities and the children that it waits for.
     fn cancel_tree(&mut self, loaded: &Loaded, reason: &str) {
-        for (handle, kind) in loaded.outstanding.all() {
+        for (handle, kind) in loaded.outstanding.unshielded() {
             match kind {
                 Kind::Activity => self.cancel_activity(loaded, handle),
                 Kind::Child(child) => {
