@@ -152,6 +152,18 @@ impl Instance {
     }
 }
 
+/// Keyspace `meta`: how often the id of a deleted instance has been used. What still comes for one of those runs
+/// must not be taken for a later one's.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct LastRun {
+    /// The last run.
+    #[prost(uint32, tag = "1")]
+    pub run: u32,
+    /// When nothing can come any more and this is forgotten, in milliseconds since the epoch.
+    #[prost(uint64, tag = "2")]
+    pub expires_ms: u64,
+}
+
 /// Why an instance is held.
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
 pub struct Suspension {

@@ -181,7 +181,7 @@ impl Shared {
         }
         let permit = self.core.starts.permit_for(&self.key, &key).await;
         let permit = permit.map_err(|Circle| StartError::Refused(start_circle(&key)))?;
-        match start::id_state(&self.core.reader, &key).map_err(unreadable_start)? {
+        match start::id_state(&self.core, &key).map_err(unreadable_start)? {
             IdState::Active(view) => Err(StartError::AlreadyExists(Box::new(view.info()))),
             IdState::Free(before) => {
                 let id = key.id.clone();
