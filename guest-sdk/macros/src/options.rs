@@ -9,6 +9,9 @@ use syn::{LitFloat, LitInt, LitStr, Result, Token};
 
 use crate::duration;
 
+/// How often one chain of calls may be in an actor that says `reentrant` and no more.
+const DEPTH_DEFAULT: u32 = 32;
+
 /// What `#[activity]`, `#[workflow]`, `#[actor]` and `#[method]` may say.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -24,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) idle: Option<TokenStream>,
     /// An expression for a `RetryPolicy`.
     pub(crate) retry: Option<TokenStream>,
+    /// An expression for how deep.
+    pub(crate) reentrant: Option<TokenStream>,
     /// Whether the method only reads.
     pub(crate) read_only: bool,
 }
@@ -56,6 +61,7 @@ impl Options {
             "idle" => self.idle = Some(duration(meta)?),
             "retry" => self.retry = Some(retry(meta)?),
             "read_only" => self.read_only = true,
+            "reentrant" => self.reentrant = Some(reentrant(meta)?),
             other => unreachable!("`{other}` is not among the allowed names"),
         }
         Ok(())
@@ -92,6 +98,26 @@ fn text(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
 
 fn duration(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     duration::expression(&meta.value()?.parse()?)
+}
+
+/// `reentrant` alone is as deep as most need; `reentrant(depth = 4)` says how deep.
+fn reentrant(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let mut depth = DEPTH_DEFAULT;
+    if meta.input.peek(syn::token::Paren) {
+        meta.parse_nested_meta(|meta| {
+            known_name(&meta, &["depth"], &mut Vec::new())?;
+            let number: LitInt = meta.value()?.parse()?;
+            depth = number.base10_parse()?;
+            match depth {
+                0 => Err(syn::Error::new(
+                    number.span(),
+                    "a call is in the actor at least once",
+                )),
+                _ => Ok(()),
+            }
+        })?;
+    }
+    Ok(quote!(#depth))
 }
 
 /// What is not said comes from the default policy.

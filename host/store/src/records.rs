@@ -751,6 +751,27 @@ pub struct Reply {
     /// When it may be forgotten, in milliseconds since the epoch.
     #[prost(uint64, tag = "2")]
     pub expires_ms: u64,
+    /// The calls by which actors that waited for the answer were entered again before it was given. Their
+    /// effects are part of turns that may not have become durable: a repeat makes them again.
+    #[prost(message, repeated, tag = "3")]
+    pub entered: Vec<Entered>,
+}
+
+/// A call that entered an actor again, over its turn that waited.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct Entered {
+    /// The actor's type.
+    #[prost(string, tag = "1")]
+    pub actor_type: String,
+    /// The actor's id.
+    #[prost(string, tag = "2")]
+    pub actor_id: String,
+    /// The method.
+    #[prost(string, tag = "3")]
+    pub method: String,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub input: Vec<u8>,
 }
 
 /// Keyspace `meta`: which component stands for a plugin.
