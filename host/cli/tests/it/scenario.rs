@@ -119,11 +119,13 @@ impl Scenario {
 
     /// Runs all rounds.
     pub(crate) fn check(self) {
-        let mut stopped = self.round(Stop::Nowhere);
+        let fresh = Host::new();
+        deploy(&fresh, &self.plugins);
+        let mut stopped = self.round(&fresh, Stop::Nowhere);
         assert!(!stopped, "nobody has asked for a stop");
         let mut n = 1;
         loop {
-            stopped = self.round(Stop::Before(n)) && self.round(Stop::After(n));
+            stopped = self.round(&fresh, Stop::Before(n)) && self.round(&fresh, Stop::After(n));
             if !stopped {
                 break;
             }
@@ -131,7 +133,7 @@ impl Scenario {
             assert!(n / self.stride <= COMMITS_MAX, "too many commits: {n}");
         }
         assert!(n > 1, "the scenario commits nothing");
-        self.round(Stop::AfterEvery);
+        self.round(&fresh, Stop::AfterEvery);
     }
 
     fn step(mut self, command: &[&str], codes: &'static [i32], repeats: bool) -> Scenario {
@@ -159,11 +161,10 @@ impl Scenario {
         self
     }
 
-    /// All commands, stopped there; tells whether one was.
-    fn round(&self, stop: Stop) -> bool {
+    /// All commands in a copy of a fresh directory, stopped there; tells whether one was.
+    fn round(&self, fresh: &Host, stop: Stop) -> bool {
         eprintln!("scenario: stop {stop:?}");
-        let host = Host::new();
-        deploy(&host, &self.plugins);
+        let host = fresh.copy();
         let mut stopped = false;
         for step in &self.steps {
             stopped |= step.run(&host, stop);
