@@ -18,6 +18,7 @@ mod kills;
 mod lifecycle;
 mod many;
 mod monitor;
+mod order_saga;
 mod runs;
 mod scenario;
 mod sigkill;

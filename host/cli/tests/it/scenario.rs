@@ -23,7 +23,7 @@
 //! - [`Scenario::once`] is for those that may not, such as `workflow raise`. They are given again only where
 //!   they were stopped before their first commit, which must be what they are for.
 //!
-//! Where a round fails, its last line on standard error says which it was.
+//! Where a round fails, standard error says which it was and what its commands said.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -220,6 +220,11 @@ fn invoke(host: &Host, command: &[String], stop: Stop) -> Option<Output> {
     };
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    eprintln!(
+        "scenario: {} ends with {}\n{stderr}",
+        words.join(" "),
+        output.status
+    );
     if output.status.signal().is_some() && stderr.contains("as a test has asked for") {
         return None;
     }
