@@ -282,6 +282,20 @@ impl Runtime {
         Ok(unfinished)
     }
 
+    /// Some of a tenant's workflows that are to be run or are running: none only where there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn some_active(
+        &self,
+        tenant: &TenantId,
+        limit: usize,
+    ) -> Result<Vec<WorkflowKey>, StoreError> {
+        let statuses = [Status::Pending, Status::Running];
+        let active = self.core.reader.some_with_status(tenant, &statuses, limit);
+        Ok(active?)
+    }
+
     /// What has not ended.
     ///
     /// # Errors

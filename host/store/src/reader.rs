@@ -338,6 +338,27 @@ impl Reader {
         Ok(found)
     }
 
+    /// Some of a tenant's instances that stand in one of these places, as of one moment: none only where
+    /// there is none, however they move from place to place. Reads the index only.
+    pub fn some_with_status(
+        &self,
+        tenant: &TenantId,
+        statuses: &[Status],
+        limit: usize,
+    ) -> Read<Vec<WorkflowKey>> {
+        let view = self.0.view();
+        let mut found = Vec::new();
+        for status in statuses {
+            let rows = keys::index_of_status(tenant, (*status).into());
+            let ids = ids_in(&view, rows, None, limit - found.len())?;
+            found.extend(ids.into_iter().map(|id| WorkflowKey {
+                tenant: tenant.clone(),
+                id,
+            }));
+        }
+        Ok(found)
+    }
+
     /// Shows every instance of all tenants that stands in one of these places, as of one moment. Takes as
     /// long as there are many, and blocks the thread.
     pub fn each_with_status(

@@ -2,10 +2,7 @@
 //!
 //! Knows nothing of how it came there.
 
-use host_base::WorkflowKey;
-use host_runtime::{Unfinished, WorkflowView};
-use host_store::WorkflowFilter;
-use host_store::records::Status;
+use host_runtime::Unfinished;
 
 use super::{Ending, Session};
 use crate::exit::{self, Exit, Problem};
@@ -37,7 +34,7 @@ impl Session {
     pub(crate) async fn wait_for_all(&self) -> Ending {
         let mut exit = Exit::Done;
         loop {
-            let active = self.active()?;
+            let active = self.runtime.some_active(&self.tenant, PAGE)?;
             if active.is_empty() {
                 break;
             }
@@ -49,20 +46,6 @@ impl Session {
         // Those that began and ended since the last look were seen by the trace alone.
         let failed = self.trace.saw_failure() || self.runtime.unfinished()?.stalled > 0;
         Ok(if failed { Exit::Failed } else { exit })
-    }
-
-    fn active(&self) -> Result<Vec<WorkflowKey>, Problem> {
-        let mut active = self.page(Status::Running)?;
-        active.extend(self.page(Status::Pending)?);
-        Ok(active.into_iter().map(|view| view.key).collect())
-    }
-
-    fn page(&self, status: Status) -> Result<Vec<WorkflowView>, Problem> {
-        let filter = WorkflowFilter {
-            status: Some(status),
-            name: None,
-        };
-        Ok(self.runtime.workflows(&self.tenant, &filter, None, PAGE)?)
     }
 }
 
