@@ -31,11 +31,12 @@ async fn order(ctx: WorkflowContext, order: Order) -> Result<Confirmation, Failu
     ctx.activity(validate, order.clone()).await?;
     let topic = topic_of(&order.order_id);
     let sale = ctx.saga(async |saga| {
-        let receipt = ctx.activity(charge, order.clone()).await?;
-        saga.compensate(ctx.activity(refund, order.clone()));
+        let give_back = |_: &String| ctx.activity(refund, order.clone());
+        let payment = saga.step(ctx.activity(charge, order.clone()), give_back);
+        let receipt = payment.await?;
         ctx.publish(&topic, &"charged");
         ctx.sleep(Duration::from_secs(order.packing_seconds)).await;
-        // Before it is shipped: who is asked to stop in between may have shipped it already.
+        // Before it is shipped: a parcel that is on its way although shipping it failed comes back, too.
         saga.compensate(ctx.activity(call_back, order.clone()));
         let parcel = ctx.activity(ship, order.clone()).await?;
         ctx.activity(notify, order.clone()).await?;
