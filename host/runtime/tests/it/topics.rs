@@ -118,6 +118,20 @@ async fn subscriptions_outlast_the_host_and_end_with_the_workflow_or_when_told()
 }
 
 #[tokio::test]
+async fn an_actor_that_is_deleted_has_subscribed_to_nothing() {
+    let host = Scratch::new().await;
+    listen(&host, "a", "news").await;
+    listen(&host, "a", "olds").await;
+    listen(&host, "b", "news").await;
+    host.call(&listener("a"), "Vanish", ()).await.unwrap();
+    let left = subscriptions(&host);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(host.publish(&tenant(), "news", payload(1)).await, Ok(1));
+    let host = host.reopen().await;
+    assert_eq!(subscriptions(&host), left);
+}
+
+#[tokio::test]
 async fn who_subscribes_while_others_publish_hears_all_from_then_on() {
     let host = Scratch::new().await;
     let said = saying("news", 0..300);
