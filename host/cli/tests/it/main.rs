@@ -12,6 +12,7 @@ mod approval;
 mod changes;
 mod chat;
 mod crashes;
+mod deadline;
 mod directories;
 mod host;
 mod kills;
