@@ -299,7 +299,7 @@ pub(crate) struct PurgeArgs {
     #[arg(required_unless_present_any = ["status", "name"], conflicts_with_all = ["status", "name"])]
     pub(crate) id: Option<String>,
     /// Terminates first what has not ended, its children included.
-    #[arg(long, requires = "id")]
+    #[arg(long, conflicts_with_all = ["status", "name"])]
     pub(crate) force: bool,
     /// All that ended so: completed, failed, cancelled or terminated.
     #[arg(long, value_parser = ended_status())]
@@ -474,10 +474,8 @@ mod tests {
         assert!(parse("workflow purge --status failed --name n").is_ok());
         let missing = ErrorKind::MissingRequiredArgument;
         assert_eq!(parse("workflow purge").unwrap_err(), missing);
-        assert_eq!(
-            parse("workflow purge --name n --force").unwrap_err(),
-            missing
-        );
+        let forced = parse("workflow purge --name n --force");
+        assert_eq!(forced.unwrap_err(), ErrorKind::ArgumentConflict);
         let both = parse("workflow purge w --name n").unwrap_err();
         assert_eq!(both, ErrorKind::ArgumentConflict);
         let running = parse("workflow purge --status running").unwrap_err();
