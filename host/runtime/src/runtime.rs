@@ -547,8 +547,8 @@ impl Runtime {
             .collect())
     }
 
-    /// Deletes an actor with all that it owns: state, reminders, timers and messages to it that are not due
-    /// yet; durable when this returns. Messages that wait in its inbox are not lost: they bring it into
+    /// Deletes an actor with all that it owns: state, reminders, timers, subscriptions and messages to it that
+    /// are not due yet; durable when this returns. Messages that wait in its inbox are not lost: they bring it into
     /// being anew.
     ///
     /// # Errors

@@ -523,15 +523,7 @@ impl ActorImports for Imports {
 
     fn delete(&mut self) -> Result<(), Interrupt> {
         self.0.must_be_allowed("delete it")?;
-        let Shared {
-            core, key, turn, ..
-        } = &*self.0;
-        let mut turn = lock(turn);
-        turn.delete(key);
-        let topics = &mut turn.writes().topics;
-        if core.topics.are_used() || !topics.is_empty() {
-            topics.push(TopicOp::Forget(Entity::Actor(key.clone())));
-        }
+        lock(&self.0.turn).delete(&self.0.key);
         Ok(())
     }
 

@@ -203,3 +203,16 @@ async fn what_may_not_be_published_or_subscribed_is_refused_by_name() {
     assert_eq!(reserved.unwrap_err().code, "limit");
     assert_eq!(subscriptions(&host).len(), 1);
 }
+
+#[tokio::test]
+async fn an_actor_that_is_deleted_hears_nothing_any_more() {
+    let host = Scratch::new().await;
+    listen(&host, "a", "news").await;
+    listen(&host, "b", "news").await;
+    host.delete_actor(&listener("a")).await.unwrap();
+    host.run("say", "w", saying("news", 0..3)).await.unwrap();
+    assert_eq!(until_heard(&host, "b", 3).await, numbers(0..3));
+    assert_eq!(heard(&host, "a").await, numbers(0..0));
+    assert_eq!(subscriptions(&host).len(), 1);
+    host.close_and_find_nothing_left().await;
+}
