@@ -8,6 +8,7 @@
 )]
 
 mod actors;
+mod agent_loop;
 mod approval;
 mod changes;
 mod chat;
