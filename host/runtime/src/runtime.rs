@@ -30,6 +30,7 @@ use crate::plugins::Plugins;
 use crate::rehearsal::Rehearsal;
 use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
+use crate::schedules::{self, Ask, Schedules};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
@@ -105,7 +106,8 @@ impl Runtime {
         })?;
         let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);
         let (retention, due) = Retention::new(&store.reader)?;
-        let handles = (outbox, retention, threads.handle().clone());
+        let (schedules, asked) = Schedules::new();
+        let handles = (outbox, retention, schedules, threads.handle().clone());
         let core = core(options, store, engine, handles);
         threads.spawn(outbox::run(Arc::clone(&core), turns));
         threads.spawn(keeper::run(Arc::clone(&core)));
@@ -113,6 +115,8 @@ impl Runtime {
         threads.spawn(components::run(Arc::clone(&core)));
         core.topics.load(&core.reader)?;
         load_remembered(&core, &threads)?;
+        let scheduled = schedules::load(&core)?;
+        threads.spawn(schedules::run(Arc::clone(&core), scheduled, asked));
         Ok(Runtime {
             core,
             threads: Some(threads),
@@ -275,6 +279,7 @@ impl Runtime {
         if first {
             let core = Arc::clone(&self.core);
             self.core.tasks.spawn(timers::run(core));
+            self.core.schedules.ask(Ask::Go).await;
         }
         let core = Arc::clone(&self.core);
         self.on_threads(async move { recovery::go_on(&core).await })
@@ -627,9 +632,10 @@ fn core(
     options: RuntimeOptions,
     store: Store,
     engine: Engine,
-    (outbox, retention, tasks): (
+    (outbox, retention, schedules, tasks): (
         mpsc::Sender<outbox::Queued>,
         Retention,
+        Schedules,
         tokio::runtime::Handle,
     ),
 ) -> Arc<Core> {
@@ -652,6 +658,7 @@ fn core(
         retention,
         reads: Arc::new(Semaphore::new(options.limits.actor_reads_max)),
         activities: Activities::new(&options.limits),
+        schedules,
         watchers: Watchers::default(),
         outbox,
         order: Mutex::default(),

@@ -13,8 +13,8 @@ use prost::Message;
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Status,
-    Subscription, Task,
+    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Schedule,
+    Status, Subscription, Task,
 };
 use crate::state::StateValue;
 
@@ -221,6 +221,25 @@ impl Reader {
     /// One activity, if it has not ended.
     pub fn task(&self, key: &TaskKey) -> Read<Option<Task>> {
         self.message(Keyspace::Task, &keys::task(key))
+    }
+
+    /// One schedule.
+    pub fn schedule(&self, tenant: &TenantId, name: &str) -> Read<Option<Schedule>> {
+        self.message(Keyspace::Meta, &keys::schedule(tenant, name))
+    }
+
+    /// A tenant's schedules by name.
+    pub fn schedules_of(&self, tenant: &TenantId) -> Read<Vec<(String, Schedule)>> {
+        let range = KeyRange::prefix(keys::schedules_of(tenant));
+        self.messages(Keyspace::Meta, range, usize::MAX, |key| {
+            keys::read_schedule(key).map(|(_, name)| name)
+        })
+    }
+
+    /// The schedules of all tenants.
+    pub fn schedules(&self) -> Read<Vec<((TenantId, String), Schedule)>> {
+        let range = KeyRange::prefix(keys::schedules());
+        self.messages(Keyspace::Meta, range, usize::MAX, keys::read_schedule)
     }
 
     /// Whether an activity was asked to stop.

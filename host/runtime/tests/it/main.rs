@@ -20,6 +20,7 @@ mod limits;
 mod misbehaviour;
 mod reentrancy;
 mod reminders;
+mod schedules;
 mod starts;
 mod timers;
 mod topics;
