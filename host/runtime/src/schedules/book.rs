@@ -22,6 +22,8 @@ use crate::view::is_active;
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// After how long a start is tried again whose id was being started by somebody else.
 const BUSY_WAIT: Duration = Duration::from_millis(5);
+/// How often one that somebody waits for is tried again, while all others wait.
+const BUSY_TRIES: usize = 100;
 
 /// Whose schedule, and which.
 pub(crate) type Name = (TenantId, String);
@@ -98,7 +100,7 @@ impl Book {
     /// Has itself told when the workflows end that queued times wait for.
     fn watch(&mut self) {
         for ((tenant, _), row) in &self.rows {
-            let waits = !row.queued.is_empty() && !row.running.is_empty();
+            let waits = !row.paused && !row.queued.is_empty() && !row.running.is_empty();
             let Some(key) = waits
                 .then(|| WorkflowKey::new(tenant.clone(), &*row.running).ok())
                 .flatten()
@@ -155,6 +157,12 @@ impl Book {
                 let found = self.rows.get(name);
                 match created(&self.core, *schedule, found, replace, count) {
                     Ok(Some(mut schedule)) => {
+                        // What goes on and what waits is as before, whatever its times are from now on.
+                        if let Some(found) = self.rows.get(name) {
+                            schedule.running.clone_from(&found.running);
+                            schedule.queued.clone_from(&found.queued);
+                            schedule.paused = found.paused;
+                        }
                         aim(&name.1, &mut schedule, now);
                         self.rows.insert(name.clone(), schedule);
                     }
@@ -176,12 +184,18 @@ impl Book {
                 Fired::default()
             }
             (Deed::Trigger, Some(row)) => {
-                let came = loop {
-                    match turn.meet(name, row, now)? {
-                        Came::Later => tokio::time::sleep(BUSY_WAIT).await,
-                        came => break came,
+                let mut came = turn.meet(name, row, now)?;
+                for _ in 0..BUSY_TRIES {
+                    if !matches!(came, Came::Later) {
+                        break;
                     }
-                };
+                    tokio::time::sleep(BUSY_WAIT).await;
+                    came = turn.meet(name, row, now)?;
+                }
+                if matches!(came, Came::Later) {
+                    let text = "its workflow's id is being started by another; try again";
+                    return Ok(Err(Failure::transient(code::BUSY, text)));
+                }
                 let fired = came.fired();
                 came.note(row, now);
                 fired

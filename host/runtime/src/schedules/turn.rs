@@ -22,6 +22,11 @@ use crate::view::is_active;
 
 /// Times of one schedule that are met before others get their turn.
 const TIMES_AT_ONCE: usize = 100;
+/// Workflows that are started and actors that are called in one batch.
+const STARTS_AT_ONCE: usize = 1_000;
+/// A time is made up for if it is no longer ago than this, whatever the schedule says: no host wakes up at the
+/// very millisecond.
+const CATCH_UP_MS_MIN: u64 = 10_000;
 
 /// One moment.
 pub(crate) struct Turn<'a> {
@@ -30,6 +35,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) draft: Draft,
     /// What was started at this moment: the store does not know it yet.
     fresh: HashSet<WorkflowKey>,
+    /// How much more the batch may start.
+    left: usize,
 }
 
 /// What came of one time.
@@ -105,6 +112,7 @@ impl<'a> Turn<'a> {
             now,
             draft: Draft::default(),
             fresh: HashSet::new(),
+            left: STARTS_AT_ONCE,
         }
     }
 
@@ -119,7 +127,7 @@ impl<'a> Turn<'a> {
 
     /// Whether there is anything to do for it.
     pub(crate) fn concerns(&self, row: &Schedule) -> bool {
-        !row.queued.is_empty() || self.is_due(row)
+        !row.paused && !row.queued.is_empty() || self.is_due(row)
     }
 
     fn is_due(&self, row: &Schedule) -> bool {
@@ -131,8 +139,9 @@ impl<'a> Turn<'a> {
         if !self.is_due(row) {
             return Ok(false);
         }
-        let oldest = self.now.0.saturating_sub(row.catch_up_ms);
-        if row.next_ms < oldest {
+        let patience = row.catch_up_ms.max(CATCH_UP_MS_MIN);
+        let oldest = self.now.0.saturating_sub(patience);
+        if row.due_ms < oldest {
             row.missed += 1;
             aim(&name.1, row, Timestamp(oldest - 1));
         }
@@ -143,6 +152,9 @@ impl<'a> Turn<'a> {
         for _ in 0..TIMES_AT_ONCE {
             if !self.is_due(row) {
                 return Ok(false);
+            }
+            if self.left == 0 {
+                return Ok(true);
             }
             let time = Timestamp(row.next_ms);
             let next = times.after(time);
@@ -163,9 +175,12 @@ impl<'a> Turn<'a> {
     /// Meets the times that have waited, as far as they may be met. True where there is more to do soon.
     pub(crate) fn dequeue(&mut self, name: &Name, row: &mut Schedule) -> Result<bool, ReadError> {
         for _ in 0..TIMES_AT_ONCE {
-            let Some(time) = row.queued.first().copied() else {
+            let Some(time) = row.queued.first().copied().filter(|_| !row.paused) else {
                 return Ok(false);
             };
+            if self.left == 0 {
+                return Ok(true);
+            }
             let beside = row.overlap() == Overlap::Allow;
             if !beside && matches!(self.last(&name.0, row)?, Last::GoesOn(_)) {
                 return Ok(false);
@@ -180,7 +195,8 @@ impl<'a> Turn<'a> {
         Ok(true)
     }
 
-    /// Makes up for the times from the one to the other.
+    /// Makes up for the times from the one to the other, as far as they have come. Those of a schedule that is
+    /// paused wait until it is resumed.
     pub(crate) fn backfill(
         &mut self,
         name: &Name,
@@ -193,6 +209,7 @@ impl<'a> Turn<'a> {
             Ok(times) => times,
             Err(failure) => return Ok(Err(failure)),
         };
+        let to = to.min(self.now);
         let first = times.after(Timestamp(from.0.saturating_sub(1)));
         let all = std::iter::successors(first, |time| times.after(*time));
         let wanted: Vec<_> = all.take_while(|time| *time <= to).take(max + 1).collect();
@@ -245,6 +262,7 @@ impl<'a> Turn<'a> {
 
     /// Starts or calls, whatever else goes on.
     fn act(&mut self, name: &Name, row: &mut Schedule, time: Timestamp) -> Result<Came, ReadError> {
+        self.left = self.left.saturating_sub(1);
         match row.target.clone() {
             Some(ScheduleTarget::Workflow(workflow)) => self.start(name, row, workflow, time),
             Some(ScheduleTarget::Actor(call)) => Ok(self.call(&name.0, row, call)),

@@ -260,3 +260,48 @@ async fn what_cannot_be_is_refused_with_its_reason() {
         "{endless}"
     );
 }
+
+#[tokio::test]
+async fn a_time_that_is_met_a_little_late_counts_though_nothing_is_to_be_caught_up() {
+    let (host, clock) = hosts().await;
+    let mut schedule = every_minute("nap", Overlap::Skip);
+    (schedule.input, schedule.catch_up_ms) = (payload(0), 0);
+    create(&host, schedule).await;
+    clock.set(Timestamp(START + MINUTE + 5_000));
+    let one = until_shown(&host, "the first", |one| one.started + one.missed > 0).await;
+    assert_eq!((one.started, one.missed), (1, 0));
+    clock.set(Timestamp(START + 2 * MINUTE + 20_000));
+    let one = until_shown(&host, "the second", |one| one.started + one.missed > 1).await;
+    assert_eq!((one.started, one.missed), (1, 1));
+}
+
+#[tokio::test]
+async fn times_that_wait_do_not_go_on_while_the_schedule_is_paused() {
+    let (host, clock) = hosts().await;
+    create(&host, every_minute("await_event", Overlap::Queue)).await;
+    for minute in 1..=2 {
+        clock.set(Timestamp(START + minute * MINUTE));
+        let met = |one: &Schedule| one.started + one.queued.len() as u64 == minute;
+        until_shown(&host, "a time to be met", met).await;
+    }
+    host.pause_schedule(&tenant(), "s").await.unwrap();
+    host.raise(&id(1), "go", 1).await.unwrap();
+    host.until_ended(&id(1)).await.unwrap();
+    let now = Timestamp(START + 2 * MINUTE);
+    let fired = host.backfill_schedule(&tenant(), "s", now, now).await;
+    assert_eq!(fired.map(|fired| (fired.started, fired.queued)), Ok((0, 1)));
+    assert!(host.view(&id(2)).is_none());
+    host.resume_schedule(&tenant(), "s").await.unwrap();
+    until_shown(&host, "the one that waited", |one| one.started == 2).await;
+}
+
+#[tokio::test]
+async fn no_time_is_made_up_for_that_has_not_come() {
+    let (host, _) = hosts().await;
+    let mut schedule = every_minute("nap", Overlap::Allow);
+    schedule.input = payload(0);
+    create(&host, schedule).await;
+    let (from, to) = (Timestamp(START - 2 * MINUTE), Timestamp(START + 9 * MINUTE));
+    let fired = host.backfill_schedule(&tenant(), "s", from, to).await;
+    assert_eq!(fired.map(|fired| fired.started), Ok(3));
+}
