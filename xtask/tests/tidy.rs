@@ -218,3 +218,58 @@ fn the_readme_shows_the_plugin_as_it_is() {
         );
     }
 }
+
+/// A name of the table, and the file that it leads to.
+fn links(readme: &str) -> Vec<(String, String)> {
+    let cells = readme.split("[`").skip(1);
+    let links = cells.filter_map(|rest| {
+        let (name, rest) = rest.split_once("`](")?;
+        let (path, _) = rest.split_once(')')?;
+        Some((name.to_owned(), path.to_owned()))
+    });
+    links.collect()
+}
+
+/// How a name is written where it is used.
+fn use_of(name: &str) -> String {
+    match name.strip_prefix("host ") {
+        Some(command) => format!("\"{}\"", command.replace(' ', "\", \"")),
+        None if name.starts_with('#') => name.trim_end_matches(']').to_owned(),
+        None => name.rsplit('.').next().unwrap().to_owned(),
+    }
+}
+
+/// The code of a file's examples, which are in its documentation.
+fn examples(text: &str) -> String {
+    let mut inside = false;
+    let mut code = String::new();
+    for line in text.lines().map(str::trim_start) {
+        let doc = line.strip_prefix("///").or(line.strip_prefix("//!"));
+        match doc.map(str::trim_start) {
+            Some(doc) if doc.starts_with("```") => inside = !inside,
+            Some(doc) if inside => code.extend([doc, "\n"]),
+            _ => {}
+        }
+    }
+    code
+}
+
+#[test]
+fn every_construct_of_the_table_leads_to_code_that_uses_it() {
+    let links = links(&read("guest-sdk/README.md"));
+    assert!(links.len() > 50);
+    let mut missing = Vec::new();
+    for (name, path) in links {
+        let file = root().join("guest-sdk").join(&path);
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let code = if path.starts_with("src/") {
+            examples(&text)
+        } else {
+            text
+        };
+        if !code.contains(&use_of(&name)) {
+            missing.push(format!("{name} in {path}"));
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+}
