@@ -161,11 +161,14 @@ impl Wake for Woken {
     }
 }
 
-/// Runs the body to its end. `wait` returns the next of the handles that is complete.
+/// Runs the body to its end. `wait` returns the next of the handles that is complete; none where something
+/// else has happened that the body may go on with. It is given no handles only where `others` says that
+/// something else can happen.
 pub(crate) fn drive<F: Future>(
     slots: &Slots,
     body: F,
-    mut wait: impl FnMut(&[Handle]) -> (Handle, Outcome),
+    others: impl Fn() -> bool,
+    mut wait: impl FnMut(&[Handle]) -> Option<(Handle, Outcome)>,
 ) -> F::Output {
     let mut body = pin!(body);
     let woken = Arc::new(Woken(AtomicBool::new(false)));
@@ -179,11 +182,13 @@ pub(crate) fn drive<F: Future>(
         while !woken.0.swap(false, Ordering::Relaxed) {
             slots.list_awaited(&mut handles);
             assert!(
-                !handles.is_empty(),
+                !handles.is_empty() || others(),
                 "the workflow waits for something that only a handle of its context can complete"
             );
-            let (handle, outcome) = wait(&handles);
-            slots.complete(handle, outcome);
+            match wait(&handles) {
+                Some((handle, outcome)) => slots.complete(handle, outcome),
+                None => break,
+            }
         }
     }
 }
@@ -213,16 +218,20 @@ mod tests {
         outcome.map_or(0, |bytes| bytes.len())
     }
 
-    fn last(handles: &[Handle]) -> (Handle, Outcome) {
+    fn last(handles: &[Handle]) -> Option<(Handle, Outcome)> {
         let handle = *handles.last().expect("somebody waits");
-        (handle, Ok(vec![0; handle as usize]))
+        Some((handle, Ok(vec![0; handle as usize])))
+    }
+
+    fn nothing_else() -> bool {
+        false
     }
 
     #[test]
     fn a_thousand_waits_complete_in_any_order() {
         let slots = slots(1..=1_000);
         let body = join_all((1..=1_000).map(|handle| take(&slots, handle)));
-        let lengths = drive(&slots, body, last);
+        let lengths = drive(&slots, body, nothing_else, last);
         assert_eq!(lengths, (1..=1_000).collect::<Vec<_>>());
         assert!(slots.table.borrow().slots.is_empty());
     }
@@ -232,7 +241,7 @@ mod tests {
         let slots = slots(1..=3);
         let body = async { (take(&slots, 2).await, take(&slots, 1).await) };
         let mut asked = Vec::new();
-        let output = drive(&slots, body, |handles| {
+        let output = drive(&slots, body, nothing_else, |handles| {
             asked.push(handles.to_vec());
             last(handles)
         });
@@ -250,7 +259,7 @@ mod tests {
             }
         };
         let long = Box::pin(take(&slots, 1));
-        drive(&slots, select(Box::pin(body), long), last);
+        drive(&slots, select(Box::pin(body), long), nothing_else, last);
     }
 
     #[test]
@@ -263,8 +272,27 @@ mod tests {
     }
 
     #[test]
+    fn whatever_else_happens_lets_the_body_go_on() {
+        let happened = Cell::new(0);
+        let body = poll_fn(|_| match happened.get() {
+            2 => Poll::Ready(()),
+            _ => Poll::Pending,
+        });
+        drive(
+            &slots(1..=1),
+            body,
+            || true,
+            |handles| {
+                assert!(handles.is_empty());
+                happened.set(happened.get() + 1);
+                None
+            },
+        );
+    }
+
+    #[test]
     #[should_panic(expected = "only a handle of its context can complete")]
     fn a_wait_for_nothing_is_an_error() {
-        drive(&slots(1..=1), pending::<()>(), last);
+        drive(&slots(1..=1), pending::<()>(), nothing_else, last);
     }
 }

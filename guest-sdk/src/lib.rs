@@ -261,6 +261,7 @@ pub mod client;
 mod executor;
 mod failure;
 pub mod future;
+mod handlers;
 mod instance;
 mod log;
 mod plugin;
@@ -273,6 +274,7 @@ pub use activity::{Activity, ActivityContext, Execution, MarkedAsActivity};
 pub use actor::{ActivateHook, Actor, ActorContext, StartWorkflow};
 pub use failure::{Cause, Failure};
 pub use guest_sdk_macros::{activity, actor, export, workflow};
+pub use handlers::{Named, Query, Update};
 pub use instance::{StartError, WorkflowInfo, WorkflowStatus};
 pub use log::LogLevel;
 pub use policy::RetryPolicy;
@@ -289,7 +291,9 @@ pub mod macros {
     pub use crate::activity::run_activity;
     pub use crate::actor::{Turn, activate, invoke};
     pub use crate::bindings::export_plugin;
-    pub use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
+    pub use crate::bindings::exports::durable::plugin::manifest::{
+        AskDefinition, MethodDefinition,
+    };
     pub use crate::plugin::{Found, Manifest, Plugin, are_distinct, method};
     pub use crate::workflow::run_workflow;
 }

@@ -7,6 +7,6 @@ pub use serde::{Deserialize, Serialize};
 
 pub use crate::future::{Either, join_all, select, try_join_all};
 pub use crate::{
-    ActivityContext, ActorContext, Elapsed, Failure, LogLevel, RetryPolicy, StartError,
-    WorkflowContext, WorkflowStatus, activity, actor, failure, workflow,
+    ActivityContext, ActorContext, Elapsed, Failure, LogLevel, Query, RetryPolicy, StartError,
+    Update, WorkflowContext, WorkflowStatus, activity, actor, failure, workflow,
 };

@@ -16,8 +16,10 @@ use futures_util::future::{Either, FusedFuture, select};
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::workflow as host;
+use crate::bindings::exports::durable::plugin::manifest::AskDefinition;
 use crate::client::{Address, Caller, Sender, actor_methods};
 use crate::executor::{Handle, Outcome, Slots, drive};
+use crate::handlers::{Answered, Handlers, Named};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
 use crate::value::{decode, encode};
@@ -38,6 +40,18 @@ pub trait Workflow {
     type Input: Value;
     /// What it returns.
     type Output: Value;
+
+    /// The queries that the manifest lists.
+    #[doc(hidden)]
+    fn queries() -> Vec<AskDefinition> {
+        Vec::new()
+    }
+
+    /// The updates that the manifest lists.
+    #[doc(hidden)]
+    fn updates() -> Vec<AskDefinition> {
+        Vec::new()
+    }
 
     /// Runs it from its beginning.
     fn run(
@@ -67,6 +81,7 @@ pub type OutputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Output;
 #[derive(Clone)]
 pub struct WorkflowContext {
     slots: Rc<Slots>,
+    handlers: Rc<Handlers>,
 }
 
 /// Who the running workflow instance is.
@@ -156,6 +171,113 @@ impl WorkflowContext {
                 Either::Right(((), _)) => Err(Elapsed),
             }
         }
+    }
+
+    /// Says how a query is answered: a question that anybody may ask while the workflow runs, and after it
+    /// has ended.
+    ///
+    /// The handler only looks: it cannot await, and scheduling something in it ends the query. Share the
+    /// state that it looks at by `Rc<Cell<_>>` or `Rc<RefCell<_>>`. Queries are not recorded. Register
+    /// handlers before the first `await`, or a query may come too early.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// use guest_sdk::prelude::*;
+    /// # #[activity] fn count_box(number: u32) -> u32 { number }
+    ///
+    /// const COUNTED: Query<(), u32> = Query::new("counted");
+    ///
+    /// #[workflow(queries(COUNTED))]
+    /// async fn count_boxes(ctx: WorkflowContext, boxes: u32) -> Result<u32, Failure> {
+    ///     let counted = Rc::new(Cell::new(0));
+    ///     let state = counted.clone();
+    ///     ctx.on_query(COUNTED, move |()| Ok(state.get()));
+    ///     for number in 0..boxes {
+    ///         counted.set(counted.get() + ctx.activity(count_box, number).await?);
+    ///     }
+    ///     Ok(counted.get())
+    /// }
+    /// ```
+    ///
+    /// A name that is only text works as well; then the manifest does not list the query:
+    /// `ctx.on_query("counted", move |()| Ok(state.get()))`.
+    pub fn on_query<I: Value, O: Value>(
+        &self,
+        name: impl Named<I, O>,
+        answer: impl Fn(I) -> Result<O, Failure> + 'static,
+    ) {
+        self.handlers.on_query(name, answer);
+    }
+
+    /// Says how an update is applied: a change that a caller asks for, and an answer once it is made.
+    ///
+    /// `validate` looks at it first and may refuse, which leaves no trace; it only looks, like a query. What
+    /// is accepted is recorded and applied: `apply` may await whatever the context offers, and runs beside
+    /// the body. An update is applied once for each id that callers give it, and its answer is repeated to
+    /// whoever repeats the id, also after a crash. Updates that are not applied when the workflow ends fail
+    /// with `already-ended`; [`updates_applied`](Self::updates_applied) waits for them.
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    ///
+    /// use guest_sdk::prelude::*;
+    /// # #[activity] fn reserve(item: String) -> Result<(), Failure> { drop(item); Ok(()) }
+    ///
+    /// const ADD: Update<String, usize> = Update::new("add");
+    /// const CHECK_OUT: Update<(), ()> = Update::new("check-out");
+    ///
+    /// #[workflow(updates(ADD, CHECK_OUT))]
+    /// async fn basket(ctx: WorkflowContext) -> Vec<String> {
+    ///     let (items, open) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(true)));
+    ///     let (here, state) = (ctx.clone(), items.clone());
+    ///     let not_empty = |item: &String| match item.is_empty() {
+    ///         true => Err(failure!("no-item", "an item has a name")),
+    ///         false => Ok(()),
+    ///     };
+    ///     ctx.on_update(ADD, not_empty, move |item| {
+    ///         let (ctx, items) = (here.clone(), state.clone());
+    ///         async move {
+    ///             ctx.activity(reserve, item.clone()).await?;
+    ///             items.borrow_mut().push(item);
+    ///             Ok(items.borrow().len())
+    ///         }
+    ///     });
+    ///     let state = open.clone();
+    ///     ctx.on_update(CHECK_OUT, |()| Ok(()), move |()| {
+    ///         state.replace(false);
+    ///         async { Ok(()) }
+    ///     });
+    ///     ctx.until(move || !*open.borrow()).await;
+    ///     ctx.updates_applied().await;
+    ///     items.take()
+    /// }
+    /// ```
+    pub fn on_update<I: Value + 'static, O: Value, F>(
+        &self,
+        name: impl Named<I, O>,
+        validate: impl Fn(&I) -> Result<(), Failure> + 'static,
+        apply: impl Fn(I) -> F + 'static,
+    ) where
+        F: Future<Output = Result<O, Failure>> + 'static,
+    {
+        self.handlers.on_update(name, validate, apply);
+    }
+
+    /// Waits until a condition holds. It is looked at whenever the body or an update has done something, and
+    /// must only look.
+    pub fn until<C: Fn() -> bool + 'static>(&self, holds: C) -> impl Future<Output = ()> + use<C> {
+        let (handlers, holds) = (self.handlers.clone(), Rc::new(holds));
+        async move { handlers.until(holds).await }
+    }
+
+    /// Waits until no update is being applied. To be awaited by the body: an update that awaits it waits for
+    /// itself.
+    pub fn updates_applied(&self) -> impl Future<Output = ()> + 'static {
+        let handlers = self.handlers.clone();
+        self.until(move || !handlers.is_applying())
     }
 
     /// Who the running instance is.
@@ -550,12 +672,64 @@ pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
     let what = format_args!("the input of workflow `{name}`");
     let input = decode(input, "bad-input", what)?;
     let slots = Rc::new(Slots::new(host::cancel));
+    let handlers = Rc::new(Handlers::default());
     let context = WorkflowContext {
         slots: slots.clone(),
+        handlers: handlers.clone(),
     };
-    let output = drive(&slots, W::run(context, input), |handles| {
-        let completion = host::wait_any(handles);
-        (completion.handle, completion.outcome)
-    })?;
-    encode(&output, format_args!("the result of workflow `{name}`"))
+    let body = handlers.beside(W::run(context, input), complete_update);
+    let others = || handlers.knows_updates();
+    let output = drive(&slots, body, others, |handles| wait(&handlers, handles));
+    handlers.give_up();
+    while let Some(query) = host::next_query() {
+        answer_query(&handlers, &query);
+    }
+    encode(&output?, format_args!("the result of workflow `{name}`"))
+}
+
+/// Waits for one of the handles; none where something else came that the body may go on with.
+fn wait(handlers: &Handlers, handles: &[Handle]) -> Option<(Handle, Outcome)> {
+    loop {
+        match host::wait_any(handles) {
+            host::Wakeup::Completion(one) => return Some((one.handle, one.outcome)),
+            host::Wakeup::Update(update) => {
+                if begin_update(handlers, update) {
+                    return None;
+                }
+            }
+            host::Wakeup::Query(query) => answer_query(handlers, &query),
+            host::Wakeup::CancelRequested(_) => {}
+        }
+    }
+}
+
+/// Judges an update and begins to apply it. False where it was refused.
+fn begin_update(handlers: &Handlers, update: host::Update) -> bool {
+    let host::Update {
+        id,
+        name,
+        input,
+        accepted,
+    } = update;
+    match handlers.judge(&name, &input, accepted) {
+        Ok(applying) => {
+            host::accept_update();
+            handlers.begin(id, applying);
+            true
+        }
+        Err(why) => {
+            // What was accepted by code that knew it, this code refuses, and the host compares the two.
+            host::refuse_update(&why.into());
+            false
+        }
+    }
+}
+
+fn complete_update(id: &str, answered: Answered) {
+    host::complete_update(id, answered.map_err(Failure::into).as_deref());
+}
+
+fn answer_query(handlers: &Handlers, query: &host::Query) {
+    let answered = handlers.answer(&query.name, &query.input);
+    host::answer_query(answered.map_err(Failure::into).as_deref());
 }

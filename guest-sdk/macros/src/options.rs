@@ -5,7 +5,7 @@ use quote::quote;
 use syn::meta::{ParseNestedMeta, parser};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{LitFloat, LitInt, LitStr, Result, Token};
+use syn::{LitFloat, LitInt, LitStr, Path, Result, Token, parenthesized};
 
 use crate::duration;
 
@@ -24,6 +24,10 @@ pub(crate) struct Options {
     pub(crate) idle: Option<TokenStream>,
     /// An expression for a `RetryPolicy`.
     pub(crate) retry: Option<TokenStream>,
+    /// Constants of type `Query`.
+    pub(crate) queries: Vec<Path>,
+    /// Constants of type `Update`.
+    pub(crate) updates: Vec<Path>,
 }
 
 /// Reads options, of which `allowed` may occur, each once.
@@ -52,6 +56,8 @@ impl Options {
             "schedule_to_close" => self.schedule_to_close = Some(duration(meta)?),
             "heartbeat_timeout" => self.heartbeat_timeout = Some(duration(meta)?),
             "idle" => self.idle = Some(duration(meta)?),
+            "queries" => self.queries = paths(meta)?,
+            "updates" => self.updates = paths(meta)?,
             "retry" => self.retry = Some(retry(meta)?),
             other => unreachable!("`{other}` is not among the allowed names"),
         }
@@ -85,6 +91,13 @@ fn text(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
         return Err(syn::Error::new(text.span(), "a name is not empty"));
     }
     Ok(text)
+}
+
+fn paths(meta: &ParseNestedMeta<'_>) -> Result<Vec<Path>> {
+    let list;
+    parenthesized!(list in meta.input);
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&list)?;
+    Ok(paths.into_iter().collect())
 }
 
 fn duration(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {

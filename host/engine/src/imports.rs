@@ -57,7 +57,7 @@ pub struct ActivityOptions {
     pub heartbeat_timeout: Option<Duration>,
 }
 
-/// What a workflow schedules. Each yields a handle, except `SendActor` and `Cancel`.
+/// What a workflow schedules. Each yields a handle, except `SendActor`, `Cancel` and `CompleteUpdate`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Runs an activity of the same plugin.
@@ -115,6 +115,48 @@ pub enum Command {
         /// Which.
         handle: u32,
     },
+    /// Answers an update that was accepted.
+    CompleteUpdate {
+        /// Which.
+        id: String,
+        /// With what.
+        outcome: Outcome,
+    },
+}
+
+/// What ends a workflow's wait.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wakeup {
+    /// One of the handles is complete.
+    Completion(Completion),
+    /// The workflow is asked to stop, for that reason.
+    CancelRequested(String),
+    /// An update is to be judged and applied.
+    Update(Update),
+    /// A query is to be answered.
+    Query(Query),
+}
+
+/// A question about a workflow instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// What is asked.
+    pub name: String,
+    /// What the asker says besides.
+    pub input: Payload,
+}
+
+/// A change that somebody wants of a workflow instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The same id is applied once.
+    pub id: String,
+    /// What is to be changed.
+    pub name: String,
+    /// How.
+    pub input: Payload,
+    /// Whether history says that it was accepted.
+    pub accepted: bool,
 }
 
 /// What came of one scheduled thing.
@@ -142,19 +184,46 @@ pub trait WorkflowImports: Send + 'static {
     /// Who is running.
     fn instance(&self) -> WorkflowInstance;
 
-    /// Takes a command; returns its handle (0 for `SendActor` and `Cancel`).
+    /// Takes a command; returns its handle, 0 where it has none.
     ///
     /// # Errors
     /// The run must stop, for example because history holds another command.
     fn command(&mut self, command: Command) -> Result<u32, Interrupt>;
 
-    /// The first of these handles that is complete. `Pending` suspends the guest until whoever polls the
-    /// run polls it again; the waker in `cx` may be kept or ignored.
+    /// The first of these handles that is complete, or what else reaches the workflow. `Pending` suspends
+    /// the guest until whoever polls the run polls it again; the waker in `cx` may be kept or ignored.
     fn poll_wait_any(
         &mut self,
         handles: &[u32],
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Completion, Interrupt>>;
+    ) -> Poll<Result<Wakeup, Interrupt>>;
+
+    /// What came of this handle, for code that can be told nothing else meanwhile.
+    fn poll_wait(&mut self, handle: u32, cx: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>>;
+
+    /// The code accepts the update that its last wait returned.
+    ///
+    /// # Errors
+    /// None is being judged.
+    fn accept_update(&mut self) -> Result<(), Interrupt>;
+
+    /// The code refuses it.
+    ///
+    /// # Errors
+    /// None is being judged, or history says that it was accepted.
+    fn refuse_update(&mut self, why: Failure) -> Result<(), Interrupt>;
+
+    /// The code answers the query that it was given last.
+    ///
+    /// # Errors
+    /// None is being answered.
+    fn answer_query(&mut self, outcome: Outcome) -> Result<(), Interrupt>;
+
+    /// The next query for code that has come to its end; always none in an ordinary run.
+    ///
+    /// # Errors
+    /// History says that the code went on.
+    fn next_query(&mut self) -> Result<Option<Query>, Interrupt>;
 
     /// The time of the event that is being handled. It is WASI's wall and monotonic clock too.
     fn now(&self) -> Timestamp;

@@ -1,7 +1,7 @@
 //! `durable:plugin/workflow`: what a workflow body asks for, as commands and waits.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use host_base::Payload;
@@ -9,12 +9,13 @@ use wasmtime::Result;
 
 use crate::bindings::durable::plugin::{types, workflow};
 use crate::convert;
-use crate::error::Role;
+use crate::error::{Interrupt, Role};
 use crate::guest::{Guest, Side, timed};
-use crate::imports::{Command, Completion, WorkflowImports};
+use crate::imports::{Command, Query, Wakeup, WorkflowImports};
 use crate::refuse;
 
 type GuestOutcome = std::result::Result<Payload, types::Failure>;
+type Polled<T> = Poll<std::result::Result<T, Interrupt>>;
 
 impl Guest {
     fn workflow(&mut self, function: &'static str) -> Result<&mut dyn WorkflowImports> {
@@ -28,8 +29,12 @@ impl Guest {
         Ok(self.workflow(function)?.command(command)?)
     }
 
-    /// Waits for the first of these handles. What the guest did until now was one turn.
-    async fn wait_for(&mut self, function: &'static str, handles: &[u32]) -> Result<Completion> {
+    /// Waits until `poll` is ready. What the guest did until now was one turn.
+    async fn wait_until<T>(
+        &mut self,
+        function: &'static str,
+        mut poll: impl FnMut(&mut dyn WorkflowImports, &mut Context<'_>) -> Polled<T>,
+    ) -> Result<T> {
         self.workflow(function)?;
         self.begin_turn();
         let answer = poll_fn(|context| {
@@ -40,13 +45,20 @@ impl Guest {
                 Ok(imports) => imports,
                 Err(error) => return Poll::Ready(Err(error)),
             };
-            let poll = imports.poll_wait_any(handles, context);
+            let poll = poll(imports, context);
             self.leave.set_waiting(poll.is_pending());
             poll.map(|answer| Ok(answer?))
         });
-        let (completion, waited) = timed(answer).await;
+        let (answer, waited) = timed(answer).await;
         self.budget.waited(waited);
-        completion
+        answer
+    }
+
+    async fn wait_for(&mut self, function: &'static str, handle: u32) -> Result<GuestOutcome> {
+        let outcome = self.wait_until(function, |imports, context| {
+            imports.poll_wait(handle, context)
+        });
+        Ok(outcome.await?.map_err(convert::failure_to_guest))
     }
 }
 
@@ -118,17 +130,15 @@ impl workflow::Host for Guest {
         self.command("cancel", Command::Cancel { handle }).map(drop)
     }
 
-    async fn wait_any(&mut self, handles: Vec<u32>) -> Result<workflow::Completion> {
-        let completion = self.wait_for("wait-any", &handles).await?;
-        Ok(workflow::Completion {
-            handle: completion.handle,
-            outcome: completion.outcome.map_err(convert::failure_to_guest),
-        })
+    async fn wait_any(&mut self, handles: Vec<u32>) -> Result<workflow::Wakeup> {
+        let wakeup = self.wait_until("wait-any", |imports, context| {
+            imports.poll_wait_any(&handles, context)
+        });
+        Ok(wakeup_to_guest(wakeup.await?))
     }
 
     async fn wait(&mut self, handle: u32) -> Result<GuestOutcome> {
-        let completion = self.wait_for("wait", &[handle]).await?;
-        Ok(completion.outcome.map_err(convert::failure_to_guest))
+        self.wait_for("wait", handle).await
     }
 
     async fn call_activity(
@@ -138,8 +148,36 @@ impl workflow::Host for Guest {
         options: workflow::ActivityOptions,
     ) -> Result<GuestOutcome> {
         let handle = self.command("call-activity", activity(name, input, options))?;
-        let completion = self.wait_for("call-activity", &[handle]).await?;
-        Ok(completion.outcome.map_err(convert::failure_to_guest))
+        self.wait_for("call-activity", handle).await
+    }
+
+    fn accept_update(&mut self) -> Result<()> {
+        Ok(self.workflow("accept-update")?.accept_update()?)
+    }
+
+    fn refuse_update(&mut self, why: types::Failure) -> Result<()> {
+        let why = convert::failure(why);
+        Ok(self.workflow("refuse-update")?.refuse_update(why)?)
+    }
+
+    fn complete_update(&mut self, id: String, outcome: GuestOutcome) -> Result<()> {
+        let outcome = convert::outcome(outcome);
+        let answer = Command::CompleteUpdate { id, outcome };
+        self.command("complete-update", answer).map(drop)
+    }
+
+    fn answer_query(&mut self, outcome: GuestOutcome) -> Result<()> {
+        let outcome = convert::outcome(outcome);
+        Ok(self.workflow("answer-query")?.answer_query(outcome)?)
+    }
+
+    fn next_query(&mut self) -> Result<Option<workflow::Query>> {
+        let query = self.workflow("next-query")?.next_query()?;
+        if query.is_some() {
+            // Each has the time of a turn.
+            self.begin_turn();
+        }
+        Ok(query.map(query_to_guest))
     }
 
     fn now_ms(&mut self) -> Result<u64> {
@@ -158,6 +196,30 @@ impl workflow::Host for Guest {
         self.workflow("log")?;
         Guest::log(self, convert::log_level(level), message);
         Ok(())
+    }
+}
+
+fn wakeup_to_guest(wakeup: Wakeup) -> workflow::Wakeup {
+    match wakeup {
+        Wakeup::Completion(completion) => workflow::Wakeup::Completion(workflow::Completion {
+            handle: completion.handle,
+            outcome: completion.outcome.map_err(convert::failure_to_guest),
+        }),
+        Wakeup::CancelRequested(reason) => workflow::Wakeup::CancelRequested(reason),
+        Wakeup::Update(update) => workflow::Wakeup::Update(workflow::Update {
+            id: update.id,
+            name: update.name,
+            input: update.input,
+            accepted: update.accepted,
+        }),
+        Wakeup::Query(query) => workflow::Wakeup::Query(query_to_guest(query)),
+    }
+}
+
+fn query_to_guest(query: Query) -> workflow::Query {
+    workflow::Query {
+        name: query.name,
+        input: query.input,
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use host_base::{Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
     ActivityImports, ActivityInfo, ActorCall, ActorImports, BoxFuture, Command, Completion, Engine,
-    EngineOptions, GuestError, Interrupt, LoadError, LogLevel, Plugin, Reason, StartError,
-    WorkflowImports, WorkflowInfo, WorkflowInstance,
+    EngineOptions, GuestError, Interrupt, LoadError, LogLevel, Plugin, Query, Reason, StartError,
+    Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance,
 };
 
 type Lines = Arc<Mutex<Vec<(LogLevel, String)>>>;
@@ -63,10 +63,31 @@ impl WorkflowImports for Workflow {
         &mut self,
         handles: &[u32],
         _: &mut Context<'_>,
-    ) -> Poll<Result<Completion, Interrupt>> {
+    ) -> Poll<Result<Wakeup, Interrupt>> {
         let handle = handles[0];
         let outcome = Ok(handle.to_string().into_bytes());
-        Poll::Ready(Ok(Completion { handle, outcome }))
+        let completion = Completion { handle, outcome };
+        Poll::Ready(Ok(Wakeup::Completion(completion)))
+    }
+
+    fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
+        Poll::Ready(Ok(Ok(handle.to_string().into_bytes())))
+    }
+
+    fn accept_update(&mut self) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn refuse_update(&mut self, _: Failure) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn answer_query(&mut self, _: Outcome) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
+        Ok(None)
     }
 
     fn now(&self) -> Timestamp {

@@ -20,7 +20,7 @@ use crate::activity::Activities;
 use crate::actor::ActorTurns;
 use crate::components::Components;
 use crate::draft::Draft;
-use crate::effect::{Effect, Message, WaitingCall};
+use crate::effect::{Ask, Asked, Effect, Message, WaitingCall};
 use crate::entity::{Entities, Full, Newcomer, live};
 use crate::locks::lock;
 use crate::observer::{Happening, Observer};
@@ -29,6 +29,7 @@ use crate::plugins::Plugins;
 use crate::start::{self, unreadable};
 use crate::starts::Starts;
 use crate::timers::Timers;
+use crate::updates::Updates;
 use crate::view::WorkflowView;
 use crate::waits::Waits;
 use crate::watchers::Watchers;
@@ -54,6 +55,7 @@ pub(crate) struct Core {
     pub(crate) timers: Timers,
     pub(crate) activities: Activities,
     pub(crate) watchers: Watchers,
+    pub(crate) updates: Updates,
     /// One permit for each workflow instance that the engine's pool holds.
     pub(crate) fibers: Arc<Semaphore>,
     pub(crate) outbox: mpsc::Sender<Queued>,
@@ -176,6 +178,23 @@ impl Core {
             .unwrap_or_else(|_| Err(self.no_answer(&actor)))
     }
 
+    /// Asks a workflow's code and waits for the answer.
+    pub(crate) async fn ask(self: &Arc<Self>, workflow: &WorkflowKey, ask: Ask) -> Outcome {
+        let found = self.reader.instance(workflow).map_err(unreadable)?;
+        if found.is_none() {
+            return Err(start::no_workflow(workflow));
+        }
+        let (answer, answered) = oneshot::channel();
+        let asked = Asked { ask, answer };
+        let entity = Entity::Workflow(workflow.clone());
+        if self.send(&entity, Message::Ask(Box::new(asked))).is_err() {
+            return Err(self.inbox_full(&entity));
+        }
+        answered
+            .await
+            .unwrap_or_else(|_| Err(self.no_answer(&entity)))
+    }
+
     /// Raises an event for a workflow, in one batch with what `batch` holds; durable when this returns.
     pub(crate) async fn raise(
         self: &Arc<Self>,
@@ -271,6 +290,7 @@ impl Core {
 
     fn stop(&self, why: &dyn fmt::Display) {
         self.watchers.close();
+        self.updates.close();
         if !self.stopping.swap(true, Ordering::AcqRel) {
             tracing::error!(error = %why, "stop taking work");
             let reason = why.to_string();

@@ -28,6 +28,7 @@ mod runtime;
 mod start;
 mod starts;
 mod timers;
+mod updates;
 mod view;
 mod waits;
 mod watchers;

@@ -115,6 +115,9 @@ pub struct Instance {
     /// Why it stalls, while it does.
     #[prost(message, optional, tag = "9")]
     pub stall: Option<Stall>,
+    /// Where it did not end by its code's return: the first event that the code has not seen.
+    #[prost(uint64, optional, tag = "20")]
+    pub unseen_from: Option<u64>,
     /// The digest of the component that it runs on, from its start to its end or until it is moved. Absent:
     /// the one that stands for its plugin, whichever that is.
     #[prost(bytes = "vec", tag = "25")]
@@ -177,7 +180,10 @@ pub struct Event {
     #[prost(uint64, tag = "1")]
     pub at_ms: u64,
     /// What happened. Absent only where a newer host wrote a kind that this one does not know.
-    #[prost(oneof = "EventKind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(
+        oneof = "EventKind",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 30, 31"
+    )]
     pub kind: Option<EventKind>,
 }
 
@@ -220,6 +226,12 @@ pub enum EventKind {
     /// The instance ended with a failure.
     #[prost(message, tag = "13")]
     Failed(FailureRecord),
+    /// An update was accepted where the code waited.
+    #[prost(message, tag = "30")]
+    UpdateAccepted(UpdateAccepted),
+    /// Command: an update that was accepted is applied.
+    #[prost(message, tag = "31")]
+    UpdateCompleted(UpdateCompleted),
 }
 
 /// An instance was started.
@@ -379,6 +391,31 @@ pub struct EventRaised {
     /// Its value.
     #[prost(bytes = "vec", tag = "2")]
     pub value: Vec<u8>,
+}
+
+/// An update was accepted.
+#[derive(Clone, PartialEq, Message)]
+pub struct UpdateAccepted {
+    /// Its id: the same id is applied once.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// What is to be changed.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// How.
+    #[prost(bytes = "vec", tag = "3")]
+    pub input: Vec<u8>,
+}
+
+/// An update that was accepted is applied.
+#[derive(Clone, PartialEq, Message)]
+pub struct UpdateCompleted {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// What its caller is answered.
+    #[prost(message, optional, tag = "2")]
+    pub outcome: Option<OutcomeRecord>,
 }
 
 /// The instance ended with an output, which its [`Instance`] holds.

@@ -1,13 +1,13 @@
-//! `host workflow start|list|show|history|raise`: reads and drives the workflows of a data directory.
+//! `host workflow start|list|show|history|query|update|raise`: reads and drives the workflows of a data directory.
 //!
 //! Knows how to page through them; how they look is told elsewhere.
 
 use anyhow::{Error, anyhow};
-use host_base::Payload;
+use host_base::{Outcome, Payload};
 use host_runtime::{StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
-use crate::args::{Common, ListArgs, StartArgs, WorkflowCommand};
+use crate::args::{Common, ListArgs, StartArgs, UpdateArgs, WorkflowCommand};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -34,6 +34,22 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
         WorkflowCommand::History { id, run } => {
             on(common, async |session| history(session, id, *run))
         }
+        WorkflowCommand::Query { id, name, input } => {
+            let input = input::read_optional(input.as_deref()).or_exit(Exit::BadUsage)?;
+            on(common, async move |session| {
+                let key = session.known(id)?.key;
+                answer(
+                    session,
+                    session.runtime.query_workflow(&key, name, input).await,
+                )
+            })
+        }
+        WorkflowCommand::Update(args) => {
+            let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
+            on(common, async move |session| {
+                update(session, args, input).await
+            })
+        }
         WorkflowCommand::Raise { id, name, value } => {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
             on(common, async move |session| {
@@ -48,6 +64,23 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
             })
         }
     }
+}
+
+async fn update(session: &Session, args: &UpdateArgs, input: Payload) -> Ending {
+    let key = session.known(&args.workflow)?.key;
+    // What an update waits for may be a timer, or an activity that a process which was killed has begun.
+    session.resume().await?;
+    let (name, id) = (&args.name, args.id.as_deref());
+    let outcome = session.runtime.update_workflow(&key, name, input, id).await;
+    let exit = answer(session, outcome)?;
+    session.tell_unfinished()?;
+    Ok(exit)
+}
+
+fn answer(session: &Session, outcome: Outcome) -> Ending {
+    let answer = outcome.map_err(Error::new).or_exit(Exit::Failed)?;
+    session.console.result(&session.console.payload(&answer))?;
+    Ok(Exit::Done)
 }
 
 fn on(common: &Common, work: impl AsyncFnOnce(&Session) -> Ending) -> Ending {

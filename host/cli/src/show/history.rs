@@ -88,6 +88,17 @@ impl Narrator {
                     excerpt(&raised.value)
                 )
             }
+            EventKind::UpdateAccepted(update) => {
+                let input = excerpt(&update.input);
+                format!(
+                    "update {} accepted: {} with {input}",
+                    update.id, update.name
+                )
+            }
+            EventKind::UpdateCompleted(update) => {
+                let name = format!("update {}", update.id);
+                came_of(&name, "answered with", update.outcome.as_ref())
+            }
             EventKind::Completed(_) => "completed".to_owned(),
             EventKind::Failed(failure) => format!("failed: {}", shown(failure)),
         }
@@ -141,19 +152,7 @@ impl Narrator {
             .subjects
             .get(&resolved.handle)
             .map_or("returned", |subject| subject.verb);
-        match resolved
-            .outcome
-            .as_ref()
-            .and_then(|outcome| outcome.kind.as_ref())
-        {
-            Some(OutcomeKind::Failure(failure)) => format!("{name} failed: {}", shown(failure)),
-            Some(OutcomeKind::Value(value)) if !value.is_empty() => {
-                format!("{name} {verb} {}", excerpt(value))
-            }
-            Some(OutcomeKind::Value(_)) | None => {
-                format!("{name} {}", verb.trim_end_matches(" with"))
-            }
-        }
+        came_of(&name, verb, resolved.outcome.as_ref())
     }
 
     fn subject(&mut self, handle: u32, name: String, verb: &'static str) {
@@ -170,6 +169,19 @@ impl Narrator {
 
 fn actor(call: &ActorCallScheduled) -> String {
     format!("actor {}/{}", call.actor_type, call.actor_id)
+}
+
+/// What came of the named thing: that it failed, or what it did.
+fn came_of(name: &str, verb: &str, outcome: Option<&OutcomeRecord>) -> String {
+    match outcome.and_then(|outcome| outcome.kind.as_ref()) {
+        Some(OutcomeKind::Failure(failure)) => format!("{name} failed: {}", shown(failure)),
+        Some(OutcomeKind::Value(value)) if !value.is_empty() => {
+            format!("{name} {verb} {}", excerpt(value))
+        }
+        Some(OutcomeKind::Value(_)) | None => {
+            format!("{name} {}", verb.trim_end_matches(" with"))
+        }
+    }
 }
 
 fn excerpt(payload: &[u8]) -> String {
@@ -249,6 +261,15 @@ enum KindLine<'a> {
     EventRaised {
         name: &'a str,
         value: Box<RawValue>,
+    },
+    UpdateAccepted {
+        id: &'a str,
+        name: &'a str,
+        input: Box<RawValue>,
+    },
+    UpdateCompleted {
+        id: &'a str,
+        outcome: OutcomeLine<'a>,
     },
     Completed,
     Failed {
@@ -336,6 +357,15 @@ impl<'a> KindLine<'a> {
                 name: &raised.name,
                 value: json::raw(&raised.value),
             },
+            EventKind::UpdateAccepted(update) => KindLine::UpdateAccepted {
+                id: &update.id,
+                name: &update.name,
+                input: json::raw(&update.input),
+            },
+            EventKind::UpdateCompleted(update) => KindLine::UpdateCompleted {
+                id: &update.id,
+                outcome: OutcomeLine::new(update.outcome.as_ref()),
+            },
             EventKind::Completed(_) => KindLine::Completed,
             EventKind::Failed(failure) => KindLine::Failed {
                 failure: FailureReport::recorded(failure),
@@ -389,7 +419,8 @@ impl<'a> OutcomeLine<'a> {
 #[cfg(test)]
 mod tests {
     use host_store::records::{
-        Cancelled, Completed, EventAwaited, EventRaised, RetryRecord, Started,
+        Cancelled, Completed, EventAwaited, EventRaised, RetryRecord, Started, UpdateAccepted,
+        UpdateCompleted,
     };
 
     use super::*;
@@ -468,6 +499,17 @@ mod tests {
                 value: b"\x1b".to_vec(),
             }),
             resolved(9, OutcomeKind::Value(b"1".to_vec())),
+            EventKind::UpdateAccepted(UpdateAccepted {
+                id: "u-1".to_owned(),
+                name: "add".to_owned(),
+                input: b"2".to_vec(),
+            }),
+            EventKind::UpdateCompleted(UpdateCompleted {
+                id: "u-1".to_owned(),
+                outcome: Some(OutcomeRecord {
+                    kind: Some(OutcomeKind::Value(b"3".to_vec())),
+                }),
+            }),
             EventKind::Completed(Completed {}),
             EventKind::Failed(failure()),
         ]
@@ -496,6 +538,8 @@ mod tests {
             "event approved awaited",
             "event Approved raised with \\u{1b}",
             "handle 9 returned 1",
+            "update u-1 accepted: add with 2",
+            "update u-1 answered with 3",
             "completed",
             "failed: no line (busy)",
         ];
@@ -548,6 +592,8 @@ mod tests {
             r#""kind":"event-awaited","handle":5,"name":"approved"}"#,
             r#""kind":"event-raised","name":"Approved","value":"\u001b"}"#,
             r#""kind":"resolved","handle":9,"value":1}"#,
+            r#""kind":"update-accepted","id":"u-1","name":"add","input":2}"#,
+            r#""kind":"update-completed","id":"u-1","value":3}"#,
             r#""kind":"completed"}"#,
             r#""kind":"failed","failure":{"code":"busy","message":"no line","retryable":true,"details":{"n":1}}}"#,
         ];

@@ -88,6 +88,7 @@ impl Turns for ActorTurns {
                 | Message::Timer(_)
                 | Message::Move(_)
                 | Message::Look
+                | Message::Ask(_)
                 | Message::Mailed => {}
             }
         }

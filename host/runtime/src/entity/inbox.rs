@@ -83,6 +83,7 @@ impl Inbox {
             | Message::Timer(_)
             | Message::Move(_)
             | Message::Look
+            | Message::Ask(_)
             | Message::Mailed => true,
         };
         self.passing_within = self.passing_within.saturating_sub(1);

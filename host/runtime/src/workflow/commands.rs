@@ -8,7 +8,7 @@ use host_base::Timestamp;
 use host_engine::{Command, RetryPolicy};
 use host_store::records::{
     ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, EventAwaited, EventKind,
-    RetryRecord, TimerScheduled,
+    OutcomeRecord, RetryRecord, TimerScheduled, UpdateCompleted,
 };
 
 /// Longest excerpt of an input in a message about a divergence, in characters.
@@ -16,7 +16,16 @@ const EXCERPT_CHARS_MAX: usize = 120;
 
 /// Whether a command's result can be waited for.
 pub(crate) fn yields_handle(command: &Command) -> bool {
-    !matches!(command, Command::SendActor { .. } | Command::Cancel { .. })
+    match command {
+        Command::Activity { .. }
+        | Command::ActorCall { .. }
+        | Command::Child { .. }
+        | Command::Timer { .. }
+        | Command::Event { .. } => true,
+        Command::SendActor { .. } | Command::Cancel { .. } | Command::CompleteUpdate { .. } => {
+            false
+        }
+    }
 }
 
 /// How long the input is that a command carries, in bytes.
@@ -26,6 +35,7 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         | Command::ActorCall { input, .. }
         | Command::SendActor { input, .. }
         | Command::Child { input, .. } => input.len(),
+        Command::CompleteUpdate { outcome, .. } => outcome.as_ref().map_or(0, Vec::len),
         Command::Timer { .. } | Command::Event { .. } | Command::Cancel { .. } => 0,
     }
 }
@@ -83,6 +93,10 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         }),
         Command::Event { name } => EventKind::EventAwaited(EventAwaited { handle, name }),
         Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
+        Command::CompleteUpdate { id, outcome } => EventKind::UpdateCompleted(UpdateCompleted {
+            id,
+            outcome: Some(OutcomeRecord::from(outcome)),
+        }),
     }
 }
 
@@ -101,7 +115,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether an event records a command, rather than something that arrived.
+/// Whether an event records what the code did at that very place, rather than something that arrived. An
+/// update is accepted by the code, where it waits.
 pub(crate) fn is_command(kind: &EventKind) -> bool {
     match kind {
         EventKind::Started(_) | EventKind::Resolved(_) | EventKind::EventRaised(_) => false,
@@ -112,14 +127,30 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::EventAwaited(_)
         | EventKind::ActorMessageSent(_)
         | EventKind::Cancelled(_)
+        | EventKind::UpdateAccepted(_)
+        | EventKind::UpdateCompleted(_)
         | EventKind::Completed(_)
         | EventKind::Failed(_) => true,
     }
 }
 
-/// Whether an event says that the instance ended.
+/// Whether an event records that the code has returned.
 pub(crate) fn is_end(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Completed(_) | EventKind::Failed(_))
+    match kind {
+        EventKind::Completed(_) | EventKind::Failed(_) => true,
+        EventKind::Started(_)
+        | EventKind::Resolved(_)
+        | EventKind::EventRaised(_)
+        | EventKind::ActivityScheduled(_)
+        | EventKind::ActorCallScheduled(_)
+        | EventKind::ChildScheduled(_)
+        | EventKind::TimerScheduled(_)
+        | EventKind::EventAwaited(_)
+        | EventKind::ActorMessageSent(_)
+        | EventKind::Cancelled(_)
+        | EventKind::UpdateAccepted(_)
+        | EventKind::UpdateCompleted(_) => false,
+    }
 }
 
 /// The handle of a command that has one.
@@ -143,6 +174,8 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         | EventKind::Cancelled(_)
         | EventKind::Resolved(_)
         | EventKind::EventRaised(_)
+        | EventKind::UpdateAccepted(_)
+        | EventKind::UpdateCompleted(_)
         | EventKind::Completed(_)
         | EventKind::Failed(_) => None,
     }
@@ -179,6 +212,10 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::TimerScheduled(one) => format!("timer of {} ms", one.duration_ms),
         EventKind::EventAwaited(one) => format!("wait for event {}", one.name),
         EventKind::Cancelled(one) => format!("cancel of handle {}", one.handle),
+        EventKind::UpdateAccepted(one) => {
+            format!("update {} {}({})", one.id, one.name, excerpt(&one.input))
+        }
+        EventKind::UpdateCompleted(one) => format!("the answer of update {}", one.id),
         EventKind::Completed(_) => "the end, with an output".to_owned(),
         EventKind::Failed(failure) => format!("the end, with failure {}", failure.code),
         EventKind::Started(_) => "the start".to_owned(),

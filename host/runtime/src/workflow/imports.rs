@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
-use host_base::{InvalidId, Limits, Timestamp};
-use host_engine::{Command, Completion, Interrupt, LogLevel, WorkflowImports, WorkflowInstance};
+use host_base::{Failure, InvalidId, Limits, Outcome, Timestamp};
+use host_engine::{Command, Interrupt, LogLevel, Query, Wakeup, WorkflowImports, WorkflowInstance};
 
 use crate::limits;
 use crate::locks::lock;
@@ -56,7 +56,13 @@ impl Imports {
                 valid(id.map_or(Ok(()), |id| check_id("workflow id", id)))?;
                 self.check_input("a child's input", input)
             }
-            Command::Timer { .. } | Command::Event { .. } | Command::Cancel { .. } => Ok(()),
+            Command::CompleteUpdate {
+                outcome: Ok(value), ..
+            } => self.check_input("an update's answer", value),
+            Command::CompleteUpdate { .. }
+            | Command::Timer { .. }
+            | Command::Event { .. }
+            | Command::Cancel { .. } => Ok(()),
         }
     }
 
@@ -67,6 +73,15 @@ impl Imports {
 
 fn valid(id: Result<(), InvalidId>) -> Result<(), Interrupt> {
     id.map_err(|error| Interrupt(error.to_string()))
+}
+
+/// Nobody is woken: whoever polls the run polls it again when something has arrived.
+fn polled<T>(found: Result<Option<T>, Interrupt>) -> Poll<Result<T, Interrupt>> {
+    match found {
+        Ok(Some(found)) => Poll::Ready(Ok(found)),
+        Ok(None) => Poll::Pending,
+        Err(interrupt) => Poll::Ready(Err(interrupt)),
+    }
 }
 
 impl WorkflowImports for Imports {
@@ -83,13 +98,30 @@ impl WorkflowImports for Imports {
         &mut self,
         handles: &[u32],
         _: &mut Context<'_>,
-    ) -> Poll<Result<Completion, Interrupt>> {
-        // Nobody is woken: whoever polls the run polls it again when something has arrived.
-        match lock(&self.machine).first_of(handles) {
-            Ok(Some(completion)) => Poll::Ready(Ok(completion)),
-            Ok(None) => Poll::Pending,
-            Err(interrupt) => Poll::Ready(Err(interrupt)),
-        }
+    ) -> Poll<Result<Wakeup, Interrupt>> {
+        polled(lock(&self.machine).wait_any(handles))
+    }
+
+    fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
+        polled(lock(&self.machine).wait(handle))
+    }
+
+    fn accept_update(&mut self) -> Result<(), Interrupt> {
+        lock(&self.machine).accept_update()
+    }
+
+    fn refuse_update(&mut self, why: Failure) -> Result<(), Interrupt> {
+        let why = limits::bounded_failure(&self.limits, "the update", why);
+        lock(&self.machine).refuse_update(why)
+    }
+
+    fn answer_query(&mut self, outcome: Outcome) -> Result<(), Interrupt> {
+        let outcome = limits::bounded(&self.limits, "the query", outcome);
+        lock(&self.machine).answer_query(outcome)
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
+        lock(&self.machine).next_query()
     }
 
     fn now(&self) -> Timestamp {

@@ -43,6 +43,7 @@ pub(crate) async fn load(
         outstanding,
         body: None,
         absent: None,
+        touched: false,
     };
     begin_body(core, key, &mut loaded, &started, told).await;
     Ok(Some(loaded))

@@ -41,6 +41,8 @@ impl Outstanding {
             | EventKind::EventAwaited(_)
             | EventKind::ActorMessageSent(_)
             | EventKind::EventRaised(_)
+            | EventKind::UpdateAccepted(_)
+            | EventKind::UpdateCompleted(_)
             | EventKind::Completed(_)
             | EventKind::Failed(_) => {}
         }

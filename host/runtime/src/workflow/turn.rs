@@ -9,6 +9,7 @@ use host_store::records::{
     OutcomeRecord, RetryRecord, Stall, Status, Task, TimerScheduled, Waiter,
 };
 use host_store::{TaskKey, TimerKey, TimerOf};
+use tokio::sync::oneshot;
 
 use crate::core::Core;
 use crate::draft::Draft;
@@ -68,6 +69,11 @@ impl<'a> Change<'a> {
             }
             EventKind::ActorMessageSent(one) => self.send_call(one, None),
             EventKind::TimerScheduled(one) => self.arm(run, &one),
+            EventKind::UpdateCompleted(one) => {
+                let outcome = one.outcome.unwrap_or_default().into();
+                let applied = Effect::Applied(self.key.clone(), run, one.id, outcome);
+                self.draft.effects.push(applied);
+            }
             // Children are started separately, for their ids must be looked at first.
             EventKind::ChildScheduled(_)
             | EventKind::Started(_)
@@ -75,6 +81,7 @@ impl<'a> Change<'a> {
             | EventKind::Cancelled(_)
             | EventKind::Resolved(_)
             | EventKind::EventRaised(_)
+            | EventKind::UpdateAccepted(_)
             | EventKind::Completed(_)
             | EventKind::Failed(_) => {}
         }
@@ -187,22 +194,29 @@ impl<'a> Change<'a> {
         });
     }
 
-    /// The code broke: the event of that number says so, and the instance ends with the failure.
-    pub(crate) fn break_off(&mut self, loaded: &mut Loaded, sequence: u64, failure: Failure) {
+    /// The code broke: the event of that number says so, and the instance ends with the failure. What arrived
+    /// from the event `first` on, the code has not seen in a turn that counts.
+    pub(crate) fn break_off(
+        &mut self,
+        loaded: &mut Loaded,
+        sequence: u64,
+        failure: Failure,
+        first: u64,
+    ) {
         let event = Event {
             at_ms: self.now.0,
             kind: Some(EventKind::Failed(failure.clone().into())),
         };
         let run = loaded.instance.run;
         self.draft.batch.put_event(self.key, run, sequence, &event);
+        loaded.instance.unseen_from = Some(loaded.unseen_from(first));
         self.end(loaded, Err(failure));
     }
 
     /// The instance waits for a component that agrees with its history. What arrives from the event `first`
     /// on, its code has not seen.
     pub(crate) fn stall(&mut self, loaded: &mut Loaded, stall: Stall, first: u64) {
-        let before = loaded.instance.stall.as_ref();
-        let unseen_from = before.map_or(first, |stall| stall.unseen_from);
+        let unseen_from = loaded.unseen_from(first);
         let stall = Stall {
             unseen_from,
             ..stall
@@ -215,6 +229,22 @@ impl<'a> Change<'a> {
             workflow: self.key.clone(),
             stall,
         });
+    }
+
+    /// Answers a caller once the turn is durable.
+    pub(crate) fn answer(&mut self, caller: oneshot::Sender<Outcome>, outcome: Outcome) {
+        self.draft.effects.push(Effect::Answer(caller, outcome));
+    }
+
+    /// Answers a caller once the update is applied.
+    pub(crate) fn answer_later(&self, run: u32, id: &str, caller: oneshot::Sender<Outcome>) {
+        self.core.updates.wait(self.key, run, id, caller);
+    }
+
+    /// The run has ended before its updates were applied.
+    pub(crate) fn leave_unapplied(&mut self, run: u32) {
+        let unapplied = Effect::Unapplied(self.key.clone(), run);
+        self.draft.effects.push(unapplied);
     }
 
     /// The instance sleeps on: whoever waits for it to try again learns that it did not.
@@ -264,7 +294,8 @@ fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
             effects.push(Effect::LetGo(end.task.clone()));
         }
         Message::Timer(timer) => batch.delete_timer(timer),
-        Message::Call(_) | Message::Move(_) | Message::Look | Message::Mailed => {}
+        Message::Call(_) | Message::Move(_) | Message::Look | Message::Ask(_) | Message::Mailed => {
+        }
     }
 }
 
