@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::bindings::durable::plugin::activity as host;
 use crate::client::{Address, Caller, actor_methods, call_now};
 use crate::log::log_methods;
+use crate::topic::try_value_of;
 use crate::value::{decode, encode};
 use crate::{Failure, RetryPolicy, Value};
 
@@ -151,6 +152,21 @@ impl ActivityContext {
     ) -> Result<(), Failure> {
         let value = encode(value, format_args!("the event `{name}`"))?;
         Ok(host::raise_event(workflow_id, name, &value)?)
+    }
+
+    /// Publishes a value, once for all attempts: every actor and workflow that has subscribed to the topic
+    /// by then is sent it.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// #[activity]
+    /// fn measure(ctx: &ActivityContext) -> Result<(), Failure> {
+    ///     ctx.publish("temperature", &21.5)
+    /// }
+    /// ```
+    pub fn publish(&self, topic: impl AsRef<str>, value: &impl Serialize) -> Result<(), Failure> {
+        let topic = topic.as_ref();
+        Ok(host::publish(topic, &try_value_of(topic, value)?)?)
     }
 }
 

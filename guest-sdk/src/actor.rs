@@ -15,6 +15,7 @@ use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
 use crate::client::{Address, Caller, Sender, actor_methods, call_now};
 use crate::instance::{StartError, WorkflowInfo};
 use crate::log::log_methods;
+use crate::topic::value_of;
 use crate::value::{decode, encode};
 use crate::{Failure, InputOf, MarkedAsWorkflow, Value, Workflow};
 
@@ -148,6 +149,53 @@ impl ActorContext {
     ) -> Result<(), Failure> {
         let value = encode(value, format_args!("the event `{name}`"))?;
         Ok(host::raise_event(workflow_id, name, &value)?)
+    }
+
+    /// Publishes a value as part of this turn: every actor and workflow that has subscribed to the topic by
+    /// then is sent it, exactly once and in the order of publishing.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[derive(Default, Serialize, Deserialize, JsonSchema)] struct Shop {}
+    /// #[actor]
+    /// impl Shop {
+    ///     #[method]
+    ///     fn set_price(&mut self, ctx: &ActorContext, price: u32) {
+    ///         ctx.publish("prices", &price);
+    ///     }
+    /// }
+    /// ```
+    pub fn publish(&self, topic: impl AsRef<str>, value: &impl Serialize) {
+        let topic = topic.as_ref();
+        host::publish(topic, &value_of(topic, value));
+    }
+
+    /// Has a method of this actor, by its wire name, run for each value that is published to a topic, from
+    /// this turn on. A second time for the same topic replaces the method.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[derive(Default, Serialize, Deserialize, JsonSchema)] struct Board { price: u32 }
+    /// #[actor]
+    /// impl Board {
+    ///     #[method]
+    ///     fn open(&mut self, ctx: &ActorContext) {
+    ///         ctx.subscribe("prices", "SetPrice");
+    ///     }
+    ///
+    ///     #[method]
+    ///     fn set_price(&mut self, price: u32) {
+    ///         self.price = price;
+    ///     }
+    /// }
+    /// ```
+    pub fn subscribe(&self, topic: impl AsRef<str>, method: &str) {
+        host::subscribe(topic.as_ref(), method);
+    }
+
+    /// Receives no more of a topic, as part of this turn.
+    pub fn unsubscribe(&self, topic: impl AsRef<str>) {
+        host::unsubscribe(topic.as_ref());
     }
 
     /// The time at which this turn began.

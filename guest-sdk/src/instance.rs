@@ -24,6 +24,12 @@ pub enum WorkflowStatus {
     Failed,
     /// Its code no longer does what its history says. It waits for a compatible plugin.
     Stalled,
+    /// It ended because it was asked to, after cleaning up.
+    Cancelled,
+    /// It was ended from outside, at once.
+    Terminated,
+    /// It is held: what reaches it is kept, and nothing moves until it is resumed.
+    Suspended,
 }
 
 /// One workflow instance, as others see it.
@@ -41,7 +47,7 @@ pub struct WorkflowInfo {
     pub updated_ms: u64,
     /// Its result, once completed.
     pub output: Option<Value>,
-    /// Its failure, once failed.
+    /// Its failure, once failed, cancelled or terminated.
     pub failure: Option<Failure>,
 }
 
@@ -62,6 +68,9 @@ impl fmt::Display for WorkflowStatus {
             Self::Completed => "COMPLETED",
             Self::Failed => "FAILED",
             Self::Stalled => "STALLED",
+            Self::Cancelled => "CANCELLED",
+            Self::Terminated => "TERMINATED",
+            Self::Suspended => "SUSPENDED",
         })
     }
 }
@@ -123,6 +132,9 @@ impl From<types::WorkflowStatus> for WorkflowStatus {
             types::WorkflowStatus::Completed => Self::Completed,
             types::WorkflowStatus::Failed => Self::Failed,
             types::WorkflowStatus::Stalled => Self::Stalled,
+            types::WorkflowStatus::Cancelled => Self::Cancelled,
+            types::WorkflowStatus::Terminated => Self::Terminated,
+            types::WorkflowStatus::Suspended => Self::Suspended,
         }
     }
 }

@@ -196,6 +196,43 @@
 //! gives up what it waits for, which is what becomes of the slower one of two;
 //! [`detach`](Scheduled::detach) lets it run on. Another workflow is a call, too: `ctx.child(ship, order)`.
 //!
+//! # Publish and subscribe
+//!
+//! What is published to a topic reaches every actor and workflow that has subscribed to it: as part of the
+//! turn that publishes, exactly once, and in order. An actor names a method that is run with each value; a
+//! workflow gets them as events of the topic's name. [`topic`] has the host's own topics, which tell where
+//! workflows start and end.
+//!
+//! ```
+//! # use guest_sdk::prelude::*;
+//! #[derive(Default, Serialize, Deserialize, JsonSchema)]
+//! struct Screen {
+//!     headline: String,
+//! }
+//!
+//! #[actor]
+//! impl Screen {
+//!     #[method]
+//!     fn switch_on(&self, ctx: &ActorContext) {
+//!         ctx.subscribe("news", "Show");
+//!     }
+//!
+//!     #[method]
+//!     fn show(&mut self, headline: String) {
+//!         self.headline = headline;
+//!     }
+//! }
+//!
+//! #[workflow]
+//! async fn reporter(ctx: WorkflowContext) -> Result<(), Failure> {
+//!     ctx.subscribe("tips");
+//!     loop {
+//!         let tip: String = ctx.event("tips").await?;
+//!         ctx.publish("news", &format!("Rumour: {tip}"));
+//!     }
+//! }
+//! ```
+//!
 //! # Failures
 //!
 //! A [`Failure`] has a code for programs and a message for people. `?` makes one of most errors of the
@@ -267,6 +304,7 @@ mod log;
 mod plugin;
 mod policy;
 pub mod prelude;
+pub mod topic;
 mod value;
 mod workflow;
 
@@ -278,10 +316,12 @@ pub use handlers::{Named, Query, Update};
 pub use instance::{StartError, WorkflowInfo, WorkflowStatus};
 pub use log::LogLevel;
 pub use policy::RetryPolicy;
+pub use topic::{WorkflowEvent, WorkflowStage};
 pub use value::Value;
 pub use workflow::{
     AwaitEvent, Call, CallActor, Command, Elapsed, InputOf, Instance, MarkedAsWorkflow, OutputOf,
-    RunActivity, RunChild, Scheduled, Sleep, Workflow, WorkflowContext,
+    ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Stoppable, Workflow,
+    WorkflowContext,
 };
 pub use {schemars, serde, serde_json};
 

@@ -5,8 +5,11 @@ pub use std::time::Duration;
 pub use schemars::{self, JsonSchema};
 pub use serde::{Deserialize, Serialize};
 
-pub use crate::future::{Either, join_all, select, try_join_all};
+pub use crate::future::{
+    Either, join, join_all, map_concurrent, select, try_join, try_join_all, try_map_concurrent,
+};
 pub use crate::{
-    ActivityContext, ActorContext, Elapsed, Failure, LogLevel, Query, RetryPolicy, StartError,
-    Update, WorkflowContext, WorkflowStatus, activity, actor, failure, workflow,
+    ActivityContext, ActorContext, Elapsed, Failure, LogLevel, ParentClose, Query, RetryPolicy,
+    StartError, Update, WorkflowContext, WorkflowEvent, WorkflowStage, WorkflowStatus, activity,
+    actor, failure, topic, workflow,
 };

@@ -22,6 +22,7 @@ use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::handlers::{Answered, Handlers, Named};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
+use crate::topic::value_of;
 use crate::value::{decode, encode};
 use crate::{Activity, Failure, MarkedAsActivity, RetryPolicy, Value};
 
@@ -71,6 +72,9 @@ impl<F: FnOnce() -> W, W: Workflow> MarkedAsWorkflow for F {
     type Workflow = W;
 }
 
+/// The code of the failure that a body ends with to go on as a new run.
+pub(crate) const CONTINUED_AS_NEW: &str = "continued-as-new";
+
 /// What the workflow of that name takes.
 pub type InputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Input;
 
@@ -118,7 +122,28 @@ impl WorkflowContext {
         })
     }
 
-    /// Starts another workflow and waits for its result.
+    /// Starts another workflow and waits for its result. [`detach`](Call::detach) does not wait for it.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[activity] fn print(page: u32) -> u32 { page }
+    /// #[workflow]
+    /// async fn chapter(ctx: WorkflowContext, page: u32) -> Result<u32, Failure> {
+    ///     ctx.activity(print, page).await
+    /// }
+    ///
+    /// #[workflow]
+    /// async fn book(ctx: WorkflowContext, pages: u32) -> Result<u32, Failure> {
+    ///     // Waits for its end. If the book is given up, so is the chapter, after cleaning up.
+    ///     let first = ctx.child(chapter, 1).on_parent_close(ParentClose::Cancel);
+    ///     let printed = first.await?;
+    ///     // Runs on by itself, whatever becomes of the book.
+    ///     let index = ctx.child(chapter, pages).id("index").detach().await?;
+    ///     ctx.log(format!("the index is printed by {index}"));
+    ///     Ok(printed)
+    /// }
+    /// # guest_sdk::export! { workflows: [chapter, book], activities: [print] }
+    /// ```
     pub fn child<N: MarkedAsWorkflow>(
         &self,
         _workflow: N,
@@ -135,11 +160,65 @@ impl WorkflowContext {
     ) -> Call<RunChild<T>> {
         let name = name.into();
         self.call(RunChild {
-            input: input_of(&name, input),
-            name,
-            id: None,
+            child: Child {
+                input: input_of(&name, input),
+                name,
+                id: None,
+                close: None,
+            },
             output: PhantomData,
         })
+    }
+
+    /// Ends this run and begins the next one of this workflow, under the same id, with this input and an
+    /// empty history: what a workflow that goes on for ever does now and then. To be returned at once.
+    ///
+    /// Events that no wait has taken go over to the next run; so does whoever waits for the workflow's end.
+    /// What is outstanding is given up.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[activity] fn check(round: u32) -> bool { round > 0 }
+    /// /// Checks every minute, for ever.
+    /// #[workflow]
+    /// async fn monitor(ctx: WorkflowContext, rounds: u32) -> Result<u32, Failure> {
+    ///     let mut round = rounds;
+    ///     while !ctx.continue_as_new_suggested() {
+    ///         ctx.activity(check, round).await?;
+    ///         ctx.sleep(Duration::from_mins(1)).await;
+    ///         round += 1;
+    ///     }
+    ///     ctx.continue_as_new(monitor, round)
+    /// }
+    /// # guest_sdk::export! { workflows: [monitor], activities: [check] }
+    /// ```
+    ///
+    /// # Errors
+    /// Always: the failure ends the body, and is not what the workflow ends with.
+    ///
+    /// # Panics
+    /// The workflow is another one than the one that runs.
+    pub fn continue_as_new<N: MarkedAsWorkflow, T>(
+        &self,
+        _workflow: N,
+        input: InputOf<N>,
+    ) -> Result<T, Failure> {
+        let (next, name) = (N::Workflow::NAME, self.info().name);
+        assert_eq!(next, name, "a workflow continues as itself");
+        host::continue_as_new(&input_of(next, &input));
+        let text = format!("workflow `{name}` continues as new");
+        Err(Failure::new(CONTINUED_AS_NEW, text))
+    }
+
+    /// How many events the history of this run has, as far as the body has come.
+    pub fn history_events(&self) -> u64 {
+        host::history().events
+    }
+
+    /// Whether the history is so long that the workflow should continue as new soon: at the host's limit, it
+    /// fails. See [`continue_as_new`](Self::continue_as_new).
+    pub fn continue_as_new_suggested(&self) -> bool {
+        host::history().continue_as_new_suggested
     }
 
     /// Completes when so much time has passed, never earlier.
@@ -154,6 +233,46 @@ impl WorkflowContext {
             name: name.into(),
             value: PhantomData,
         })
+    }
+
+    /// Publishes a value as part of this turn: every actor and workflow that has subscribed to the topic by
+    /// then is sent it, exactly once and in the order of publishing.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// #[workflow]
+    /// async fn announce(ctx: WorkflowContext, price: u32) {
+    ///     ctx.publish("prices", &price);
+    /// }
+    /// ```
+    pub fn publish(&self, topic: impl AsRef<str>, value: &impl Serialize) {
+        let topic = topic.as_ref();
+        host::publish(topic, &value_of(topic, value));
+    }
+
+    /// Receives what is published to a topic from this turn on, as [`event`](Self::event)s of its name,
+    /// until the instance ends or unsubscribes. Continuing as new keeps it.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// #[workflow]
+    /// async fn await_price(ctx: WorkflowContext, limit: u32) -> Result<u32, Failure> {
+    ///     ctx.subscribe("prices");
+    ///     loop {
+    ///         let price = ctx.event("prices").await?;
+    ///         if price <= limit {
+    ///             return Ok(price);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn subscribe(&self, topic: impl AsRef<str>) {
+        host::subscribe(topic.as_ref());
+    }
+
+    /// Receives no more of a topic, as part of this turn.
+    pub fn unsubscribe(&self, topic: impl AsRef<str>) {
+        host::unsubscribe(topic.as_ref());
     }
 
     /// Waits for a future, but no longer than `limit`. What the future still waits for by then is given
@@ -430,6 +549,35 @@ impl<C: Command> Scheduled<C> {
     }
 }
 
+impl<C: Stoppable> Scheduled<C> {
+    /// Asks it to stop. Its end still comes, mostly as the failure `cancelled`; what has ended by then is not
+    /// changed.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[activity] fn search(place: String) -> String { place }
+    /// #[workflow]
+    /// async fn find(ctx: WorkflowContext) -> Result<String, Failure> {
+    ///     let near = ctx.activity(search, "near".to_owned()).schedule();
+    ///     let far = ctx.activity(search, "far".to_owned()).schedule();
+    ///     match select(near, far).await {
+    ///         Either::Left((found, far)) => {
+    ///             far.cancel();
+    ///             far.await.ok();
+    ///             found
+    ///         }
+    ///         Either::Right((found, _)) => found,
+    ///     }
+    /// }
+    /// # guest_sdk::export! { workflows: [find], activities: [search] }
+    /// ```
+    pub fn cancel(&self) {
+        if let State::Waiting(handle) = self.0.state {
+            host::request_cancel(handle);
+        }
+    }
+}
+
 impl<C: Command> Future for Scheduled<C> {
     type Output = C::Output;
 
@@ -590,11 +738,54 @@ impl Sender for WorkflowContext {
     }
 }
 
-/// Runs another workflow.
-pub struct RunChild<T> {
+/// What becomes of a child that still runs when its parent ends or continues as new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParentClose {
+    /// It is terminated; where the parent was cancelled, it is cancelled instead, so that it can clean up.
+    Terminate,
+    /// It is cancelled, and may clean up.
+    Cancel,
+    /// It runs on.
+    Abandon,
+}
+
+impl From<ParentClose> for host::ParentClose {
+    fn from(close: ParentClose) -> Self {
+        match close {
+            ParentClose::Terminate => Self::Terminate,
+            ParentClose::Cancel => Self::Cancel,
+            ParentClose::Abandon => Self::Abandon,
+        }
+    }
+}
+
+/// Another workflow that is to be started.
+#[derive(Default)]
+struct Child {
     name: Cow<'static, str>,
     id: Option<String>,
     input: Vec<u8>,
+    close: Option<ParentClose>,
+}
+
+impl Child {
+    fn schedule(&mut self, detached: bool) -> Handle {
+        let usual = match detached {
+            false => ParentClose::Terminate,
+            true => ParentClose::Abandon,
+        };
+        let options = host::ChildOptions {
+            id: self.id.take(),
+            detached,
+            parent_close: self.close.unwrap_or(usual).into(),
+        };
+        host::schedule_child(&self.name, &mem::take(&mut self.input), &options)
+    }
+}
+
+/// Runs another workflow.
+pub struct RunChild<T> {
+    child: Child,
     output: PhantomData<fn() -> T>,
 }
 
@@ -602,8 +793,26 @@ impl<T: Value> Call<RunChild<T>> {
     /// The child's id, instead of one that is made from the parent's. An id that is in use fails with
     /// `already-exists`.
     pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.command.id = Some(id.into());
+        self.command.child.id = Some(id.into());
         self
+    }
+
+    /// What becomes of the child if it still runs when this workflow ends. Otherwise, it is terminated, or
+    /// runs on where it is [detached](Self::detach).
+    pub fn on_parent_close(mut self, close: ParentClose) -> Self {
+        self.command.child.close = Some(close);
+        self
+    }
+
+    /// Starts the child without waiting for its end: what is awaited is its id, once its start is certain.
+    pub fn detach(mut self) -> Call<StartChild> {
+        Call {
+            slots: self.slots.clone(),
+            state: State::New,
+            command: StartChild {
+                child: mem::take(&mut self.command.child),
+            },
+        }
     }
 }
 
@@ -613,17 +822,44 @@ impl<T: Value> Command for RunChild<T> {
     type Output = Result<T, Failure>;
 
     fn schedule(&mut self) -> Handle {
-        let input = mem::take(&mut self.input);
-        host::schedule_child(&self.name, self.id.as_deref(), &input)
+        self.child.schedule(false)
     }
 
     fn finish(&self, outcome: Outcome) -> Self::Output {
         output(
             outcome,
-            format_args!("the result of workflow `{}`", self.name),
+            format_args!("the result of workflow `{}`", self.child.name),
         )
     }
 }
+
+/// Starts another workflow and lets it run by itself.
+pub struct StartChild {
+    child: Child,
+}
+
+impl private::Sealed for StartChild {}
+
+impl Command for StartChild {
+    type Output = Result<String, Failure>;
+
+    fn schedule(&mut self) -> Handle {
+        self.child.schedule(true)
+    }
+
+    fn finish(&self, outcome: Outcome) -> Self::Output {
+        output(
+            outcome,
+            format_args!("the id of workflow `{}`", self.child.name),
+        )
+    }
+}
+
+/// What can be asked to stop.
+pub trait Stoppable: Command {}
+
+impl<T: Value> Stoppable for RunActivity<T> {}
+impl<T: Value> Stoppable for RunChild<T> {}
 
 /// Waits until so much time has passed.
 pub struct Sleep {

@@ -64,6 +64,8 @@ pub mod code {
     pub const FAILED: &str = "failed";
     /// It was asked to stop.
     pub const CANCELLED: &str = "cancelled";
+    /// It was ended from outside, at once.
+    pub const TERMINATED: &str = "terminated";
     /// The workflow's code no longer does what its history says.
     pub const STALLED: &str = "stalled";
 }

@@ -38,12 +38,27 @@ pub struct Limits {
     pub workflow_pending_max: usize,
     /// Events in one workflow's history. Default 100,000.
     pub history_events_max: u64,
+    /// From which share of `history_events_max` on a workflow is told that it should continue as new, and
+    /// the observer that a history is long. Default 80 %.
+    pub history_warn_percent: u64,
+    /// Runs that a workflow has gone on from by continuing as new and whose histories are kept, the latest
+    /// ones; those before are deleted. Default 10.
+    pub continued_runs_kept: u32,
+    /// How long a workflow is kept after it has ended, by how it ended. Default: for ever.
+    pub retention: Retention,
     /// Keys that one actor's turn may write. Default 10,000.
     pub turn_writes_max: usize,
     /// Messages, starts and events that one turn may send. Default 10,000.
     pub turn_effects_max: usize,
     /// Bytes of the values and inputs that one turn writes, sends and schedules. Default 64 MiB.
     pub turn_bytes_max: usize,
+    /// Actors and workflows that one topic is sent to: publishing writes a message for each. Default 1,000.
+    pub topic_subscribers_max: usize,
+    /// Topics that one actor or workflow subscribes to. Default 1,000.
+    pub entity_topics_max: usize,
+    /// Largest value that is published, in bytes. Default 64 KiB: with all subscribers of a topic, what one
+    /// turn may send.
+    pub topic_value_bytes_max: usize,
     /// Undelivered messages of one entity. Default 10,000.
     pub inbox_messages_max: usize,
     /// Live entities (workflow fibers and actors in memory). Default 20,000; workflow fibers are held to
@@ -68,6 +83,27 @@ pub struct Limits {
     pub reply_retention: Duration,
 }
 
+/// How long a workflow is kept after it has ended; none: for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// After it ended with an output.
+    pub completed: Option<Duration>,
+    /// After it ended with a failure.
+    pub failed: Option<Duration>,
+    /// After it ended because it was asked to.
+    pub cancelled: Option<Duration>,
+    /// After it was ended from outside.
+    pub terminated: Option<Duration>,
+}
+
+impl Limits {
+    /// From how many events on a history is long.
+    pub fn history_suggest_from(&self) -> u64 {
+        let share = u128::from(self.history_events_max) * u128::from(self.history_warn_percent);
+        u64::try_from(share / 100).unwrap_or(u64::MAX)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -82,9 +118,15 @@ impl Default for Limits {
             activities_held_max: 100_000,
             workflow_pending_max: 10_000,
             history_events_max: 100_000,
+            history_warn_percent: 80,
+            continued_runs_kept: 10,
+            retention: Retention::default(),
             turn_writes_max: 10_000,
             turn_effects_max: 10_000,
             turn_bytes_max: 64 * MIB,
+            topic_subscribers_max: 1_000,
+            entity_topics_max: 1_000,
+            topic_value_bytes_max: 64 * KIB,
             inbox_messages_max: 10_000,
             entities_live_max: 20_000,
             entities_live_bytes_max: 1024 * MIB,

@@ -15,7 +15,8 @@ const LIST_DEFAULT: &str = "100";
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    a workflow failed or stalled, an actor call failed, or an id is unknown
+  1    a workflow failed, stalled or was ended, an actor call failed, an id is unknown, or what is
+       asked cannot be done to that workflow as it stands
   2    wrong usage or bad input
   3    the data directory cannot be used: in use, damaged, or written by a newer host
   130  stopped by Ctrl-C
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     /// Reads and drives workflows.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
+    /// Publishes to topics, and reads who has subscribed.
+    #[command(subcommand)]
+    Topic(TopicCommand),
     /// Deploys plugins, and reads which are deployed.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -97,6 +101,10 @@ pub(crate) struct RunArgs {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub(crate) concurrency: u32,
+    /// Leaves unfinished workflows on the component that they were started on. Without it, those go on with
+    /// the new one whose history agrees with it.
+    #[arg(long)]
+    pub(crate) pin: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,6 +167,33 @@ pub(crate) enum WorkflowCommand {
     /// Has a workflow apply an update, and writes its answer to standard output. Goes on with what is
     /// unfinished meanwhile.
     Update(UpdateArgs),
+    /// Moves an unfinished workflow to the component that is deployed, if its history agrees with it.
+    Move {
+        /// The workflow's id.
+        id: String,
+        /// Moves it although its history differs: it stalls there, until a component comes that agrees.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Replays a workflow without recording anything or causing anything, and says what it would do next.
+    Fork {
+        /// The workflow's id.
+        id: String,
+        /// A component to replay it on, instead of its own.
+        #[arg(long, value_name = "PLUGIN")]
+        plugin: Option<PathBuf>,
+    },
+    /// Asks a workflow to end: it may clean up first, and so may the children that it waits for.
+    Cancel(ControlArgs),
+    /// Ends a workflow at once, without running its code again.
+    Terminate(ControlArgs),
+    /// Holds a workflow: what reaches it is kept, and nothing moves until it is resumed.
+    Suspend(ControlArgs),
+    /// Lets a workflow go on that is suspended.
+    Resume {
+        /// The workflow's id.
+        id: String,
+    },
     /// Raises an event for a workflow.
     Raise {
         /// The workflow's id.
@@ -169,6 +204,17 @@ pub(crate) enum WorkflowCommand {
         #[arg(value_name = "JSON", allow_negative_numbers = true)]
         value: Option<String>,
     },
+}
+
+/// Which workflow, and why.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ControlArgs {
+    /// The workflow's id.
+    pub(crate) id: String,
+    /// Why, for whoever looks at the workflow later.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
 }
 
 #[derive(Args, Debug)]
@@ -214,15 +260,53 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// Deploys plugins and runs nothing.
-    Deploy {
-        /// The components.
-        #[arg(required = true, value_name = "PLUGIN")]
-        plugins: Vec<PathBuf>,
+pub(crate) enum TopicCommand {
+    /// Lists who has subscribed to what.
+    List {
+        /// Only this topic.
+        topic: Option<String>,
     },
-    /// Lists the deployed plugins.
+    /// Publishes a value to all who have subscribed.
+    Publish {
+        /// The topic's name.
+        topic: String,
+        /// The value: JSON, @FILE, or - for standard input.
+        #[arg(value_name = "JSON", allow_negative_numbers = true)]
+        value: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Deploys plugins, and says of each unfinished workflow of theirs whether its history agrees with the
+    /// new component. New workflows are started on that one; unfinished ones stay on the one they were
+    /// started on.
+    Deploy(DeployArgs),
+    /// Lists the deployed plugins, and older components that unfinished workflows run on.
     List,
+    /// Shows all that is known of one plugin.
+    Show {
+        /// The plugin's name.
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct DeployArgs {
+    /// The components.
+    #[arg(required = true, value_name = "PLUGIN")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// Leaves unfinished workflows on their component, except those that stall and can go on with the new
+    /// one. This is what happens where nothing is said.
+    #[arg(long, conflicts_with = "moves")]
+    pub(crate) pin: bool,
+    /// Moves those unfinished workflows to the new component whose history agrees with it.
+    #[arg(long = "move")]
+    pub(crate) moves: bool,
+    /// Changes nothing and only says what would agree; ends with exit code 1 where something does not.
+    #[arg(long, conflicts_with_all = ["moves", "pin"])]
+    pub(crate) check: bool,
 }
 
 /// Where a workflow stands.
@@ -233,6 +317,9 @@ pub(crate) enum Status {
     Completed,
     Failed,
     Stalled,
+    Cancelled,
+    Terminated,
+    Suspended,
 }
 
 impl From<Status> for records::Status {
@@ -243,6 +330,9 @@ impl From<Status> for records::Status {
             Status::Completed => records::Status::Completed,
             Status::Failed => records::Status::Failed,
             Status::Stalled => records::Status::Stalled,
+            Status::Cancelled => records::Status::Cancelled,
+            Status::Terminated => records::Status::Terminated,
+            Status::Suspended => records::Status::Suspended,
         }
     }
 }

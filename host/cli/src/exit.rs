@@ -8,7 +8,10 @@ use std::process::ExitCode;
 use anyhow::Error;
 use host_base::{Failure, Fault};
 use host_engine::WorkflowStatus;
-use host_runtime::{DeployError, StartError, StartupError, StoreError, WorkflowView};
+use host_runtime::{
+    ControlError, DeployError, MoveError, RehearseError, StartError, StartupError, StoreError,
+    WorkflowView,
+};
 
 use crate::show::console;
 
@@ -54,6 +57,9 @@ pub(crate) fn of(view: &WorkflowView) -> Exit {
         WorkflowStatus::Completed => Exit::Done,
         WorkflowStatus::Failed
         | WorkflowStatus::Stalled
+        | WorkflowStatus::Cancelled
+        | WorkflowStatus::Terminated
+        | WorkflowStatus::Suspended
         | WorkflowStatus::Pending
         | WorkflowStatus::Running => Exit::Failed,
     }
@@ -122,6 +128,41 @@ impl From<DeployError> for Problem {
         let exit = match &error {
             DeployError::Load(_) | DeployError::Taken { .. } => Exit::BadUsage,
             DeployError::Store(_) => Exit::BadData,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<MoveError> for Problem {
+    fn from(error: MoveError) -> Problem {
+        let exit = match &error {
+            MoveError::Unknown(_) | MoveError::Ended(_) | MoveError::NotDeployed(_) => Exit::Failed,
+            MoveError::Store(_) => Exit::BadData,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<RehearseError> for Problem {
+    fn from(error: RehearseError) -> Problem {
+        let exit = match &error {
+            RehearseError::Unknown(_) | RehearseError::Absent(_) => Exit::Failed,
+            RehearseError::Load(_) => Exit::BadUsage,
+            RehearseError::Store(_) => Exit::BadData,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Problem {
+        let exit = match &error {
+            ControlError::Store(_) => Exit::BadData,
+            ControlError::NotFound { .. }
+            | ControlError::AlreadyEnded(_)
+            | ControlError::NotEnded(_)
+            | ControlError::NotSuspended(_)
+            | ControlError::Busy(_) => Exit::Failed,
         };
         Problem::new(exit, error)
     }

@@ -65,6 +65,12 @@ impl activity::Host for Guest {
         Ok(raised.map_err(convert::failure_to_guest))
     }
 
+    async fn publish(&mut self, topic: String, value: Payload) -> Result<GuestResult<()>> {
+        let answer = self.activity("publish")?.publish(topic, value);
+        let published = self.wait_on(answer).await;
+        Ok(published.map_err(convert::failure_to_guest))
+    }
+
     fn log(&mut self, level: types::LogLevel, message: String) -> Result<()> {
         self.activity("log")?;
         Guest::log(self, convert::log_level(level), message);

@@ -66,6 +66,18 @@ impl actor::Host for Guest {
         Ok(imports.send(actor_type, actor_id, method, input)?)
     }
 
+    fn publish(&mut self, topic: String, value: Payload) -> Result<()> {
+        Ok(self.actor("publish")?.publish(topic, value)?)
+    }
+
+    fn subscribe(&mut self, topic: String, method: String) -> Result<()> {
+        Ok(self.actor("subscribe")?.subscribe(topic, Some(method))?)
+    }
+
+    fn unsubscribe(&mut self, topic: String) -> Result<()> {
+        Ok(self.actor("unsubscribe")?.subscribe(topic, None)?)
+    }
+
     async fn start_workflow(
         &mut self,
         name: String,

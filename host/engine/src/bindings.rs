@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
         "durable:plugin/actor.raise-event": async | trappable,
         "durable:plugin/activity.call-actor": async | trappable,
         "durable:plugin/activity.raise-event": async | trappable,
+        "durable:plugin/activity.publish": async | trappable,
         default: trappable,
     },
     exports: { default: async },

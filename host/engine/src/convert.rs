@@ -103,6 +103,9 @@ fn workflow_status(status: WorkflowStatus) -> types::WorkflowStatus {
         WorkflowStatus::Completed => types::WorkflowStatus::Completed,
         WorkflowStatus::Failed => types::WorkflowStatus::Failed,
         WorkflowStatus::Stalled => types::WorkflowStatus::Stalled,
+        WorkflowStatus::Cancelled => types::WorkflowStatus::Cancelled,
+        WorkflowStatus::Terminated => types::WorkflowStatus::Terminated,
+        WorkflowStatus::Suspended => types::WorkflowStatus::Suspended,
     }
 }
 

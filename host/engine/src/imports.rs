@@ -57,7 +57,7 @@ pub struct ActivityOptions {
     pub heartbeat_timeout: Option<Duration>,
 }
 
-/// What a workflow schedules. Each yields a handle, except `SendActor`, `Cancel` and `CompleteUpdate`.
+/// What a workflow schedules. Each yields a handle, except those that have no result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Runs an activity of the same plugin.
@@ -80,7 +80,7 @@ pub enum Command {
         /// What it takes.
         input: Payload,
     },
-    /// Starts another workflow and waits for its result.
+    /// Starts another workflow.
     Child {
         /// The workflow's name.
         name: String,
@@ -88,6 +88,10 @@ pub enum Command {
         id: Option<String>,
         /// What it takes.
         input: Payload,
+        /// Whether the handle stands for its start instead of its end.
+        detached: bool,
+        /// What becomes of it when its parent ends.
+        parent_close: ParentClose,
     },
     /// Completes when so much time has passed.
     Timer {
@@ -110,10 +114,37 @@ pub enum Command {
         /// What it takes.
         input: Payload,
     },
+    /// Publishes a value.
+    Publish {
+        /// To which topic.
+        topic: String,
+        /// What.
+        value: Payload,
+    },
+    /// Receives what is published to a topic as events of its name.
+    Subscribe {
+        /// Which.
+        topic: String,
+    },
+    /// Receives no more of a topic.
+    Unsubscribe {
+        /// Which.
+        topic: String,
+    },
     /// Gives up interest in a handle.
     Cancel {
         /// Which.
         handle: u32,
+    },
+    /// Asks an activity or a child to stop.
+    RequestCancel {
+        /// Which.
+        handle: u32,
+    },
+    /// Ends this run when the body returns, and begins the next one.
+    ContinueAsNew {
+        /// What it takes.
+        input: Payload,
     },
     /// Answers an update that was accepted.
     CompleteUpdate {
@@ -157,6 +188,26 @@ pub struct Update {
     pub input: Payload,
     /// Whether history says that it was accepted.
     pub accepted: bool,
+}
+
+/// What becomes of a child that runs when its parent ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParentClose {
+    /// It is ended at once, or asked to end where the parent was.
+    Terminate,
+    /// It is asked to end.
+    Cancel,
+    /// It runs on.
+    Abandon,
+}
+
+/// How long the history of a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistorySize {
+    /// Events, as far as the code has come.
+    pub events: u64,
+    /// Whether the code should continue as new soon.
+    pub continue_as_new_suggested: bool,
 }
 
 /// What came of one scheduled thing.
@@ -225,6 +276,9 @@ pub trait WorkflowImports: Send + 'static {
     /// History says that the code went on.
     fn next_query(&mut self) -> Result<Option<Query>, Interrupt>;
 
+    /// How long the history is, as far as the code has come.
+    fn history_size(&self) -> HistorySize;
+
     /// The time of the event that is being handled. It is WASI's wall and monotonic clock too.
     fn now(&self) -> Timestamp;
 
@@ -251,6 +305,12 @@ pub enum WorkflowStatus {
     Failed,
     /// Its code no longer does what its history says.
     Stalled,
+    /// Ended because it was asked to.
+    Cancelled,
+    /// Ended from outside, at once.
+    Terminated,
+    /// Held until it is resumed.
+    Suspended,
 }
 
 /// One workflow instance, as others see it.
@@ -268,7 +328,7 @@ pub struct WorkflowInfo {
     pub updated: Timestamp,
     /// Its result, once completed.
     pub output: Option<Payload>,
-    /// Its failure, once failed.
+    /// Its failure, once failed, cancelled or terminated.
     pub failure: Option<Failure>,
 }
 
@@ -318,6 +378,18 @@ pub trait ActorImports: Send + 'static {
         method: String,
         input: Payload,
     ) -> Result<(), Interrupt>;
+
+    /// Publishes a value as part of this turn.
+    ///
+    /// # Errors
+    /// The turn must stop, for example because a limit is reached.
+    fn publish(&mut self, topic: String, value: Payload) -> Result<(), Interrupt>;
+
+    /// Has a method run for each value that is published to a topic (`Some`), or no more (`None`).
+    ///
+    /// # Errors
+    /// The turn must stop, for example because a limit is reached.
+    fn subscribe(&mut self, topic: String, method: Option<String>) -> Result<(), Interrupt>;
 
     /// Starts a workflow as part of this turn and returns its id.
     fn start_workflow(
@@ -388,6 +460,9 @@ pub trait ActivityImports: Send + 'static {
         name: String,
         value: Payload,
     ) -> BoxFuture<Result<(), Failure>>;
+
+    /// Publishes a value.
+    fn publish(&mut self, topic: String, value: Payload) -> BoxFuture<Result<(), Failure>>;
 
     /// A log line, of the contract's `log` or of standard output or error.
     fn log(&mut self, level: LogLevel, message: String);

@@ -36,8 +36,8 @@ pub use engine::{Engine, EngineOptions};
 pub use error::{EngineError, GuestError, Interrupt, LoadError, Reason, Role};
 pub use imports::{
     ActivityImports, ActivityInfo, ActivityOptions, ActorImports, BoxFuture, Command, Completion,
-    LogLevel, Query, RetryPolicy, StartError, Update, Wakeup, WorkflowImports, WorkflowInfo,
-    WorkflowInstance, WorkflowStatus,
+    HistorySize, LogLevel, ParentClose, Query, RetryPolicy, StartError, Update, Wakeup,
+    WorkflowImports, WorkflowInfo, WorkflowInstance, WorkflowStatus,
 };
 pub use manifest::Manifest;
 pub use plugin::{ActorCall, Plugin, WeakPlugin, WorkflowRun};

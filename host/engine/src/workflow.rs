@@ -11,7 +11,7 @@ use crate::bindings::durable::plugin::{types, workflow};
 use crate::convert;
 use crate::error::{Interrupt, Role};
 use crate::guest::{Guest, Side, timed};
-use crate::imports::{Command, Query, Wakeup, WorkflowImports};
+use crate::imports::{Command, ParentClose, Query, Wakeup, WorkflowImports};
 use crate::refuse;
 
 type GuestOutcome = std::result::Result<Payload, types::Failure>;
@@ -97,8 +97,20 @@ impl workflow::Host for Guest {
         self.command("schedule-actor-call", call)
     }
 
-    fn schedule_child(&mut self, name: String, id: Option<String>, input: Payload) -> Result<u32> {
-        self.command("schedule-child", Command::Child { name, id, input })
+    fn schedule_child(
+        &mut self,
+        name: String,
+        input: Payload,
+        options: workflow::ChildOptions,
+    ) -> Result<u32> {
+        let child = Command::Child {
+            name,
+            id: options.id,
+            input,
+            detached: options.detached,
+            parent_close: parent_close(options.parent_close),
+        };
+        self.command("schedule-child", child)
     }
 
     fn schedule_timer(&mut self, duration_ms: u64) -> Result<u32> {
@@ -126,8 +138,41 @@ impl workflow::Host for Guest {
         self.command("send-actor", message).map(drop)
     }
 
+    fn publish(&mut self, topic: String, value: Payload) -> Result<()> {
+        let publish = Command::Publish { topic, value };
+        self.command("publish", publish).map(drop)
+    }
+
+    fn subscribe(&mut self, topic: String) -> Result<()> {
+        let subscribe = Command::Subscribe { topic };
+        self.command("subscribe", subscribe).map(drop)
+    }
+
+    fn unsubscribe(&mut self, topic: String) -> Result<()> {
+        let unsubscribe = Command::Unsubscribe { topic };
+        self.command("unsubscribe", unsubscribe).map(drop)
+    }
+
     fn cancel(&mut self, handle: u32) -> Result<()> {
         self.command("cancel", Command::Cancel { handle }).map(drop)
+    }
+
+    fn request_cancel(&mut self, handle: u32) -> Result<()> {
+        let request = Command::RequestCancel { handle };
+        self.command("request-cancel", request).map(drop)
+    }
+
+    fn continue_as_new(&mut self, input: Payload) -> Result<()> {
+        let next = Command::ContinueAsNew { input };
+        self.command("continue-as-new", next).map(drop)
+    }
+
+    fn history(&mut self) -> Result<workflow::HistorySize> {
+        let size = self.workflow("history")?.history_size();
+        Ok(workflow::HistorySize {
+            events: size.events,
+            continue_as_new_suggested: size.continue_as_new_suggested,
+        })
     }
 
     async fn wait_any(&mut self, handles: Vec<u32>) -> Result<workflow::Wakeup> {
@@ -220,6 +265,14 @@ fn query_to_guest(query: Query) -> workflow::Query {
     workflow::Query {
         name: query.name,
         input: query.input,
+    }
+}
+
+fn parent_close(close: workflow::ParentClose) -> ParentClose {
+    match close {
+        workflow::ParentClose::Terminate => ParentClose::Terminate,
+        workflow::ParentClose::Cancel => ParentClose::Cancel,
+        workflow::ParentClose::Abandon => ParentClose::Abandon,
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use host_base::{Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
     ActivityImports, ActivityInfo, ActorCall, ActorImports, BoxFuture, Command, Completion, Engine,
-    EngineOptions, GuestError, Interrupt, LoadError, LogLevel, Plugin, Query, Reason, StartError,
-    Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance,
+    EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel, Plugin, Query, Reason,
+    StartError, Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance,
 };
 
 type Lines = Arc<Mutex<Vec<(LogLevel, String)>>>;
@@ -90,6 +90,13 @@ impl WorkflowImports for Workflow {
         Ok(None)
     }
 
+    fn history_size(&self) -> HistorySize {
+        HistorySize {
+            events: 1,
+            continue_as_new_suggested: false,
+        }
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp(1_700_000_000_000)
     }
@@ -113,6 +120,14 @@ struct Actor {
 }
 
 impl ActorImports for Actor {
+    fn publish(&mut self, _: String, _: Payload) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn subscribe(&mut self, _: String, _: Option<String>) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
     fn identity(&self) -> (String, String) {
         ("Probe".to_owned(), "1".to_owned())
     }
@@ -165,6 +180,10 @@ impl ActorImports for Actor {
 struct Activity;
 
 impl ActivityImports for Activity {
+    fn publish(&mut self, _: String, _: Payload) -> BoxFuture<Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn info(&self) -> ActivityInfo {
         ActivityInfo {
             name: "probe".to_owned(),

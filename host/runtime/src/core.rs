@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Clock, Digest, Entity, Failure, Limits, Outcome, Payload, WorkflowKey};
+use host_base::{
+    ActorKey, Clock, Digest, Entity, Failure, Limits, Outcome, Payload, TenantId, WorkflowKey,
+};
 use host_engine::Engine;
 use host_store::records::{EventRaised, MailKind};
 use host_store::{Batch, CommitError, Committer, ReadError, Reader};
@@ -29,6 +31,7 @@ use crate::plugins::Plugins;
 use crate::start::{self, unreadable};
 use crate::starts::Starts;
 use crate::timers::Timers;
+use crate::topics::{TopicOp, Topics};
 use crate::updates::Updates;
 use crate::view::WorkflowView;
 use crate::waits::Waits;
@@ -53,6 +56,7 @@ pub(crate) struct Core {
     pub(crate) starts: Arc<Starts>,
     pub(crate) entities: Entities,
     pub(crate) timers: Timers,
+    pub(crate) topics: Arc<Topics>,
     pub(crate) activities: Activities,
     pub(crate) watchers: Watchers,
     pub(crate) updates: Updates,
@@ -86,6 +90,17 @@ impl Sequences {
 impl Core {
     /// Hands a turn's batch to the disk, and its effects to whoever performs them afterwards.
     pub(crate) async fn commit(&self, batch: Batch, effects: Vec<Effect>) {
+        let topics = Vec::new();
+        self.commit_draft(Draft {
+            batch,
+            effects,
+            topics,
+        })
+        .await;
+    }
+
+    /// The same, with what the turn has to do with topics.
+    pub(crate) async fn commit_draft(&self, mut draft: Draft) {
         // It ends only when the store is closed, and then there are no effects. Whoever gives up waiting for
         // a place has committed nothing.
         let Ok(place) = self.outbox.reserve().await else {
@@ -93,6 +108,10 @@ impl Core {
         };
         // Together, so that effects are performed in the order in which batches become durable.
         let _order = lock(&self.order);
+        if !draft.topics.is_empty() {
+            self.topics.carry_out(self, &mut draft);
+        }
+        let Draft { batch, effects, .. } = draft;
         let commit = self.committer.commit(batch);
         place.send(Queued { commit, effects });
     }
@@ -104,11 +123,23 @@ impl Core {
     pub(crate) async fn commit_durably(
         &self,
         batch: Batch,
-        mut effects: Vec<Effect>,
+        effects: Vec<Effect>,
     ) -> Result<(), CommitError> {
+        let topics = Vec::new();
+        self.commit_draft_durably(Draft {
+            batch,
+            effects,
+            topics,
+        })
+        .await
+    }
+
+    /// The same, with what the turn has to do with topics.
+    pub(crate) async fn commit_draft_durably(&self, mut draft: Draft) -> Result<(), CommitError> {
         let (done, durable) = oneshot::channel();
-        effects.push(Effect::Answer(done, Ok(Payload::new())));
-        self.commit(batch, effects).await;
+        let answer = Effect::Answer(done, Ok(Payload::new()));
+        draft.effects.push(answer);
+        self.commit_draft(draft).await;
         match durable.await {
             Ok(_) => Ok(()),
             Err(_) => Err(self.closed()),
@@ -214,6 +245,32 @@ impl Core {
         draft.send(self, entity.clone(), MailKind::Raised(event));
         let durable = self.commit_durably(draft.batch, draft.effects).await;
         durable.map_err(|_| self.no_answer(&entity))
+    }
+
+    /// Publishes a value, in one batch with what `batch` holds; durable when this returns. Tells how many
+    /// had subscribed.
+    pub(crate) async fn publish(
+        &self,
+        tenant: TenantId,
+        topic: String,
+        value: Payload,
+        batch: Batch,
+    ) -> Result<usize, Failure> {
+        let subscribers = self.topics.entities(&tenant, &topic);
+        subscribers.iter().try_for_each(|to| self.check_inbox(to))?;
+        let mut draft = Draft {
+            batch,
+            ..Draft::default()
+        };
+        draft.topics.push(TopicOp::Publish {
+            tenant,
+            topic,
+            value,
+        });
+        match self.commit_draft_durably(draft).await {
+            Ok(()) => Ok(subscribers.len()),
+            Err(error) => Err(Failure::transient(code::BUSY, error.to_string())),
+        }
     }
 
     /// Whether one more message may be sent to the entity.

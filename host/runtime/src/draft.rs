@@ -12,12 +12,15 @@ use crate::effect::Effect;
 use crate::observer::{Happening, Speaker};
 use crate::start::{self, NewWorkflow};
 use crate::starts::StartPermit;
+use crate::topics::{Stage, TopicOp};
 
 /// What a turn changes, and what follows once that is durable.
 #[derive(Default)]
 pub(crate) struct Draft {
     pub(crate) batch: Batch,
     pub(crate) effects: Vec<Effect>,
+    /// Carried out when it is handed to the disk, in the order in which that happens.
+    pub(crate) topics: Vec<TopicOp>,
 }
 
 impl Draft {
@@ -52,18 +55,22 @@ impl Draft {
     }
 
     /// Starts a workflow with this turn.
-    pub(crate) fn start(&mut self, new: NewWorkflow, mut permit: StartPermit, now: Timestamp) {
-        start::put(&mut self.batch, &new, now);
+    pub(crate) fn start(
+        &mut self,
+        core: &Core,
+        new: NewWorkflow,
+        mut permit: StartPermit,
+        now: Timestamp,
+    ) {
+        let suggest_from = core.limits.history_suggest_from();
+        let instance = start::put(&mut self.batch, &new, suggest_from, now);
+        self.announce(core, &new.key, &instance, Stage::Started);
         permit.runs_on(&new.plugin);
         self.effects.push(Effect::Release(permit));
         self.effects.push(Effect::Begin(new.key));
     }
 
     /// Asks an activity to stop with this turn; its end still comes.
-    #[expect(
-        dead_code,
-        reason = "the workflow's request to cancel is what calls it"
-    )]
     pub(crate) fn cancel_activity(&mut self, task: TaskKey) {
         self.batch.put_cancel(&task);
         self.effects.push(Effect::CancelActivity(task));

@@ -26,6 +26,8 @@ pub(crate) enum Effect {
     Moved(oneshot::Sender<Moved>, Box<Moved>),
     /// A workflow was started and waits for its first turn.
     Begin(WorkflowKey),
+    /// An instance has begun to run on a component, and the store says so: it need not be held for it.
+    Hold(Plugin),
     /// A timer was armed.
     Arm(TimerKey),
     /// An activity was scheduled.

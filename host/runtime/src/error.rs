@@ -77,6 +77,49 @@ pub enum MoveError {
     Store(#[from] StoreError),
 }
 
+/// A workflow's history was not replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearseError {
+    /// There is no such instance, or its history is gone.
+    #[error("no workflow has the id {0}")]
+    Unknown(String),
+    /// Its component is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// The file is no plugin that this host can run.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A workflow was not cancelled, terminated, suspended, resumed or purged. Nothing has changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ControlError {
+    /// There is no instance of that id; the caller named another one.
+    #[error("no workflow has the id {id}")]
+    NotFound {
+        /// The id.
+        id: String,
+    },
+    /// It has ended; there is nothing left to do.
+    #[error("workflow {} is {} already", .0.key.id, .0.status_name())]
+    AlreadyEnded(Box<WorkflowView>),
+    /// It has not ended; the caller may end it first.
+    #[error("workflow {} has not ended: it is {}", .0.key.id, .0.status_name())]
+    NotEnded(Box<WorkflowView>),
+    /// It is not held.
+    #[error("workflow {} is not suspended: it is {}", .0.key.id, .0.status_name())]
+    NotSuspended(Box<WorkflowView>),
+    /// It has too many messages waiting; the caller may try again.
+    #[error("{0}")]
+    Busy(Failure),
+    /// The store failed; the operator must act.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// A workflow was not started.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StartError {

@@ -7,6 +7,7 @@
 mod activity;
 mod actor;
 mod components;
+mod control;
 mod core;
 mod dedup;
 mod draft;
@@ -28,17 +29,21 @@ mod runtime;
 mod start;
 mod starts;
 mod timers;
+mod topics;
 mod updates;
 mod view;
 mod waits;
 mod watchers;
 pub mod workflow;
 
-pub use error::{DeployError, MoveError, StartError, StartupError, StoreError};
+pub use error::{
+    ControlError, DeployError, MoveError, RehearseError, StartError, StartupError, StoreError,
+};
 pub use observer::{Happening, Observer, Speaker};
 pub use options::RuntimeOptions;
 pub use pending::PendingActivity;
 pub use rehearsal::{Rehearsal, Verdict};
 pub use rollout::{KeptComponent, RolledOut, Rollout, Trial};
 pub use runtime::{Deployed, Runtime, Unfinished};
+pub use topics::SubscriptionView;
 pub use view::{WorkflowView, status_name};

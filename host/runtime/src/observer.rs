@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use host_base::{ActorKey, Failure, Outcome, WorkflowKey};
-use host_engine::LogLevel;
+use host_engine::{LogLevel, WorkflowStatus};
 use host_store::records::Stall;
 
 /// Who said a line.
@@ -65,8 +65,38 @@ pub enum Happening {
     Ended {
         /// Which.
         workflow: WorkflowKey,
+        /// As what.
+        status: WorkflowStatus,
         /// With what.
         outcome: Outcome,
+    },
+    /// A workflow is held: nothing moves until it is resumed.
+    Suspended {
+        /// Which.
+        workflow: WorkflowKey,
+        /// Why, in the words of whoever asked.
+        reason: String,
+    },
+    /// A workflow is held no longer.
+    Resumed {
+        /// Which.
+        workflow: WorkflowKey,
+    },
+    /// A workflow's run has ended and the next one begins.
+    ContinuedAsNew {
+        /// Which.
+        workflow: WorkflowKey,
+        /// The run that begins.
+        run: u32,
+    },
+    /// A workflow's history is long. At the limit, the workflow fails: it should continue as new before.
+    HistoryLong {
+        /// Which.
+        workflow: WorkflowKey,
+        /// Events in it.
+        events: u64,
+        /// How many there may be (`history_events_max`).
+        events_max: u64,
     },
     /// A workflow cannot go on with its plugin's present component.
     Stalled {

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::core::Core;
 use crate::effect::{Message, Moved};
-use crate::error::{DeployError, MoveError, StoreError};
+use crate::error::{DeployError, MoveError, RehearseError, StoreError};
 use crate::plugins::Taken;
 use crate::rehearsal::Rehearsal;
 use crate::view::{ACTIVE, WorkflowView, is_active};
@@ -322,6 +322,36 @@ pub(crate) async fn move_one(
         moved,
         of: 1,
     })
+}
+
+/// Replays one instance on its own component or on the one that is given.
+pub(crate) async fn rehearse(
+    core: &Core,
+    key: &WorkflowKey,
+    given: Option<Plugin>,
+) -> Result<Rehearsal, RehearseError> {
+    let unknown = || RehearseError::Unknown(key.id.clone());
+    let instance = core.reader.instance(key).map_err(StoreError::from)?;
+    let instance = instance.ok_or_else(unknown)?;
+    let plugin = match given {
+        Some(plugin) => plugin,
+        None => own(core, key, &instance)
+            .await
+            .map_err(RehearseError::Absent)?,
+    };
+    let rehearsal = workflow::rehearse(core, key, &instance, &plugin).await;
+    rehearsal.map_err(StoreError::from)?.ok_or_else(unknown)
+}
+
+/// What the instance runs on; of one that has ended, whose component may be gone, what stands for its plugin.
+async fn own(core: &Core, key: &WorkflowKey, instance: &Instance) -> Result<Plugin, String> {
+    let Instance {
+        plugin, component, ..
+    } = instance;
+    match core.component(&key.tenant, plugin, component).await {
+        Err(_) if !is_active(instance) => core.component(&key.tenant, plugin, &[]).await,
+        found => found,
+    }
 }
 
 /// The components that a tenant's plugins need: by plugin, those first that stand for it.

@@ -20,17 +20,20 @@ use crate::activity::Activities;
 use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
-use crate::effect::{Ask, Effect, Message};
+use crate::draft::Draft;
+use crate::effect::{Ask, Message};
 use crate::entity::Entities;
-use crate::error::{DeployError, MoveError, StartError, StartupError, StoreError};
+use crate::error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
 use crate::locks::lock;
 use crate::options::RuntimeOptions;
 use crate::pending::PendingActivity;
 use crate::plugins::Plugins;
+use crate::rehearsal::Rehearsal;
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
+use crate::topics::{self, SubscriptionView};
 use crate::updates::Updates;
 use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
@@ -48,7 +51,7 @@ const PAGE: usize = 10_000;
 
 /// Actors, workflows and activities of one data directory. It has threads of its own.
 pub struct Runtime {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     threads: Option<tokio::runtime::Runtime>,
     /// Taken when the timers are started.
     going: Mutex<bool>,
@@ -72,12 +75,14 @@ pub struct Unfinished {
     pub running: usize,
     /// Workflows whose code no longer does what their history says.
     pub stalled: usize,
+    /// Workflows that are held until they are resumed.
+    pub suspended: usize,
 }
 
 impl Unfinished {
     /// All of it.
     pub fn all(&self) -> usize {
-        self.pending + self.running + self.stalled
+        self.pending + self.running + self.stalled + self.suspended
     }
 }
 
@@ -104,6 +109,7 @@ impl Runtime {
         threads.spawn(outbox::run(Arc::clone(&core), turns));
         threads.spawn(keeper::run(Arc::clone(&core)));
         threads.spawn(components::run(Arc::clone(&core)));
+        core.topics.load(&core.reader)?;
         load_remembered(&core, &threads)?;
         Ok(Runtime {
             core,
@@ -202,6 +208,31 @@ impl Runtime {
         }
     }
 
+    /// Replays an instance on a component of this name and these bytes, or else on its own, and shows what
+    /// it would do next. Nothing is recorded and nothing is caused.
+    ///
+    /// # Errors
+    /// See [`RehearseError`].
+    pub async fn rehearse(
+        &self,
+        key: &WorkflowKey,
+        component: Option<(&str, &[u8])>,
+    ) -> Result<Rehearsal, RehearseError> {
+        let given = match component {
+            Some((file, bytes)) => Some(self.core.engine.load(file, bytes).await?),
+            None => None,
+        };
+        let (core, key) = (Arc::clone(&self.core), key.clone());
+        let rehearsing = self
+            .core
+            .tasks
+            .spawn(async move { rollout::rehearse(&core, &key, given).await });
+        match rehearsing.await {
+            Ok(rehearsal) => rehearsal,
+            Err(_) => Err(StoreError::from(self.core.closed()).into()),
+        }
+    }
+
     /// The components that are kept for a tenant: those that stand for its plugins and those that instances
     /// run on which have not ended.
     ///
@@ -259,6 +290,7 @@ impl Runtime {
             pending: count(Status::Pending)?,
             running: count(Status::Running)?,
             stalled: count(Status::Stalled)?,
+            suspended: count(Status::Suspended)?,
         })
     }
 
@@ -291,6 +323,7 @@ impl Runtime {
                     plugin,
                     input,
                     parent: None,
+                    detached: false,
                     seed: core.random(),
                     before,
                 };
@@ -299,24 +332,19 @@ impl Runtime {
         }
     }
 
-    async fn start(
-        &self,
-        new: NewWorkflow,
-        mut permit: StartPermit,
-    ) -> Result<WorkflowView, Failure> {
-        permit.runs_on(&new.plugin);
+    async fn start(&self, new: NewWorkflow, permit: StartPermit) -> Result<WorkflowView, Failure> {
         let now = self.core.clock.now();
-        let mut batch = Batch::new();
-        start::put(&mut batch, &new, now);
         let view = WorkflowView::new(new.key.clone(), start::instance(&new, now));
-        let effects = vec![Effect::Release(permit), Effect::Begin(new.key)];
-        match self.core.commit_durably(batch, effects).await {
+        let mut draft = Draft::default();
+        draft.start(&self.core, new, permit, now);
+        match self.core.commit_draft_durably(draft).await {
             Ok(()) => Ok(view),
             Err(error) => Err(Failure::transient(code::BUSY, error.to_string())),
         }
     }
 
-    /// Waits until the workflow has ended or stalls; one that is started anew meanwhile is waited for, too. `None`: there is no such instance.
+    /// Waits until the workflow has ended, stalls or is suspended; one that is started anew or continues as
+    /// new meanwhile is waited for, too. `None`: there is no such instance.
     ///
     /// # Errors
     /// The store failed meanwhile.
@@ -328,7 +356,7 @@ impl Runtime {
         loop {
             let mut stopped = self.core.watchers.watch(key);
             match self.workflow(key)? {
-                Some(view) if !view.has_ended() && view.stall.is_none() => {}
+                Some(view) if !view.rests() => {}
                 Some(view) if !told && self.may_go_on(&view) => {
                     // Once it has tried, it either goes on or says that it stalls again.
                     let workflow = Entity::Workflow(key.clone());
@@ -419,6 +447,27 @@ impl Runtime {
         let name = name.to_owned();
         let event = EventRaised { name, value };
         self.core.raise(key, event, Batch::new()).await
+    }
+
+    /// Publishes a value; durable when this returns. Tells how many had subscribed to the topic.
+    ///
+    /// # Errors
+    /// The name or the value breaks a rule, a subscriber has too many messages waiting, or the store failed.
+    pub async fn publish(
+        &self,
+        tenant: &TenantId,
+        topic: &str,
+        value: Payload,
+    ) -> Result<usize, Failure> {
+        let checked = topics::check_publishable(&self.core.limits, topic, &value);
+        checked.map_err(limits::over_limit)?;
+        let (tenant, topic) = (tenant.clone(), topic.to_owned());
+        self.core.publish(tenant, topic, value, Batch::new()).await
+    }
+
+    /// Who has subscribed to what: to one topic of a tenant or to any, by topic and subscriber.
+    pub fn subscriptions(&self, tenant: &TenantId, topic: Option<&str>) -> Vec<SubscriptionView> {
+        self.core.topics.views(tenant, topic)
     }
 
     /// Calls an actor's method; its turn is durable when this returns. A call with the idempotency key of
@@ -580,6 +629,7 @@ fn core(
         waits,
         entities: Entities::new(&options.limits),
         timers: Timers::default(),
+        topics: Arc::default(),
         activities: Activities::new(&options.limits),
         watchers: Watchers::default(),
         updates: Updates::default(),

@@ -18,6 +18,8 @@ pub(crate) struct NewWorkflow {
     pub(crate) plugin: Plugin,
     pub(crate) input: Payload,
     pub(crate) parent: Option<Waiter>,
+    /// Whether the parent does not wait for its end.
+    pub(crate) detached: bool,
     pub(crate) seed: [u8; 32],
     /// The instance that had the id before, if one had.
     pub(crate) before: Option<Box<Instance>>,
@@ -55,7 +57,12 @@ pub(crate) fn plugin_of(
 }
 
 /// Writes a new instance that waits for its first turn.
-pub(crate) fn put(batch: &mut Batch, new: &NewWorkflow, now: Timestamp) {
+pub(crate) fn put(
+    batch: &mut Batch,
+    new: &NewWorkflow,
+    suggest_from: u64,
+    now: Timestamp,
+) -> Instance {
     let instance = instance(new, now);
     batch.put_instance(&new.key, new.before.as_deref(), &instance);
     let started = Started {
@@ -64,12 +71,14 @@ pub(crate) fn put(batch: &mut Batch, new: &NewWorkflow, now: Timestamp) {
         seed: new.seed.to_vec(),
         component: new.plugin.digest().0.to_vec(),
         origin: None,
+        suggest_from,
     };
     let event = Event {
         at_ms: now.0,
         kind: Some(EventKind::Started(started)),
     };
     batch.put_event(&new.key, instance.run, 0, &event);
+    instance
 }
 
 /// The instance as it is written.
@@ -82,10 +91,9 @@ pub(crate) fn instance(new: &NewWorkflow, now: Timestamp) -> Instance {
         created_ms: now.0,
         updated_ms: now.0,
         parent: new.parent.clone(),
-        outcome: None,
-        stall: None,
-        unseen_from: None,
         component: new.plugin.digest().0.to_vec(),
+        detached: new.detached,
+        ..Instance::default()
     }
 }
 

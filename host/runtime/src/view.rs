@@ -4,7 +4,7 @@
 
 use host_base::{Digest, Outcome, Timestamp, WorkflowKey};
 use host_engine::{Plugin, WorkflowInfo, WorkflowStatus};
-use host_store::records::{Instance, Stall, Status};
+use host_store::records::{Instance, Stall, Status, Suspension};
 
 /// A workflow instance as of its last commit.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,10 @@ pub struct WorkflowView {
     pub stall: Option<Stall>,
     /// The component that it is pinned to; none: the one that stands for its plugin.
     pub component: Option<Digest>,
+    /// Why it is held, while it is.
+    pub suspension: Option<Suspension>,
+    /// Why it was asked to end, once it was.
+    pub cancel_requested: Option<String>,
 }
 
 impl WorkflowView {
@@ -44,14 +48,35 @@ impl WorkflowView {
             outcome: instance.outcome.map(Outcome::from),
             stall: instance.stall,
             component: Digest::from_bytes(&instance.component),
+            suspension: instance.suspension,
+            cancel_requested: instance.cancel_reason,
         }
     }
 
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         match self.status {
-            WorkflowStatus::Completed | WorkflowStatus::Failed => true,
-            WorkflowStatus::Pending | WorkflowStatus::Running | WorkflowStatus::Stalled => false,
+            WorkflowStatus::Completed
+            | WorkflowStatus::Failed
+            | WorkflowStatus::Cancelled
+            | WorkflowStatus::Terminated => true,
+            WorkflowStatus::Pending
+            | WorkflowStatus::Running
+            | WorkflowStatus::Stalled
+            | WorkflowStatus::Suspended => false,
+        }
+    }
+
+    /// Whether it has ended, stalls or is held: it does not go on by itself.
+    pub(crate) fn rests(&self) -> bool {
+        match self.status {
+            WorkflowStatus::Stalled | WorkflowStatus::Suspended => true,
+            WorkflowStatus::Pending
+            | WorkflowStatus::Running
+            | WorkflowStatus::Completed
+            | WorkflowStatus::Failed
+            | WorkflowStatus::Cancelled
+            | WorkflowStatus::Terminated => self.has_ended(),
         }
     }
 
@@ -86,6 +111,9 @@ pub fn status_name(status: WorkflowStatus) -> &'static str {
         WorkflowStatus::Completed => "completed",
         WorkflowStatus::Failed => "failed",
         WorkflowStatus::Stalled => "stalled",
+        WorkflowStatus::Cancelled => "cancelled",
+        WorkflowStatus::Terminated => "terminated",
+        WorkflowStatus::Suspended => "suspended",
     }
 }
 
@@ -129,15 +157,23 @@ pub(crate) fn status_of(instance: &Instance) -> WorkflowStatus {
         Status::Completed => WorkflowStatus::Completed,
         Status::Failed => WorkflowStatus::Failed,
         Status::Stalled => WorkflowStatus::Stalled,
+        Status::Cancelled => WorkflowStatus::Cancelled,
+        Status::Terminated => WorkflowStatus::Terminated,
+        Status::Suspended => WorkflowStatus::Suspended,
     }
 }
 
 /// Where instances stand that have not ended.
-pub(crate) const ACTIVE: [Status; 3] = [Status::Pending, Status::Running, Status::Stalled];
+pub(crate) const ACTIVE: [Status; 4] = [
+    Status::Pending,
+    Status::Running,
+    Status::Stalled,
+    Status::Suspended,
+];
 
 pub(crate) fn is_active(instance: &Instance) -> bool {
     match instance.status() {
-        Status::Pending | Status::Running | Status::Stalled => true,
-        Status::Completed | Status::Failed => false,
+        Status::Pending | Status::Running | Status::Stalled | Status::Suspended => true,
+        Status::Completed | Status::Failed | Status::Cancelled | Status::Terminated => false,
     }
 }

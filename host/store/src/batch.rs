@@ -7,7 +7,7 @@ use host_base::{ActorKey, Digest, Entity, TenantId, WorkflowKey};
 use prost::Message;
 
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
-use crate::records::{Component, Deployment, Event, Instance, Mail, Reply, Task};
+use crate::records::{Component, Deployment, Event, Instance, Mail, Reply, Subscription, Task};
 
 /// One change of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +158,17 @@ impl Batch {
     pub fn delete_component(&mut self, digest: &Digest) {
         self.delete(Keyspace::Meta, keys::component(digest));
         self.delete(Keyspace::Meta, keys::component_facts(digest));
+    }
+
+    /// Makes an entity receive what is published to a topic.
+    pub fn put_subscription(&mut self, topic: &str, by: &Entity, subscription: &Subscription) {
+        let key = keys::subscription(topic, by);
+        self.put_message(Keyspace::Topic, key, subscription);
+    }
+
+    /// Ends that an entity receives what is published to a topic.
+    pub fn delete_subscription(&mut self, topic: &str, by: &Entity) {
+        self.delete(Keyspace::Topic, keys::subscription(topic, by));
     }
 
     pub(crate) fn put(&mut self, keyspace: Keyspace, key: Vec<u8>, value: Vec<u8>) {

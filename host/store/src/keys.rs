@@ -21,6 +21,7 @@
 //! | `timer` | due u64, tenant, workflow id, run u32, handle u32; or due u64, tenant, `00`, kind u8, what it is for |
 //! | `task` | tenant, workflow id, run u32, handle u32 |
 //! | `reply` | tenant, digest |
+//! | `topic` | tenant, topic, `1` workflow id or `2` actor type and actor id |
 //! | `index` | tenant, `1` status u32 or `2` workflow name, workflow id |
 
 use host_base::{ActorKey, Digest, Entity, TenantId, Timestamp, WorkflowKey};
@@ -49,11 +50,13 @@ pub enum Keyspace {
     Reply,
     /// What lists scan.
     Index,
+    /// Who wants what is published.
+    Topic,
 }
 
 impl Keyspace {
     /// Every keyspace, each at the place that its number says.
-    pub const ALL: [Keyspace; 9] = [
+    pub const ALL: [Keyspace; 10] = [
         Keyspace::Meta,
         Keyspace::Instance,
         Keyspace::History,
@@ -63,6 +66,7 @@ impl Keyspace {
         Keyspace::Task,
         Keyspace::Reply,
         Keyspace::Index,
+        Keyspace::Topic,
     ];
 
     /// Its name on disk.
@@ -77,6 +81,7 @@ impl Keyspace {
             Keyspace::Task => "task",
             Keyspace::Reply => "reply",
             Keyspace::Index => "index",
+            Keyspace::Topic => "topic",
         }
     }
 }
@@ -371,6 +376,19 @@ impl Cursor<'_> {
         ActorKey::new(tenant, self.text()?, self.text()?).ok()
     }
 
+    /// Of that tenant: which kind, then its ids.
+    fn entity(&mut self, tenant: TenantId) -> Option<Entity> {
+        match self.u8()? {
+            WORKFLOW => Some(Entity::Workflow(
+                WorkflowKey::new(tenant, self.text()?).ok()?,
+            )),
+            ACTOR => Some(Entity::Actor(
+                ActorKey::new(tenant, self.text()?, self.text()?).ok()?,
+            )),
+            _ => None,
+        }
+    }
+
     fn tag(&mut self, tag: u8) -> Option<()> {
         (self.u8()? == tag).then_some(())
     }
@@ -479,6 +497,23 @@ pub(crate) fn inbox(entity: &Entity) -> Vec<u8> {
     }
 }
 
+/// One entity's subscription to a topic of its tenant.
+pub(crate) fn subscription(topic: &str, by: &Entity) -> Vec<u8> {
+    let parts = Parts::default().tenant(by.tenant()).text(topic);
+    match by {
+        Entity::Workflow(key) => parts.u8(WORKFLOW).text(&key.id).0,
+        Entity::Actor(key) => parts.u8(ACTOR).text(&key.actor_type).text(&key.id).0,
+    }
+}
+
+pub(crate) fn read_subscription(key: &[u8]) -> Option<(String, Entity)> {
+    let mut cursor = Cursor(key);
+    let (tenant, topic) = (cursor.tenant()?, cursor.text()?);
+    let by = cursor.entity(tenant)?;
+    cursor.end()?;
+    Some((topic, by))
+}
+
 pub(crate) fn mail(to: &Entity, sequence: u64) -> Vec<u8> {
     Parts(inbox(to)).u64(sequence).0
 }
@@ -486,11 +521,7 @@ pub(crate) fn mail(to: &Entity, sequence: u64) -> Vec<u8> {
 pub(crate) fn read_mail(key: &[u8]) -> Option<(Entity, u64)> {
     let mut cursor = Cursor(key);
     let tenant = cursor.tenant()?;
-    let entity = match cursor.u8()? {
-        WORKFLOW => Entity::Workflow(WorkflowKey::new(tenant, cursor.text()?).ok()?),
-        ACTOR => Entity::Actor(ActorKey::new(tenant, cursor.text()?, cursor.text()?).ok()?),
-        _ => return None,
-    };
+    let entity = cursor.entity(tenant)?;
     let sequence = cursor.u64()?;
     cursor.end()?;
     Some((entity, sequence))

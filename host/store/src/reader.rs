@@ -12,7 +12,9 @@ use prost::Message;
 
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
-use crate::records::{Component, Deployment, Event, Instance, Mail, Reply, Status, Task};
+use crate::records::{
+    Component, Deployment, Event, Instance, Mail, Reply, Status, Subscription, Task,
+};
 
 /// Why something could not be read. Nobody but the operator can do anything about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -304,6 +306,17 @@ impl Reader {
             place = next_tenant(&view, others)?;
         }
         Ok(())
+    }
+
+    /// The subscriptions of all tenants, with topic and subscriber.
+    pub fn subscriptions(
+        &self,
+        after: Option<(&str, &Entity)>,
+        limit: usize,
+    ) -> Read<Vec<((String, Entity), Subscription)>> {
+        let last = after.map(|(topic, by)| keys::subscription(topic, by));
+        let range = after_last(KeyRange::all(), last);
+        self.messages(Keyspace::Topic, range, limit, keys::read_subscription)
     }
 
     /// The tenants that have plugins deployed.

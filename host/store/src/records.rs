@@ -69,6 +69,12 @@ pub enum Status {
     Failed = 3,
     /// Its code no longer does what its history says.
     Stalled = 4,
+    /// Ended because it was asked to.
+    Cancelled = 5,
+    /// Ended from outside, at once.
+    Terminated = 6,
+    /// Held: what arrives is kept, and nothing moves.
+    Suspended = 7,
 }
 
 /// The workflow that waits for a child's end or an actor's answer.
@@ -118,10 +124,49 @@ pub struct Instance {
     /// Where it did not end by its code's return: the first event that the code has not seen.
     #[prost(uint64, optional, tag = "20")]
     pub unseen_from: Option<u64>,
+    /// Whether the parent does not wait for its end.
+    #[prost(bool, tag = "10")]
+    pub detached: bool,
+    /// The run with which it began, where it has gone on as others since; 0: the present one.
+    #[prost(uint32, tag = "11")]
+    pub first_run: u32,
+    /// Why nothing moves, while it is suspended.
+    #[prost(message, optional, tag = "12")]
+    pub suspension: Option<Suspension>,
+    /// Why it was asked to end, once it was.
+    #[prost(string, optional, tag = "13")]
+    pub cancel_reason: Option<String>,
+    /// When it is deleted, in milliseconds since the epoch; 0: never.
+    #[prost(uint64, tag = "14")]
+    pub retained_until_ms: u64,
     /// The digest of the component that it runs on, from its start to its end or until it is moved. Absent:
     /// the one that stands for its plugin, whichever that is.
     #[prost(bytes = "vec", tag = "25")]
     pub component: Vec<u8>,
+}
+
+impl Instance {
+    /// The run with which it began.
+    pub fn began_with(&self) -> u32 {
+        match self.first_run {
+            0 => self.run,
+            first => first,
+        }
+    }
+}
+
+/// Why an instance is held.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct Suspension {
+    /// In the words of whoever asked for it.
+    #[prost(string, tag = "1")]
+    pub reason: String,
+    /// Since when, in milliseconds since the epoch.
+    #[prost(uint64, tag = "2")]
+    pub at_ms: u64,
+    /// The first event that the code has not seen: what arrived since its last turn starts here.
+    #[prost(uint64, tag = "3")]
+    pub unseen_from: u64,
 }
 
 /// A difference between a workflow's history and its code.
@@ -182,7 +227,7 @@ pub struct Event {
     /// What happened. Absent only where a newer host wrote a kind that this one does not know.
     #[prost(
         oneof = "EventKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 30, 31"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31, 60, 61, 62"
     )]
     pub kind: Option<EventKind>,
 }
@@ -232,7 +277,54 @@ pub enum EventKind {
     /// Command: an update that was accepted is applied.
     #[prost(message, tag = "31")]
     UpdateCompleted(UpdateCompleted),
+    /// It was asked to end.
+    #[prost(message, tag = "14")]
+    CancelRequested(Reason),
+    /// It was ended from outside.
+    #[prost(message, tag = "15")]
+    Terminated(Reason),
+    /// Command: this run ends, and the next one begins with another input.
+    #[prost(message, tag = "16")]
+    ContinuedAsNew(ContinuedAsNew),
+    /// Command: ask an activity or a child to stop.
+    #[prost(message, tag = "17")]
+    CancelSent(Cancelled),
+    /// It is held from here on.
+    #[prost(message, tag = "18")]
+    Suspended(Reason),
+    /// It is held no longer.
+    #[prost(message, tag = "19")]
+    Resumed(Resumed),
+    /// Command: publish a value.
+    #[prost(message, tag = "60")]
+    Published(Published),
+    /// Command: receive what is published to a topic as events of its name.
+    #[prost(message, tag = "61")]
+    Subscribed(TopicNamed),
+    /// Command: receive no more of it.
+    #[prost(message, tag = "62")]
+    Unsubscribed(TopicNamed),
 }
+
+/// Why something was asked for from outside.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct Reason {
+    /// In the words of whoever asked; may be empty.
+    #[prost(string, tag = "1")]
+    pub reason: String,
+}
+
+/// A run ended, and the next one begins.
+#[derive(Clone, PartialEq, Message)]
+pub struct ContinuedAsNew {
+    /// What the next one takes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub input: Vec<u8>,
+}
+
+/// An instance is held no longer.
+#[derive(Clone, PartialEq, Message)]
+pub struct Resumed {}
 
 /// An instance was started.
 #[derive(Clone, PartialEq, Message)]
@@ -249,6 +341,10 @@ pub struct Started {
     /// The digest of the component that was deployed then.
     #[prost(bytes = "vec", tag = "4")]
     pub component: Vec<u8>,
+    /// From how many events on the code is told that it should continue as new; 0: never. Recorded, so that
+    /// every replay is told the same.
+    #[prost(uint64, tag = "10")]
+    pub suggest_from: u64,
     /// The run whose history was copied, where the instance does not begin at its beginning.
     #[prost(message, optional, tag = "25")]
     pub origin: Option<Origin>,
@@ -336,6 +432,24 @@ pub struct ChildScheduled {
     /// What it takes.
     #[prost(bytes = "vec", tag = "4")]
     pub input: Vec<u8>,
+    /// Whether the handle stands for its start instead of its end.
+    #[prost(bool, tag = "10")]
+    pub detached: bool,
+    /// What becomes of it when its parent ends.
+    #[prost(enumeration = "ParentClose", tag = "11")]
+    pub parent_close: i32,
+}
+
+/// What becomes of a child that runs when its parent ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum ParentClose {
+    /// It is ended at once.
+    Terminate = 0,
+    /// It is asked to end.
+    Cancel = 1,
+    /// It runs on.
+    Abandon = 2,
 }
 
 /// A timer is armed.
@@ -422,11 +536,41 @@ pub struct UpdateCompleted {
 #[derive(Clone, PartialEq, Message)]
 pub struct Completed {}
 
+/// A value was published.
+#[derive(Clone, PartialEq, Message)]
+pub struct Published {
+    /// To which topic.
+    #[prost(string, tag = "1")]
+    pub topic: String,
+    /// What.
+    #[prost(bytes = "vec", tag = "2")]
+    pub value: Vec<u8>,
+}
+
+/// A topic is meant.
+#[derive(Clone, PartialEq, Message)]
+pub struct TopicNamed {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub topic: String,
+}
+
+/// Keyspace `topic`: an entity wants what is published to a topic.
+#[derive(Clone, PartialEq, Message)]
+pub struct Subscription {
+    /// The method of an actor that is run with each value; empty for a workflow.
+    #[prost(string, tag = "1")]
+    pub method: String,
+    /// Since when, in milliseconds since the epoch.
+    #[prost(uint64, tag = "2")]
+    pub since_ms: u64,
+}
+
 /// Keyspace `inbox`: one undelivered message to an entity.
 #[derive(Clone, PartialEq, Message)]
 pub struct Mail {
     /// What it is.
-    #[prost(oneof = "MailKind", tags = "1, 2, 3")]
+    #[prost(oneof = "MailKind", tags = "1, 2, 3, 4")]
     pub kind: Option<MailKind>,
 }
 
@@ -442,6 +586,42 @@ pub enum MailKind {
     /// To a workflow: an event from outside.
     #[prost(message, tag = "3")]
     Raised(EventRaised),
+    /// To a workflow: something that is wanted of it as a whole.
+    #[prost(message, tag = "4")]
+    Control(MailControl),
+}
+
+/// Something that is wanted of a workflow as a whole.
+#[derive(Clone, PartialEq, Message)]
+pub struct MailControl {
+    /// What.
+    #[prost(enumeration = "Control", tag = "1")]
+    pub control: i32,
+    /// Why, in the words of whoever asks.
+    #[prost(string, tag = "2")]
+    pub reason: String,
+    /// Meant is only the instance that began with this run; 0: see `parent`.
+    #[prost(uint32, tag = "3")]
+    pub began_with: u32,
+    /// Meant is only the child of this one, where that asks.
+    #[prost(message, optional, tag = "4")]
+    pub parent: Option<Waiter>,
+}
+
+/// What can be wanted of a workflow as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum Control {
+    /// Nothing that this host knows.
+    Unknown = 0,
+    /// That it ends by itself, after cleaning up.
+    Cancel = 1,
+    /// That it ends at once.
+    Terminate = 2,
+    /// That nothing moves from now on.
+    Suspend = 3,
+    /// That it goes on.
+    Resume = 4,
 }
 
 /// A method to run.

@@ -184,7 +184,11 @@ fn is_queue(keyspace: Keyspace) -> bool {
         Keyspace::Inbox | Keyspace::Timer | Keyspace::Task | Keyspace::Reply | Keyspace::Index => {
             true
         }
-        Keyspace::Meta | Keyspace::Instance | Keyspace::History | Keyspace::Actor => false,
+        Keyspace::Meta
+        | Keyspace::Instance
+        | Keyspace::History
+        | Keyspace::Actor
+        | Keyspace::Topic => false,
     }
 }
 
@@ -197,7 +201,8 @@ fn is_short(keyspace: Keyspace) -> bool {
         | Keyspace::History
         | Keyspace::Actor
         | Keyspace::Reply
-        | Keyspace::Index => false,
+        | Keyspace::Index
+        | Keyspace::Topic => false,
     }
 }
 
@@ -210,6 +215,6 @@ fn has_payloads(keyspace: Keyspace) -> bool {
         | Keyspace::Inbox
         | Keyspace::Actor
         | Keyspace::Reply => true,
-        Keyspace::Timer | Keyspace::Task | Keyspace::Index => false,
+        Keyspace::Timer | Keyspace::Task | Keyspace::Index | Keyspace::Topic => false,
     }
 }

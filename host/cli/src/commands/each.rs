@@ -62,7 +62,7 @@ pub(crate) fn run(
     let source = lines::read(file).or_exit(Exit::BadUsage)?;
     let detail = session::detail(common, Detail::Little);
     session::run(common, detail, async move |session| {
-        let manifests = deploy::deploy(session, components).await?;
+        let manifests = deploy::deploy(session, components, args.pin).await?;
         let (workflow, id) = (args.workflow.as_deref(), args.id.as_deref());
         let choice = Choice::new(&manifests, workflow, id).or_exit(Exit::BadUsage)?;
         let lines = lines::check(&source, &choice.naming()).or_exit(Exit::BadUsage)?;
@@ -249,6 +249,8 @@ mod tests {
             created: Timestamp(0),
             updated: Timestamp(0),
             outcome: Some(outcome),
+            suspension: None,
+            cancel_requested: None,
             stall: None,
             component: None,
         })

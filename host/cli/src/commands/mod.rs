@@ -9,9 +9,10 @@ mod each;
 mod plugin;
 mod resume;
 mod run;
+mod topic;
 mod workflow;
 
-use crate::args::{ActorCommand, Cli, Command, PluginCommand};
+use crate::args::{ActorCommand, Cli, Command};
 use crate::session::Ending;
 
 /// Does what the arguments say.
@@ -22,7 +23,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Resume => resume::run(common),
         Command::Actor(ActorCommand::Call(args)) => actor::call(common, args),
         Command::Workflow(command) => workflow::run(common, command),
-        Command::Plugin(PluginCommand::Deploy { plugins }) => plugin::deploy(common, plugins),
-        Command::Plugin(PluginCommand::List) => plugin::list(common),
+        Command::Topic(command) => topic::run(common, command),
+        Command::Plugin(command) => plugin::run(common, command),
     }
 }

@@ -1,105 +1,286 @@
-//! `host plugin deploy|list`: which components the data directory remembers.
+//! `host plugin deploy|list|show`: which components the data directory remembers.
+//!
+//! Owns what is told of a deployment; how components come into the directory is elsewhere.
 
-use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use host_base::{Digest, Timestamp};
+use anyhow::anyhow;
 use host_engine::Manifest;
-use host_store::records::Deployment;
+use host_engine::manifest::Definition;
+use host_runtime::{KeptComponent, RolledOut, Rollout, Trial};
 use serde::Serialize;
 
-use super::deploy;
-use crate::args::Common;
-use crate::exit::Exit;
+use super::deploy::{self, Component, Tally};
+use crate::args::{Common, DeployArgs, PluginCommand};
+use crate::exit::{Exit, Problem};
 use crate::session::{self, Ending, Session};
+use crate::show::progress::Progress;
 use crate::show::table::table;
+use crate::show::text::count;
 use crate::show::trace::Detail;
+use crate::show::trial::{self, TrialReport};
 use crate::show::{console, stall, text, time};
 
-/// A plugin for programs.
+/// A component for programs.
 #[derive(Serialize)]
 struct Line<'a> {
     name: &'a str,
     version: &'a str,
-    component: Option<String>,
+    component: String,
     file: &'a str,
     deployed: String,
+    /// Whether new workflows are started on it.
+    stands: bool,
+    /// Workflows that have not ended and run on it.
+    unfinished: usize,
+    #[serde(flatten)]
+    brings: Option<Brings<'a>>,
+}
+
+/// What a plugin brings, for programs.
+#[derive(Serialize)]
+struct Brings<'a> {
     workflows: Vec<&'a str>,
     actors: Vec<&'a str>,
     activities: Vec<&'a str>,
 }
 
-/// Deploys components, and says the name of each plugin.
-pub(crate) fn deploy(common: &Common, files: &[PathBuf]) -> Ending {
-    let components = deploy::read(files)?;
+/// What a deployment did, for programs: the last line.
+#[derive(Serialize)]
+struct Done<'a> {
+    name: &'a str,
+    version: &'a str,
+    component: String,
+    /// Whether anything was changed.
+    deployed: bool,
+    /// Whether another component stood for the plugin before.
+    changed: bool,
+    agree: usize,
+    differ: usize,
+    unsure: usize,
+    moved: usize,
+}
+
+/// Does what the command says.
+pub(crate) fn run(common: &Common, command: &PluginCommand) -> Ending {
     let detail = session::detail(common, Detail::Normal);
-    session::run(common, detail, async move |session| {
-        for manifest in deploy::deploy(session, &components).await? {
-            let (name, version) = (&manifest.name, &manifest.version);
-            let note = format!("Plugin {name} of version {version} is deployed");
-            session.console.note(&note);
+    match command {
+        PluginCommand::Deploy(args) => {
+            let components = deploy::read(&args.plugins)?;
+            session::run(common, detail, async |session| {
+                let mut exit = Exit::Done;
+                for component in &components {
+                    exit = exit.or(deploy_one(session, args, component).await?);
+                }
+                Ok(exit)
+            })
         }
-        session.tell_unfinished()?;
-        Ok(Exit::Done)
+        PluginCommand::List => session::run(common, detail, async |session| list(session).await),
+        PluginCommand::Show { name } => {
+            session::run(common, detail, async |session| show(session, name).await)
+        }
+    }
+}
+
+async fn deploy_one(session: &Session, args: &DeployArgs, component: &Component) -> Ending {
+    let rollout = match (args.check, args.moves) {
+        (true, _) => Rollout::Check,
+        (false, true) => Rollout::Move,
+        (false, false) => Rollout::Pin,
+    };
+    let console = Arc::clone(&session.console);
+    let progress: Mutex<Option<Progress>> = Mutex::new(None);
+    let tell = move |trial: &Trial, _: &Tally| {
+        let line = if console.json {
+            console::encode(&TrialReport::new(trial))
+        } else {
+            trial::told(trial)
+        };
+        // Whoever has seen enough does not end a deployment.
+        console.result(&line).ok();
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = progress.get_or_insert_with(|| Progress::new(&console, trial.of));
+        progress.one_more();
+    };
+    let (rolled_out, tally) = deploy::roll_out(session, component, rollout, tell).await?;
+    let check = rollout == Rollout::Check;
+    let last = if session.console.json {
+        console::encode(&done(&rolled_out, &tally, check))
+    } else {
+        told(&rolled_out, &tally, check)
+    };
+    session.console.last_result(&last)?;
+    Ok(if check && tally.doubtful() > 0 {
+        Exit::Failed
+    } else {
+        Exit::Done
     })
 }
 
-/// Shows what is deployed.
-pub(crate) fn list(common: &Common) -> Ending {
-    let detail = session::detail(common, Detail::Normal);
-    session::run(common, detail, async |session| {
-        let plugins = session.runtime.plugins(&session.tenant)?;
-        tell(session, &plugins)
-    })
+fn done<'a>(rolled_out: &'a RolledOut, tally: &Tally, check: bool) -> Done<'a> {
+    let RolledOut {
+        manifest,
+        component,
+        changed,
+    } = rolled_out;
+    Done {
+        name: &manifest.name,
+        version: &manifest.version,
+        component: component.to_string(),
+        deployed: !check,
+        changed: *changed,
+        agree: tally.agree,
+        differ: tally.differ,
+        unsure: tally.unsure,
+        moved: tally.moved,
+    }
 }
 
-fn tell(session: &Session, plugins: &[(Manifest, Deployment)]) -> Ending {
-    if plugins.is_empty() {
+fn told(rolled_out: &RolledOut, tally: &Tally, check: bool) -> String {
+    let RolledOut {
+        manifest,
+        component,
+        ..
+    } = rolled_out;
+    let (name, version) = (&manifest.name, &manifest.version);
+    let what = if check { "was checked" } else { "is deployed" };
+    let component = stall::short(component);
+    let first = format!("Plugin {name} of version {version} {what}, component {component}");
+    if tally.all() == 0 {
+        return first;
+    }
+    let Tally {
+        agree,
+        differ,
+        unsure,
+        moved,
+    } = tally;
+    let all = count(tally.all(), "unfinished workflow");
+    let unsure = match unsure {
+        0 => String::new(),
+        unsure => format!(", {unsure} could not be told"),
+    };
+    format!("{first}; {all}: {agree} agree, {differ} differ{unsure}, {moved} moved")
+}
+
+async fn list(session: &Session) -> Ending {
+    let kept = session.runtime.components(&session.tenant).await?;
+    if kept.is_empty() {
         session.console.note("There are no plugins");
     } else if session.console.json {
-        for (manifest, deployment) in plugins {
+        let plugins = session.runtime.plugins(&session.tenant)?;
+        for one in &kept {
+            let manifest = plugins.iter().map(|(manifest, _)| manifest);
+            let manifest = manifest
+                .filter(|_| one.stands)
+                .find(|it| it.name == one.plugin);
             session
                 .console
-                .result(&console::encode(&line(manifest, deployment)))?;
+                .result(&console::encode(&line(one, manifest)))?;
         }
     } else {
-        let heads = ["NAME", "VERSION", "COMPONENT", "FILE", "DEPLOYED"];
-        session
-            .console
-            .result(&table(heads, plugins.iter().map(row).collect()))?;
+        session.console.result(&components(&kept))?;
     }
     Ok(Exit::Done)
 }
 
-fn row((manifest, deployment): &(Manifest, Deployment)) -> [String; 5] {
+fn components(kept: &[KeptComponent]) -> String {
+    let heads = [
+        "NAME",
+        "VERSION",
+        "COMPONENT",
+        "UNFINISHED",
+        "FILE",
+        "DEPLOYED",
+    ];
+    table(heads, kept.iter().map(row).collect())
+}
+
+fn row(kept: &KeptComponent) -> [String; 6] {
+    let replaced = if kept.stands { "" } else { " (replaced)" };
     [
-        text::printable(&manifest.name),
-        text::printable(&manifest.version),
-        stall::digest(&deployment.component),
-        text::printable(&deployment.file),
-        time::rfc3339(Timestamp(deployment.deployed_ms)),
+        text::printable(&kept.plugin),
+        text::printable(&kept.version),
+        format!("{}{replaced}", stall::short(&kept.digest)),
+        kept.instances.to_string(),
+        text::printable(&kept.file),
+        time::rfc3339(kept.deployed),
     ]
 }
 
-fn line<'a>(manifest: &'a Manifest, deployment: &'a Deployment) -> Line<'a> {
-    let workflows = manifest
-        .workflows
-        .iter()
-        .map(|workflow| workflow.name.as_str());
-    let actors = manifest
-        .actors
-        .iter()
-        .map(|actor| actor.actor_type.as_str());
-    let activities = manifest.activities.iter();
+fn line<'a>(kept: &'a KeptComponent, manifest: Option<&'a Manifest>) -> Line<'a> {
     Line {
-        name: &manifest.name,
-        version: &manifest.version,
-        component: Digest::from_bytes(&deployment.component).map(|digest| digest.to_string()),
-        file: &deployment.file,
-        deployed: time::rfc3339(Timestamp(deployment.deployed_ms)),
-        workflows: workflows.collect(),
-        actors: actors.collect(),
-        activities: activities
-            .map(|activity| activity.definition.name.as_str())
-            .collect(),
+        name: &kept.plugin,
+        version: &kept.version,
+        component: kept.digest.to_string(),
+        file: &kept.file,
+        deployed: time::rfc3339(kept.deployed),
+        stands: kept.stands,
+        unfinished: kept.instances,
+        brings: manifest.map(brings),
     }
+}
+
+fn brings(manifest: &Manifest) -> Brings<'_> {
+    let workflows = manifest.workflows.iter();
+    let actors = manifest.actors.iter();
+    let activities = manifest.activities.iter();
+    Brings {
+        workflows: workflows.map(|one| one.name.as_str()).collect(),
+        actors: actors.map(|one| one.actor_type.as_str()).collect(),
+        activities: activities.map(|one| one.definition.name.as_str()).collect(),
+    }
+}
+
+async fn show(session: &Session, name: &str) -> Ending {
+    let mut kept = session.runtime.components(&session.tenant).await?;
+    kept.retain(|one| one.plugin == name);
+    let plugins = session.runtime.plugins(&session.tenant)?;
+    let manifest = plugins.iter().map(|(manifest, _)| manifest);
+    let manifest = manifest.into_iter().find(|one| one.name == name);
+    if kept.is_empty() {
+        return Err(unknown(name));
+    }
+    if session.console.json {
+        for one in &kept {
+            let manifest = manifest.filter(|_| one.stands);
+            session
+                .console
+                .result(&console::encode(&line(one, manifest)))?;
+        }
+    } else {
+        let facts = manifest.map(definitions).unwrap_or_default();
+        let shown = [vec![components(&kept)], facts].concat();
+        session.console.result(&shown.join("\n\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn unknown(name: &str) -> Problem {
+    let error = anyhow!("no plugin {name} is deployed; \"host plugin list\" shows those there are");
+    Problem::new(Exit::Failed, error)
+}
+
+/// What the plugin brings, a block for each kind.
+fn definitions(manifest: &Manifest) -> Vec<String> {
+    let row = |name, description| [name, description].map(first_line);
+    let workflows = manifest.workflows.iter();
+    let workflows = workflows.map(|one| row(&one.name, &one.description));
+    let actors = manifest.actors.iter();
+    let actors = actors.map(|one| row(&one.actor_type, &one.description));
+    let activities = manifest.activities.iter().map(|one| &one.definition);
+    let activities = activities.map(|one| row(&one.name, &one.description));
+    block("WORKFLOW", workflows.collect())
+        .into_iter()
+        .chain(block("ACTOR", actors.collect()))
+        .chain(block("ACTIVITY", activities.collect()))
+        .collect()
+}
+
+fn block(kind: &str, rows: Vec<[String; 2]>) -> Option<String> {
+    (!rows.is_empty()).then(|| table([kind, "WHAT IT IS"], rows))
+}
+
+fn first_line(text: &str) -> String {
+    text::printable(text.lines().next().unwrap_or_default())
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
     let given = given.or_exit(Exit::BadUsage)?;
     let detail = session::detail(common, Detail::Normal);
     session::run(common, detail, async move |session| {
-        let manifests = deploy::deploy(session, &components).await?;
+        let manifests = deploy::deploy(session, &components, args.pin).await?;
         let (workflow, id) = (args.workflow.as_deref(), args.id.as_deref());
         let choice = Choice::new(&manifests, workflow, id).or_exit(Exit::BadUsage)?;
         let input = choice.input(given);

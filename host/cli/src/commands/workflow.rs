@@ -1,4 +1,4 @@
-//! `host workflow start|list|show|history|query|update|raise`: reads and drives the workflows of a data directory.
+//! `host workflow …`: reads and drives the workflows of a data directory.
 //!
 //! Knows how to page through them; how they look is told elsewhere.
 
@@ -7,7 +7,8 @@ use host_base::{Outcome, Payload};
 use host_runtime::{StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
-use crate::args::{Common, ListArgs, StartArgs, UpdateArgs, WorkflowCommand};
+use super::deploy::{self, Component};
+use crate::args::{Common, ControlArgs, ListArgs, StartArgs, UpdateArgs, WorkflowCommand};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -15,6 +16,7 @@ use crate::show::history::{EventLine, Narrator};
 use crate::show::report::{self, Report};
 use crate::show::table::table;
 use crate::show::trace::Detail;
+use crate::show::trial::{self, ForkReport, TrialReport};
 use crate::show::{console, text, time};
 
 /// Records that are read at once.
@@ -50,6 +52,21 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
                 update(session, args, input).await
             })
         }
+        WorkflowCommand::Move { id, force } => on(common, async |session| {
+            change_over(session, id, *force).await
+        }),
+        WorkflowCommand::Fork { id, plugin } => {
+            let component = plugin.as_ref().map(deploy::read_one).transpose()?;
+            on(common, async move |session| {
+                fork(session, id, component).await
+            })
+        }
+        WorkflowCommand::Cancel(args) => on(common, async |session| cancel(session, args).await),
+        WorkflowCommand::Terminate(args) => {
+            on(common, async |session| terminate(session, args).await)
+        }
+        WorkflowCommand::Suspend(args) => on(common, async |session| suspend(session, args).await),
+        WorkflowCommand::Resume { id } => on(common, async |session| resume(session, id).await),
         WorkflowCommand::Raise { id, name, value } => {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
             on(common, async move |session| {
@@ -80,6 +97,49 @@ async fn update(session: &Session, args: &UpdateArgs, input: Payload) -> Ending 
 fn answer(session: &Session, outcome: Outcome) -> Ending {
     let answer = outcome.map_err(Error::new).or_exit(Exit::Failed)?;
     session.console.result(&session.console.payload(&answer))?;
+    Ok(Exit::Done)
+}
+
+async fn cancel(session: &Session, args: &ControlArgs) -> Ending {
+    let key = session.known(&args.id)?.key;
+    let view = session.runtime.cancel_workflow(&key, &args.reason).await?;
+    tell_done(session, &view, "Asked to end:")
+}
+
+async fn terminate(session: &Session, args: &ControlArgs) -> Ending {
+    let key = session.known(&args.id)?.key;
+    session.trace.leave_end_of(&key.id);
+    let view = session.runtime.terminate_workflow(&key, &args.reason);
+    tell_done(session, &view.await?, "Terminated:")
+}
+
+async fn suspend(session: &Session, args: &ControlArgs) -> Ending {
+    let key = session.known(&args.id)?.key;
+    session.trace.leave_end_of(&key.id);
+    let view = session.runtime.suspend_workflow(&key, &args.reason);
+    tell_done(session, &view.await?, "Suspended:")
+}
+
+async fn resume(session: &Session, id: &str) -> Ending {
+    let key = session.known(id)?.key;
+    session.trace.leave_end_of(&key.id);
+    let view = session.runtime.resume_workflow(&key).await?;
+    tell_done(session, &view, "Resumed:")
+}
+
+/// Reports a workflow as it stands now that something was done to it.
+fn tell_done(session: &Session, view: &WorkflowView, done: &str) -> Ending {
+    if session.console.json {
+        let report = console::encode(&Report::new(view));
+        session.console.result(&report)?;
+    } else {
+        session.console.note(&format!(
+            "{done} workflow {} ({})",
+            view.key.id,
+            view.status_name()
+        ));
+    }
+    session.tell_unfinished()?;
     Ok(Exit::Done)
 }
 
@@ -235,6 +295,41 @@ fn history(session: &Session, id: &str, run: Option<u32>) -> Ending {
             Some(_) | None => return Ok(Exit::Done),
         }
     }
+}
+
+/// Says, too, where history and component differ.
+async fn change_over(session: &Session, id: &str, force: bool) -> Ending {
+    let key = session.known(id)?.key;
+    let trial = session.runtime.move_workflow(&key, force).await?;
+    let shown = if session.console.json {
+        console::encode(&TrialReport::new(&trial))
+    } else {
+        trial::told(&trial)
+    };
+    session.console.result(&shown)?;
+    session.tell_unfinished()?;
+    Ok(if trial.moved {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+async fn fork(session: &Session, id: &str, component: Option<Component>) -> Ending {
+    let view = session.known(id)?;
+    let given = component.as_ref();
+    let given = given.map(|component| (component.file.as_str(), component.bytes.as_slice()));
+    let rehearsal = session.runtime.rehearse(&view.key, given).await?;
+    let shown = if session.console.json {
+        console::encode(&ForkReport::new(id, &view.name, view.run, &rehearsal))
+    } else {
+        trial::fork(id, &rehearsal)
+    };
+    session.console.result(&shown)?;
+    Ok(match rehearsal.verdict.agrees() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
 }
 
 fn no_such_run(view: &WorkflowView, run: u32) -> Problem {

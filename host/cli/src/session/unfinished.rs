@@ -67,15 +67,20 @@ impl Session {
 }
 
 fn resuming(unfinished: Unfinished, data: &str) -> Option<String> {
-    let stalled = unfinished.stalled;
+    let resting = [
+        (unfinished.stalled, "stalled"),
+        (unfinished.suspended, "suspended"),
+    ];
+    let resting = resting.into_iter().filter(|(number, _)| *number > 0);
+    let resting: Vec<_> = resting
+        .map(|(number, how)| format!("{number} of them {how}"))
+        .collect();
     let these = count(unfinished.all(), "unfinished workflow");
-    match (unfinished.all(), stalled) {
-        (0, _) => None,
-        (_, 0) => Some(format!("Resuming {these} in {data}")),
-        _ => Some(format!(
-            "Resuming {these} in {data}, {stalled} of them stalled"
-        )),
+    if unfinished.all() == 0 {
+        return None;
     }
+    let facts = [vec![format!("Resuming {these} in {data}")], resting].concat();
+    Some(facts.join(", "))
 }
 
 fn kept(number: usize, data: &str) -> Option<String> {
@@ -97,26 +102,27 @@ mod tests {
 
     #[test]
     fn what_is_resumed_is_counted() {
-        let of = |pending, running, stalled| {
+        let of = |pending, running, stalled, suspended| {
             let unfinished = Unfinished {
                 pending,
                 running,
                 stalled,
+                suspended,
             };
             resuming(unfinished, ".host")
         };
-        assert_eq!(of(0, 0, 0), None);
+        assert_eq!(of(0, 0, 0, 0), None);
         assert_eq!(
-            of(1, 0, 0).unwrap(),
+            of(1, 0, 0, 0).unwrap(),
             "Resuming 1 unfinished workflow in .host"
         );
         assert_eq!(
-            of(1, 2, 0).unwrap(),
+            of(1, 2, 0, 0).unwrap(),
             "Resuming 3 unfinished workflows in .host"
         );
         assert_eq!(
-            of(0, 1, 1).unwrap(),
-            "Resuming 2 unfinished workflows in .host, 1 of them stalled"
+            of(0, 1, 1, 2).unwrap(),
+            "Resuming 4 unfinished workflows in .host, 1 of them stalled, 2 of them suspended"
         );
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use host_base::{Digest, Failure, Timestamp};
 use host_store::records::{
     ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord,
-    OutcomeKind, OutcomeRecord, Resolved, TimerScheduled,
+    OutcomeKind, OutcomeRecord, ParentClose, Resolved, TimerScheduled,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -79,6 +79,15 @@ impl Narrator {
                     excerpt(&message.input)
                 )
             }
+            EventKind::Published(published) => {
+                format!(
+                    "published to topic {}: {}",
+                    published.topic,
+                    excerpt(&published.value)
+                )
+            }
+            EventKind::Subscribed(topic) => format!("subscribed to topic {}", topic.topic),
+            EventKind::Unsubscribed(topic) => format!("unsubscribed from topic {}", topic.topic),
             EventKind::Cancelled(cancelled) => format!("{} given up", self.name(cancelled.handle)),
             EventKind::Resolved(resolved) => self.resolved(resolved),
             EventKind::EventRaised(raised) => {
@@ -98,6 +107,14 @@ impl Narrator {
             EventKind::UpdateCompleted(update) => {
                 let name = format!("update {}", update.id);
                 came_of(&name, "answered with", update.outcome.as_ref())
+            }
+            EventKind::CancelRequested(one) => told_why("asked to end", &one.reason),
+            EventKind::CancelSent(one) => format!("{} asked to stop", self.name(one.handle)),
+            EventKind::Suspended(one) => told_why("suspended", &one.reason),
+            EventKind::Resumed(_) => "resumed".to_owned(),
+            EventKind::Terminated(one) => told_why("terminated", &one.reason),
+            EventKind::ContinuedAsNew(one) => {
+                format!("continued as new with {}", excerpt(&one.input))
             }
             EventKind::Completed(_) => "completed".to_owned(),
             EventKind::Failed(failure) => format!("failed: {}", shown(failure)),
@@ -133,8 +150,20 @@ impl Narrator {
             Some(id) => format!("workflow {} {id}", child.name),
             None => format!("workflow {}", child.name),
         };
-        let words = format!("{name} started with {}", excerpt(&child.input));
-        self.subject(child.handle, name, "completed with");
+        let (alone, verb) = match child.detached {
+            true => (", detached", "runs as"),
+            false => ("", "completed with"),
+        };
+        let close = match child.parent_close() {
+            ParentClose::Terminate => "",
+            ParentClose::Cancel => ", cancelled with its parent",
+            ParentClose::Abandon => ", abandoned by its parent",
+        };
+        let words = format!(
+            "{name} started{alone}{close} with {}",
+            excerpt(&child.input)
+        );
+        self.subject(child.handle, name, verb);
         words
     }
 
@@ -164,6 +193,13 @@ impl Narrator {
             Some(subject) => subject.name.clone(),
             None => format!("handle {handle}"),
         }
+    }
+}
+
+fn told_why(words: &str, reason: &str) -> String {
+    match reason {
+        "" => words.to_owned(),
+        reason => format!("{words}: {reason}"),
     }
 }
 
@@ -236,6 +272,10 @@ enum KindLine<'a> {
         name: &'a str,
         id: Option<&'a str>,
         input: Box<RawValue>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        detached: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parent_close: Option<&'static str>,
     },
     TimerScheduled {
         handle: u32,
@@ -249,6 +289,16 @@ enum KindLine<'a> {
     ActorMessageSent {
         #[serde(flatten)]
         call: CallLine<'a>,
+    },
+    Published {
+        topic: &'a str,
+        value: Box<RawValue>,
+    },
+    Subscribed {
+        topic: &'a str,
+    },
+    Unsubscribed {
+        topic: &'a str,
     },
     Cancelled {
         handle: u32,
@@ -270,6 +320,22 @@ enum KindLine<'a> {
     UpdateCompleted {
         id: &'a str,
         outcome: OutcomeLine<'a>,
+    },
+    CancelRequested {
+        reason: &'a str,
+    },
+    CancelSent {
+        handle: u32,
+    },
+    Suspended {
+        reason: &'a str,
+    },
+    Resumed,
+    Terminated {
+        reason: &'a str,
+    },
+    ContinuedAsNew {
+        input: Box<RawValue>,
     },
     Completed,
     Failed {
@@ -328,12 +394,7 @@ impl<'a> KindLine<'a> {
                 handle: call.handle,
                 call: CallLine::new(call),
             },
-            EventKind::ChildScheduled(child) => KindLine::ChildScheduled {
-                handle: child.handle,
-                name: &child.name,
-                id: child.id.as_deref(),
-                input: json::raw(&child.input),
-            },
+            EventKind::ChildScheduled(child) => KindLine::child(child),
             EventKind::TimerScheduled(timer) => KindLine::TimerScheduled {
                 handle: timer.handle,
                 duration_ms: timer.duration_ms,
@@ -345,6 +406,16 @@ impl<'a> KindLine<'a> {
             },
             EventKind::ActorMessageSent(message) => KindLine::ActorMessageSent {
                 call: CallLine::new(message),
+            },
+            EventKind::Published(published) => KindLine::Published {
+                topic: &published.topic,
+                value: json::raw(&published.value),
+            },
+            EventKind::Subscribed(topic) => KindLine::Subscribed {
+                topic: &topic.topic,
+            },
+            EventKind::Unsubscribed(topic) => KindLine::Unsubscribed {
+                topic: &topic.topic,
             },
             EventKind::Cancelled(cancelled) => KindLine::Cancelled {
                 handle: cancelled.handle,
@@ -366,9 +437,38 @@ impl<'a> KindLine<'a> {
                 id: &update.id,
                 outcome: OutcomeLine::new(update.outcome.as_ref()),
             },
+            EventKind::CancelRequested(one) => KindLine::CancelRequested {
+                reason: &one.reason,
+            },
+            EventKind::CancelSent(one) => KindLine::CancelSent { handle: one.handle },
+            EventKind::Suspended(one) => KindLine::Suspended {
+                reason: &one.reason,
+            },
+            EventKind::Resumed(_) => KindLine::Resumed,
+            EventKind::Terminated(one) => KindLine::Terminated {
+                reason: &one.reason,
+            },
+            EventKind::ContinuedAsNew(one) => KindLine::ContinuedAsNew {
+                input: json::raw(&one.input),
+            },
             EventKind::Completed(_) => KindLine::Completed,
             EventKind::Failed(failure) => KindLine::Failed {
                 failure: FailureReport::recorded(failure),
+            },
+        }
+    }
+
+    fn child(child: &'a ChildScheduled) -> KindLine<'a> {
+        KindLine::ChildScheduled {
+            handle: child.handle,
+            name: &child.name,
+            id: child.id.as_deref(),
+            input: json::raw(&child.input),
+            detached: child.detached,
+            parent_close: match child.parent_close() {
+                ParentClose::Terminate => None,
+                ParentClose::Cancel => Some("cancel"),
+                ParentClose::Abandon => Some("abandon"),
             },
         }
     }
@@ -419,8 +519,8 @@ impl<'a> OutcomeLine<'a> {
 #[cfg(test)]
 mod tests {
     use host_store::records::{
-        Cancelled, Completed, EventAwaited, EventRaised, RetryRecord, Started, UpdateAccepted,
-        UpdateCompleted,
+        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Published, Reason,
+        Resumed, RetryRecord, Started, UpdateAccepted, UpdateCompleted,
     };
 
     use super::*;
@@ -441,6 +541,34 @@ mod tests {
         }
     }
 
+    fn started() -> EventKind {
+        EventKind::Started(Started {
+            name: "w".to_owned(),
+            input: b"{\"z\":1, \"a\":2}".to_vec(),
+            seed: vec![1; 32],
+            component: vec![0xab; 32],
+            ..Started::default()
+        })
+    }
+
+    fn retry() -> RetryRecord {
+        RetryRecord {
+            max_attempts: 3,
+            first_interval_ms: 100,
+            coefficient: 2.0,
+            max_interval_ms: 1000,
+            jitter: 0.5,
+            non_retryable: vec!["sold-out".to_owned()],
+        }
+    }
+
+    fn published() -> EventKind {
+        EventKind::Published(Published {
+            topic: "news".to_owned(),
+            value: b"[1]".to_vec(),
+        })
+    }
+
     fn kinds() -> Vec<EventKind> {
         let call = ActorCallScheduled {
             handle: 2,
@@ -450,25 +578,12 @@ mod tests {
             input: Vec::new(),
         };
         vec![
-            EventKind::Started(Started {
-                name: "w".to_owned(),
-                input: b"{\"z\":1, \"a\":2}".to_vec(),
-                seed: vec![1; 32],
-                component: vec![0xab; 32],
-                ..Started::default()
-            }),
+            started(),
             EventKind::ActivityScheduled(ActivityScheduled {
                 handle: 1,
                 name: "check".to_owned(),
                 input: b"7".to_vec(),
-                retry: Some(RetryRecord {
-                    max_attempts: 3,
-                    first_interval_ms: 100,
-                    coefficient: 2.0,
-                    max_interval_ms: 1000,
-                    jitter: 0.5,
-                    non_retryable: vec!["sold-out".to_owned()],
-                }),
+                retry: Some(retry()),
                 timeout_ms: Some(5000),
                 schedule_to_close_ms: Some(60_000),
                 heartbeat_timeout_ms: None,
@@ -481,9 +596,28 @@ mod tests {
                 handle: 3,
                 name: "child".to_owned(),
                 id: Some("c-1".to_owned()),
-                input: Vec::new(),
+                ..ChildScheduled::default()
             }),
             resolved(3, OutcomeKind::Value(Vec::new())),
+            EventKind::ChildScheduled(ChildScheduled {
+                handle: 6,
+                name: "child".to_owned(),
+                detached: true,
+                parent_close: ParentClose::Abandon.into(),
+                ..ChildScheduled::default()
+            }),
+            resolved(6, OutcomeKind::Value(b"\"w:6\"".to_vec())),
+            published(),
+            EventKind::CancelSent(Cancelled { handle: 6 }),
+            EventKind::CancelRequested(Reason::default()),
+            EventKind::Suspended(Reason {
+                reason: "why".to_owned(),
+            }),
+            EventKind::Resumed(Resumed {}),
+            EventKind::ContinuedAsNew(ContinuedAsNew {
+                input: b"2".to_vec(),
+            }),
+            EventKind::Terminated(Reason::default()),
             EventKind::TimerScheduled(TimerScheduled {
                 handle: 4,
                 duration_ms: 90_000,
@@ -533,6 +667,15 @@ mod tests {
             "actor TaskActor/task-1 sent: Get with null",
             "workflow child c-1 started with null",
             "workflow child c-1 completed",
+            "workflow child started, detached, abandoned by its parent with null",
+            r#"workflow child runs as "w:6""#,
+            "published to topic news: [1]",
+            "workflow child asked to stop",
+            "asked to end",
+            "suspended: why",
+            "resumed",
+            "continued as new with 2",
+            "terminated",
             "timer of 1 min 30 s armed, due 1970-01-01T00:01:30.000Z",
             "timer of 1 min 30 s given up",
             "event approved awaited",
@@ -587,6 +730,15 @@ mod tests {
             r#""kind":"actor-message-sent","actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null}"#,
             r#""kind":"child-scheduled","handle":3,"name":"child","id":"c-1","input":null}"#,
             r#""kind":"resolved","handle":3,"value":null}"#,
+            r#""kind":"child-scheduled","handle":6,"name":"child","id":null,"input":null,"detached":true,"parent_close":"abandon"}"#,
+            r#""kind":"resolved","handle":6,"value":"w:6"}"#,
+            r#""kind":"published","topic":"news","value":[1]}"#,
+            r#""kind":"cancel-sent","handle":6}"#,
+            r#""kind":"cancel-requested","reason":""}"#,
+            r#""kind":"suspended","reason":"why"}"#,
+            r#""kind":"resumed"}"#,
+            r#""kind":"continued-as-new","input":2}"#,
+            r#""kind":"terminated","reason":""}"#,
             r#""kind":"timer-scheduled","handle":4,"duration_ms":90000,"due":"1970-01-01T00:01:30.000Z"}"#,
             r#""kind":"cancelled","handle":4}"#,
             r#""kind":"event-awaited","handle":5,"name":"approved"}"#,

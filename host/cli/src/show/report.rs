@@ -3,7 +3,7 @@
 //! Pure. Knows the view that the runtime gives; asks for nothing.
 
 use host_base::failure::Cause;
-use host_base::{Digest, Failure, Payload};
+use host_base::{Digest, Failure, Payload, Timestamp};
 use host_runtime::{PendingActivity, WorkflowView};
 use host_store::records::{CauseRecord, FailureRecord, Stall};
 use serde::Serialize;
@@ -37,8 +37,20 @@ pub(crate) struct Report<'a> {
     failure: Option<FailureReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stall: Option<StallReport<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspension: Option<SuspensionReport<'a>>,
+    /// Why it was asked to end; set once it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel_requested: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     activities: Vec<ActivityReport<'a>>,
+}
+
+/// Why a workflow is held, for programs.
+#[derive(Serialize)]
+struct SuspensionReport<'a> {
+    since: String,
+    reason: &'a str,
 }
 
 /// An activity that has not ended, for programs.
@@ -103,6 +115,11 @@ impl<'a> Report<'a> {
             failure: failure(view).map(FailureReport::new),
             stall: view.stall.as_ref().map(StallReport::new),
             activities: Vec::new(),
+            suspension: view.suspension.as_ref().map(|held| SuspensionReport {
+                since: time::rfc3339(Timestamp(held.at_ms)),
+                reason: &held.reason,
+            }),
+            cancel_requested: view.cancel_requested.as_deref(),
         }
     }
 
@@ -209,8 +226,24 @@ pub(crate) fn block(
     lines.extend(output(view).map(|output| fact("output", &json::pretty(output))));
     lines.extend(failure(view).into_iter().flat_map(failure_facts));
     lines.extend(view.stall.iter().flat_map(stall_facts));
+    lines.extend(view.suspension.as_ref().map(|held| {
+        let since = time::rfc3339(Timestamp(held.at_ms));
+        fact(
+            "held",
+            &with_reason(&format!("since {since}"), &held.reason),
+        )
+    }));
+    let asked = view.cancel_requested.as_deref();
+    lines.extend(asked.map(|reason| fact("cancel", &with_reason("requested", reason))));
     lines.extend(activities.iter().map(activity_fact));
     lines.join("\n")
+}
+
+fn with_reason(fact: &str, reason: &str) -> String {
+    match reason {
+        "" => fact.to_owned(),
+        reason => format!("{fact}: {}", text::printable(reason)),
+    }
 }
 
 /// How a workflow ended or why it does not go on, in a few words; empty where it is under way.
@@ -289,7 +322,7 @@ fn stall_facts(stall: &Stall) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use host_base::{TenantId, Timestamp, WorkflowKey};
+    use host_base::{TenantId, WorkflowKey};
     use host_engine::WorkflowStatus;
 
     use super::*;
@@ -307,6 +340,8 @@ mod tests {
             outcome,
             stall: None,
             component: None,
+            suspension: None,
+            cancel_requested: None,
         }
     }
 

@@ -8,8 +8,8 @@ use host_store::records::Stall;
 use super::text;
 
 /// What to do about a stall.
-pub(crate) const ADVICE: &str = "Run the component that it was started with, or repair the code and run \
-     that: it goes on from where it is";
+pub(crate) const ADVICE: &str = "Run or deploy a component whose code does what the history says: it goes on \
+     from where it is";
 
 /// Digits of a component's digest that tell it from others.
 const DIGEST_DIGITS: usize = 12;

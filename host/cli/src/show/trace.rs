@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use host_base::{ActorKey, Outcome};
-use host_engine::LogLevel;
-use host_runtime::{Happening, Observer, Speaker};
+use host_engine::{LogLevel, WorkflowStatus};
+use host_runtime::{Happening, Observer, Speaker, status_name};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -93,6 +93,10 @@ impl Trace {
             | Happening::Said { .. }
             | Happening::Retrying { .. }
             | Happening::MessageFailed { .. }
+            | Happening::Suspended { .. }
+            | Happening::Resumed { .. }
+            | Happening::ContinuedAsNew { .. }
+            | Happening::HistoryLong { .. }
             | Happening::Stalled { .. } => {}
         }
     }
@@ -101,10 +105,14 @@ impl Trace {
         match happening {
             Happening::Said { level, .. } => self.detail.covers(*level),
             Happening::Retrying { .. } => self.detail != Detail::Little,
-            Happening::Ended { workflow, .. } | Happening::Stalled { workflow, .. } => {
+            Happening::ContinuedAsNew { .. } => self.detail != Detail::Little,
+            Happening::Ended { workflow, .. }
+            | Happening::Suspended { workflow, .. }
+            | Happening::Resumed { workflow }
+            | Happening::Stalled { workflow, .. } => {
                 self.detail != Detail::Little && !self.is_awaited(&workflow.id)
             }
-            Happening::MessageFailed { .. } => true,
+            Happening::MessageFailed { .. } | Happening::HistoryLong { .. } => true,
             // The command that it ends reports it.
             Happening::Closed { .. } => false,
         }
@@ -168,8 +176,31 @@ fn words(happening: &Happening) -> String {
         } => {
             format!("[Actor {actor}] {method} failed, and nobody waited for it: {failure}")
         }
-        Happening::Ended { workflow, outcome } => {
-            format!("[Workflow {}] {}", workflow.id, ending(outcome))
+        Happening::Ended {
+            workflow,
+            status,
+            outcome,
+        } => {
+            format!("[Workflow {}] {}", workflow.id, ending(*status, outcome))
+        }
+        Happening::Suspended { workflow, reason } => match reason.as_str() {
+            "" => format!("[Workflow {}] suspended", workflow.id),
+            reason => format!("[Workflow {}] suspended: {reason}", workflow.id),
+        },
+        Happening::Resumed { workflow } => format!("[Workflow {}] resumed", workflow.id),
+        Happening::ContinuedAsNew { workflow, run } => {
+            format!("[Workflow {}] continues as run {run}", workflow.id)
+        }
+        Happening::HistoryLong {
+            workflow,
+            events,
+            events_max,
+        } => {
+            let id = &workflow.id;
+            format!(
+                "[Workflow {id}] warning: its history has {events} events, and it fails at {events_max} \
+                 (`history_events_max`); it should continue as new before"
+            )
         }
         Happening::Stalled { workflow, stall } => {
             return stalled(&workflow.id, &stall::lines(stall));
@@ -201,7 +232,8 @@ fn level_word(level: LogLevel) -> &'static str {
     }
 }
 
-fn level_name(level: LogLevel) -> &'static str {
+/// A level as a program reads it.
+pub(crate) fn level_name(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Debug => "debug",
         LogLevel::Info => "info",
@@ -210,10 +242,10 @@ fn level_name(level: LogLevel) -> &'static str {
     }
 }
 
-fn ending(outcome: &Outcome) -> String {
+fn ending(status: WorkflowStatus, outcome: &Outcome) -> String {
     match outcome {
         Ok(output) => format!("completed with {}", json::excerpt(output, EXCERPT_CHARS)),
-        Err(failure) => format!("failed: {failure}"),
+        Err(failure) => format!("{}: {failure}", status_name(status)),
     }
 }
 
@@ -243,6 +275,7 @@ enum Told<'a> {
     },
     Ended {
         workflow: &'a str,
+        status: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         output: Option<Box<RawValue>>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,6 +284,22 @@ enum Told<'a> {
     Stalled {
         workflow: &'a str,
         stall: StallReport<'a>,
+    },
+    Suspended {
+        workflow: &'a str,
+        reason: &'a str,
+    },
+    Resumed {
+        workflow: &'a str,
+    },
+    ContinuedAsNew {
+        workflow: &'a str,
+        run: u32,
+    },
+    HistoryLong {
+        workflow: &'a str,
+        events: u64,
+        events_max: u64,
     },
     Closed {
         reason: &'a str,
@@ -312,16 +361,45 @@ impl<'a> Told<'a> {
                 method,
                 failure: FailureReport::new(failure),
             },
-            Happening::Ended { workflow, outcome } => Told::Ended {
-                workflow: &workflow.id,
-                output: outcome.as_ref().ok().map(|output| json::raw(output)),
-                failure: outcome.as_ref().err().map(FailureReport::new),
-            },
+            Happening::Ended {
+                workflow,
+                status,
+                outcome,
+            } => Told::ended(&workflow.id, *status, outcome),
             Happening::Stalled { workflow, stall } => Told::Stalled {
                 workflow: &workflow.id,
                 stall: StallReport::new(stall),
             },
+            Happening::Suspended { workflow, reason } => Told::Suspended {
+                workflow: &workflow.id,
+                reason,
+            },
+            Happening::Resumed { workflow } => Told::Resumed {
+                workflow: &workflow.id,
+            },
+            Happening::ContinuedAsNew { workflow, run } => Told::ContinuedAsNew {
+                workflow: &workflow.id,
+                run: *run,
+            },
+            Happening::HistoryLong {
+                workflow,
+                events,
+                events_max,
+            } => Told::HistoryLong {
+                workflow: &workflow.id,
+                events: *events,
+                events_max: *events_max,
+            },
             Happening::Closed { reason } => Told::Closed { reason },
+        }
+    }
+
+    fn ended(workflow: &'a str, status: WorkflowStatus, outcome: &'a Outcome) -> Told<'a> {
+        Told::Ended {
+            workflow,
+            status: status_name(status),
+            output: outcome.as_ref().ok().map(|output| json::raw(output)),
+            failure: outcome.as_ref().err().map(FailureReport::new),
         }
     }
 }
@@ -428,16 +506,20 @@ mod tests {
 
     #[test]
     fn an_end_that_nobody_waits_for_is_told() {
-        let ended = |outcome| Happening::Ended {
+        let ended = |status, outcome| Happening::Ended {
             workflow: workflow(),
+            status,
             outcome,
         };
         assert_eq!(
-            words(&ended(Ok(b"[1, 2]".to_vec()))),
+            words(&ended(WorkflowStatus::Completed, Ok(b"[1, 2]".to_vec()))),
             "[Workflow w-1] completed with [1,2]"
         );
-        let failed = ended(Err(Failure::new("x", "broken")));
+        let broken = Err(Failure::new("x", "broken"));
+        let failed = ended(WorkflowStatus::Failed, broken.clone());
         assert_eq!(words(&failed), "[Workflow w-1] failed: broken (x)");
+        let ended = ended(WorkflowStatus::Terminated, broken);
+        assert_eq!(words(&ended), "[Workflow w-1] terminated: broken (x)");
         let trace = trace(Detail::Normal);
         assert!(trace.is_told(&failed));
         trace.leave_end_of("w-1");
@@ -491,11 +573,12 @@ mod tests {
         );
         let ended = Happening::Ended {
             workflow: workflow(),
+            status: WorkflowStatus::Completed,
             outcome: Ok(b"{\"b\":1,\"a\":2}".to_vec()),
         };
         assert_eq!(
             line(&ended),
-            r#"{"type":"ended","workflow":"w-1","output":{"b":1,"a":2}}"#
+            r#"{"type":"ended","workflow":"w-1","status":"completed","output":{"b":1,"a":2}}"#
         );
     }
 }

@@ -1,20 +1,14 @@
 //! The promise: killed at any moment and as often as one likes, everything happens once.
-//!
-//! The moments are random; the seed is printed, and `KILL_SEED` repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 
 use host_base::{ActorKey, TenantId};
 use host_runtime::{Runtime, RuntimeOptions};
 use host_store::WorkflowFilter;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
 
 use crate::host::{Host, TASKS, plugin};
+use crate::sigkill::{random, run_and_kill};
 
 const TASKS_IN_ALL: usize = 1_000;
 const KILLS: usize = 50;
@@ -39,7 +33,8 @@ fn a_thousand_tasks_are_done_once_though_the_host_is_killed_fifty_times() {
     let mut keys = Keys::new();
     let mut kills = 0;
     while kills < KILLS {
-        kills += usize::from(run_and_kill(&host, &command, &mut random, &mut keys));
+        let note = |line: &str| note_key(&mut keys, line);
+        kills += usize::from(run_and_kill(&host, &command, &mut random, LINES_MAX, note));
     }
     let last = host.run(&command).expect(0);
     last.stderr
@@ -52,13 +47,6 @@ fn a_thousand_tasks_are_done_once_though_the_host_is_killed_fifty_times() {
 /// The idempotency keys that were seen of each task's notification.
 type Keys = BTreeMap<String, BTreeSet<String>>;
 
-fn random() -> ChaCha8Rng {
-    let given = std::env::var("KILL_SEED").ok().map(|seed| seed.parse());
-    let seed = given.map_or_else(|| RandomState::new().hash_one(0), Result::unwrap);
-    eprintln!("KILL_SEED={seed}");
-    ChaCha8Rng::seed_from_u64(seed)
-}
-
 fn tasks() -> String {
     let task = |number| {
         format!(
@@ -66,32 +54,6 @@ fn tasks() -> String {
         )
     };
     (0..TASKS_IN_ALL).map(task).collect()
-}
-
-/// Runs until a random line of the trace, and a random moment after it; false where it ended before.
-fn run_and_kill(host: &Host, command: &[&str], random: &mut ChaCha8Rng, keys: &mut Keys) -> bool {
-    let lines = random.next_u64() % LINES_MAX;
-    let spins = random.next_u64() % 1_000_000;
-    let mut child = host.command(command).stdout(Stdio::null()).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut seen = 0;
-    while seen < lines
-        && let Some(line) = stderr.next()
-    {
-        note_key(keys, &line.unwrap());
-        seen += 1;
-    }
-    for spin in 0..spins {
-        std::hint::black_box(spin);
-    }
-    // SIGKILL: the process has no say in it.
-    child.kill().unwrap();
-    let killed = child.wait().unwrap().code().is_none();
-    stderr
-        .map_while(Result::ok)
-        .for_each(|line| note_key(keys, &line));
-    assert!(killed || seen < lines, "it ended before it was killed");
-    killed
 }
 
 fn note_key(keys: &mut Keys, line: &str) {

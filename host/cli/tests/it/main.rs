@@ -17,5 +17,8 @@ mod kills;
 mod many;
 mod runs;
 mod scenario;
+mod sigkill;
+mod topics;
+mod transfers;
 mod usage;
 mod workflows;

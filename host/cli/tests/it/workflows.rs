@@ -115,9 +115,9 @@ fn plugins_are_listed_with_what_they_bring() {
 #[test]
 fn a_workflow_is_started_and_not_waited_for_and_a_repeat_starts_no_second_one() {
     let host = Host::new();
-    host.run(&["plugin", "deploy", &plugin(TASKS)])
-        .expect(0)
-        .says("Plugin task_workflow of version 0.1.0 is deployed");
+    let deployed = host.run(&["plugin", "deploy", &plugin(TASKS)]).expect(0);
+    let words = "Plugin task_workflow of version 0.1.0 is deployed";
+    assert!(deployed.stdout.starts_with(words), "{deployed:#?}");
     let start = ["workflow", "start", "task_processing_workflow", "--input"];
     let input = r#"{"task_id":"t","title":"T","assignee":"a@example.com"}"#;
     let command = [&start[..], &[input, "--id", "w"]].concat();

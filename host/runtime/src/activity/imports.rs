@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use host_base::{ActorKey, Digest, Failure, Outcome, Payload, WorkflowKey};
+use host_base::{ActorKey, Digest, Failure, Outcome, Payload, TenantId, WorkflowKey};
 use host_engine::{ActivityImports, ActivityInfo, BoxFuture, Interrupt, LogLevel};
 use host_store::records::{EventRaised, OutcomeRecord, Reply};
 use host_store::{Batch, TaskKey};
@@ -16,6 +16,7 @@ use crate::effect::ActivityJob;
 use crate::limits;
 use crate::observer::{Happening, Speaker};
 use crate::start::unreadable;
+use crate::topics;
 
 /// Characters of an idempotency key: 128 bits.
 const IDEMPOTENCY_KEY_CHARS: usize = 32;
@@ -134,6 +135,23 @@ impl ActivityImports for Imports {
         })
     }
 
+    fn publish(&mut self, topic: String, value: Payload) -> BoxFuture<Result<(), Failure>> {
+        let checked = topics::check_publishable(&self.core.limits, &topic, &value);
+        // The same bookkeeping as for calls; a topic has no type.
+        let target = checked
+            .map_err(limits::over_limit)
+            .and_then(|()| self.target("topic".to_owned(), topic.clone()));
+        let key = target.map(|target| self.key(&target, "publish", &value));
+        let core = Arc::clone(&self.core);
+        let tenant = self.task.workflow.tenant.clone();
+        Box::pin(async move {
+            match remembering(&core, &tenant, key?)? {
+                Some(batch) => core.publish(tenant, topic, value, batch).await.map(drop),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn log(&mut self, level: LogLevel, line: String) {
         let speaker = Speaker::Activity {
             name: self.name.clone(),
@@ -154,21 +172,29 @@ async fn raise(
     event: EventRaised,
     key: Option<Digest>,
 ) -> Result<(), Failure> {
+    match remembering(core, &to.tenant, key)? {
+        Some(batch) => core.raise(&to, event, batch).await,
+        None => Ok(()),
+    }
+}
+
+/// A batch that keeps that what it holds besides was done; none where it was done by an earlier attempt.
+fn remembering(
+    core: &Core,
+    tenant: &TenantId,
+    key: Option<Digest>,
+) -> Result<Option<Batch>, Failure> {
     let mut batch = Batch::new();
     if let Some(key) = key {
-        if core
-            .reader
-            .reply(&to.tenant, &key)
-            .map_err(unreadable)?
-            .is_some()
-        {
-            return Ok(());
+        let done = core.reader.reply(tenant, &key).map_err(unreadable)?;
+        if done.is_some() {
+            return Ok(None);
         }
         let reply = Reply {
             outcome: Some(OutcomeRecord::default()),
             expires_ms: core.clock.now().after(core.limits.reply_retention).0,
         };
-        batch.put_reply(&to.tenant, &key, &reply);
+        batch.put_reply(tenant, &key, &reply);
     }
-    core.raise(&to, event, batch).await
+    Ok(Some(batch))
 }

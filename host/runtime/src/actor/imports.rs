@@ -6,13 +6,14 @@ use host_base::failure::code;
 use host_base::{ActorKey, Entity, Failure, InvalidId, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{ActorImports, BoxFuture, Interrupt, LogLevel, StartError, WorkflowInfo};
 use host_store::ReadError;
-use host_store::records::{Call, EventRaised};
+use host_store::records::{Call, EventRaised, Subscription};
 
 use crate::actor::turn::{Turn, Writes};
 use crate::core::Core;
 use crate::limits;
 use crate::locks::lock;
 use crate::start::{self, IdState, NewWorkflow, unreadable};
+use crate::topics::{self, TopicOp};
 use crate::view::WorkflowView;
 use crate::waits::{Awaited, Circle};
 
@@ -65,6 +66,28 @@ impl Shared {
         Ok(note(writes))
     }
 
+    fn topic_op(&self, bytes: usize, op: TopicOp) -> Result<(), Interrupt> {
+        self.with_room(bytes, |writes| writes.topics.push(op))
+    }
+
+    /// Whether the actor has that method: what is published would find nobody otherwise.
+    fn check_method(&self, method: &str) -> Result<(), Interrupt> {
+        let ActorKey {
+            tenant, actor_type, ..
+        } = &self.key;
+        let plugin = self.core.plugins.of_actor(tenant, actor_type);
+        let has = plugin.is_some_and(|plugin| {
+            let mut actors = plugin.manifest().actors.iter();
+            let actor = actors.find(|one| one.actor_type == *actor_type);
+            actor.is_some_and(|one| one.methods.iter().any(|known| known.name == method))
+        });
+        if has {
+            return Ok(());
+        }
+        let text = format!("actor type {actor_type} has no method {method} to subscribe with");
+        Err(Interrupt(text))
+    }
+
     async fn call(&self, target: ActorKey, method: String, input: Payload) -> Outcome {
         limits::check_call(&self.core.limits, &method, &input).map_err(limits::over_limit)?;
         let waiting = self
@@ -111,6 +134,7 @@ impl Shared {
                     plugin,
                     input,
                     parent: None,
+                    detached: false,
                     seed: self.core.random(),
                     before,
                 };
@@ -227,6 +251,47 @@ impl ActorImports for Imports {
         };
         self.0
             .with_room(bytes, |writes| writes.messages.push((to, call)))
+    }
+
+    fn publish(&mut self, topic: String, value: Payload) -> Result<(), Interrupt> {
+        let Shared { core, key, turn } = &*self.0;
+        topics::check_publishable(&core.limits, &topic, &value)?;
+        let to = core.topics.entities(&key.tenant, &topic);
+        for entity in &to {
+            let room = core.check_inbox(entity);
+            room.map_err(|failure| lock(turn).stop(failure))?;
+        }
+        let bytes = value.len() * to.len().max(1);
+        let tenant = key.tenant.clone();
+        self.0.topic_op(
+            bytes,
+            TopicOp::Publish {
+                tenant,
+                topic,
+                value,
+            },
+        )
+    }
+
+    fn subscribe(&mut self, topic: String, method: Option<String>) -> Result<(), Interrupt> {
+        let by = Entity::Actor(self.0.key.clone());
+        topics::check_subscribable(&topic)?;
+        let Some(method) = method else {
+            return self.0.topic_op(0, TopicOp::Unsubscribe { topic, by });
+        };
+        self.0.check_method(&method)?;
+        let core = &self.0.core;
+        core.topics.check_room(&core.limits, &topic, &by)?;
+        let since_ms = self.now().0;
+        let subscription = Subscription { method, since_ms };
+        self.0.topic_op(
+            0,
+            TopicOp::Subscribe {
+                topic,
+                by,
+                subscription,
+            },
+        )
     }
 
     fn start_workflow(

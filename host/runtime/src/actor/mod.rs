@@ -20,7 +20,6 @@ use crate::actor::imports::Imports;
 use crate::actor::turn::{Turn, Writes};
 use crate::core::Core;
 use crate::dedup::{Calls, Cause};
-use crate::draft::Draft;
 use crate::effect::{Effect, Message, Settled, WaitingCall};
 use crate::entity::live::{Standing, Turns};
 use crate::limits;
@@ -126,7 +125,9 @@ impl ActorTurns {
             Some(MailKind::Call(_)) if self.plugin_is_missing() => Ok(()),
             Some(MailKind::Call(call)) => self.take_turn(Asker::Mail(sequence, call)).await,
             // Only a workflow is sent these; a newer host may send what this one does not know.
-            Some(MailKind::Resolved(_) | MailKind::Raised(_)) | None => Ok(()),
+            Some(MailKind::Resolved(_) | MailKind::Raised(_) | MailKind::Control(_)) | None => {
+                Ok(())
+            }
         }
     }
 
@@ -255,8 +256,7 @@ impl ActorTurns {
         }
         let settle = Effect::Settle(self.settled.clone(), self.turns);
         change.draft.effects.push(settle);
-        let Draft { batch, effects } = change.draft;
-        self.core.commit(batch, effects).await;
+        self.core.commit_draft(change.draft).await;
     }
 
     /// State beyond the bound is read from the store again, which must have it by then.

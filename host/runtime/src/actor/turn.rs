@@ -14,6 +14,7 @@ use crate::draft::Draft;
 use crate::observer::{Happening, Speaker};
 use crate::start::NewWorkflow;
 use crate::starts::StartPermit;
+use crate::topics::TopicOp;
 
 /// An actor's state in memory, and what its present turn has done so far.
 #[derive(Default)]
@@ -35,15 +36,16 @@ pub(crate) struct Writes {
     pub(crate) messages: Vec<(ActorKey, Call)>,
     pub(crate) events: Vec<(WorkflowKey, EventRaised)>,
     pub(crate) starts: Vec<(NewWorkflow, StartPermit)>,
+    pub(crate) topics: Vec<TopicOp>,
     pub(crate) lines: Vec<(LogLevel, String)>,
     /// Of values and inputs, so far.
     pub(crate) bytes: usize,
 }
 
 impl Writes {
-    /// Messages, events and starts.
+    /// Messages, events, starts, and what has to do with topics.
     pub(crate) fn sent(&self) -> usize {
-        self.messages.len() + self.events.len() + self.starts.len()
+        self.messages.len() + self.events.len() + self.starts.len() + self.topics.len()
     }
 }
 
@@ -147,7 +149,8 @@ impl Change<'_> {
         }
     }
 
-    /// All that the turn's method wrote, sent and started. Starts first: an event may be for what they start.
+    /// All that the turn's method wrote, sent and started. Starts before messages: an event may be for what
+    /// they start. Topics before starts: the turn may have subscribed to what they tell.
     pub(crate) fn write(&mut self, writes: Writes, now: Timestamp) {
         let Change { core, actor, draft } = self;
         for (key, value) in &writes.state {
@@ -156,8 +159,9 @@ impl Change<'_> {
                 None => draft.batch.delete_state(actor, key),
             }
         }
+        draft.topics.extend(writes.topics);
         for (new, permit) in writes.starts {
-            draft.start(new, permit, now);
+            draft.start(core, new, permit, now);
         }
         for (to, call) in writes.messages {
             draft.send(core, Entity::Actor(to), MailKind::Call(call));

@@ -53,7 +53,11 @@ pub(crate) async fn live(
     newcomer: Newcomer,
     mut turns: impl Turns,
 ) {
-    let Newcomer { slot, mut mailbox } = newcomer;
+    let Newcomer {
+        slot,
+        mut mailbox,
+        passing,
+    } = newcomer;
     let _presence = Presence {
         core: &core,
         entity: &entity,
@@ -67,6 +71,13 @@ pub(crate) async fn live(
         settled: true,
     };
     let mut standing = Standing::default();
+    if passing {
+        match pass(&mut mail, &mut mailbox, &mut turns).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => return core.store_unreadable(&error),
+        }
+    }
     loop {
         let messages = match mail.next(&mut mailbox, standing.has_ended).await {
             Ok(Some(messages)) => messages,
@@ -83,6 +94,25 @@ pub(crate) async fn live(
         standing = turns.standing();
         core.entities.turned(&slot, core.clock.now(), standing);
     }
+}
+
+/// Handles the first message alone. True where the entity has left the memory, which it does unless there
+/// is another one.
+async fn pass(
+    mail: &mut Mail<'_>,
+    mailbox: &mut mpsc::Receiver<Message>,
+    turns: &mut impl Turns,
+) -> Result<bool, ReadError> {
+    if let Some(first) = mailbox.recv().await {
+        mail.settled = false;
+        turns.handle(vec![first]).await?;
+    }
+    if mailbox.is_empty() && mail.leave(mailbox).await {
+        return Ok(true);
+    }
+    // Older mail goes before what waits in the mailbox.
+    mail.slot.missed_mail.store(true, Ordering::Release);
+    Ok(false)
 }
 
 /// Takes the entity out of memory when its task ends. A panic is a defect of the host, after which only the

@@ -70,6 +70,8 @@ pub(crate) struct PlaceWanted<'a>(&'a AtomicUsize);
 pub(crate) struct Newcomer {
     pub(crate) slot: Arc<Slot>,
     pub(crate) mailbox: mpsc::Receiver<Message>,
+    /// Whether it comes in for its first message alone, and leaves its mail where it is.
+    pub(crate) passing: bool,
 }
 
 impl Entities {
@@ -105,12 +107,17 @@ impl Entities {
         if let Some(slot) = shard.get(to) {
             return slot.push(message);
         }
-        let (slot, mailbox) = Slot::new(self.bounds.mailbox);
+        let passing = matches!(message, Message::Move(_));
+        let (slot, mailbox) = Slot::new(self.bounds.mailbox, !passing);
         shard.insert(to.clone(), Arc::clone(&slot));
         let pushed = slot.push(message);
         drop(shard);
         self.came();
-        run(Newcomer { slot, mailbox });
+        run(Newcomer {
+            slot,
+            mailbox,
+            passing,
+        });
         pushed
     }
 
@@ -270,7 +277,7 @@ impl Drop for PlaceWanted<'_> {
 }
 
 impl Slot {
-    fn new(mailbox_max: usize) -> (Arc<Slot>, mpsc::Receiver<Message>) {
+    fn new(mailbox_max: usize, missed_mail: bool) -> (Arc<Slot>, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(mailbox_max);
         let slot = Arc::new(Slot {
             mailbox: sender,
@@ -279,7 +286,7 @@ impl Slot {
             idle_from_ms: AtomicU64::new(u64::MAX),
             bytes: AtomicUsize::new(0),
             holds_place: AtomicBool::new(false),
-            missed_mail: AtomicBool::new(true),
+            missed_mail: AtomicBool::new(missed_mail),
         });
         (slot, receiver)
     }

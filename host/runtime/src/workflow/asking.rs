@@ -309,8 +309,10 @@ async fn code_of(core: &Core, key: &WorkflowKey, instance: &Instance) -> Result<
 /// From which event on the code has seen nothing in a turn that was committed; none where it has seen all.
 fn unseen_from(instance: &Instance) -> Option<u64> {
     let stall = instance.stall.as_ref();
+    let suspension = instance.suspension.as_ref();
     stall
         .map(|stall| stall.unseen_from)
+        .or(suspension.map(|held| held.unseen_from))
         .or(instance.unseen_from)
 }
 
@@ -334,7 +336,7 @@ fn unanswered(key: &WorkflowKey, step: Step) -> Failure {
             Failure::new(code::STALLED, text)
         }
         Step::Broke(why) => why,
-        Step::Asleep | Step::Waits | Step::Ended(_) => {
+        Step::Asleep | Step::Held | Step::Waits | Step::Ended(_) | Step::Terminated(_) => {
             Failure::new(code::REFUSED, format!("workflow {id} answers no queries"))
         }
     }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{Digest, Failure, Outcome, WorkflowKey};
+use host_base::{Digest, Failure, Outcome, TenantId, WorkflowKey};
 use host_engine::{GuestError, Plugin, Reason, WorkflowInstance, WorkflowRun};
 use host_store::records::{Instance, Stall, Started};
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,6 +35,7 @@ pub(crate) struct Body {
 pub(crate) struct Begin {
     plugin: Plugin,
     info: WorkflowInstance,
+    tenant: TenantId,
     input: Vec<u8>,
     seed: [u8; 32],
 }
@@ -51,6 +52,10 @@ pub(crate) enum Step {
     Broke(Failure),
     /// It cannot go on with this component.
     Stalls(Stall),
+    /// The instance is held, whatever its code would do.
+    Held,
+    /// It is ended from outside, for that reason.
+    Terminated(String),
 }
 
 impl Begin {
@@ -68,13 +73,15 @@ impl Begin {
                 name: instance.name.clone(),
                 run: instance.run,
             },
+            tenant: key.tenant.clone(),
             input: started.input.clone(),
             seed,
         }
     }
 
     fn run(&self, core: &Core, machine: &Arc<Mutex<Machine>>) -> WorkflowRun {
-        let imports = Imports::new(self.info.clone(), Arc::clone(machine), &core.limits);
+        let (info, tenant) = (self.info.clone(), self.tenant.clone());
+        let imports = Imports::new(info, tenant, Arc::clone(machine), core);
         let (name, input) = (&self.info.name, self.input.clone());
         self.plugin
             .run_workflow(name, input, self.seed, Box::new(imports))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use host_base::failure::code;
-use host_base::{Failure, WorkflowKey};
+use host_base::{Failure, InvalidId, WorkflowKey};
 use host_engine::Plugin;
 use host_store::ReadError;
 use host_store::records::{ChildScheduled, Waiter};
@@ -24,7 +24,8 @@ struct Candidate {
 }
 
 /// Looks at each child that a parent's turn asked for; `held` are those that it asked for before, to which
-/// those are added that can be started. Returns the failures of the others' handles.
+/// those are added that can be started. Returns the failures of the others' handles, and that the detached
+/// ones are started.
 pub(crate) async fn prepare(
     core: &Arc<Core>,
     parent: &WorkflowKey,
@@ -32,30 +33,43 @@ pub(crate) async fn prepare(
     wanted: Vec<ChildScheduled>,
     held: &mut Vec<Child>,
 ) -> Result<Vec<Arrival>, ReadError> {
-    let mut refused = Vec::new();
+    let mut answers = Vec::new();
     let mut candidates: Vec<Candidate> = Vec::new();
     for child in wanted {
         let handle = child.handle;
         match candidate(core, parent, child) {
             Ok(new) if is_twice(&new.key, &candidates, held) => {
-                refused.push(refusal(
+                answers.push(refusal(
                     handle,
                     taken(&new.key, "being started by this workflow"),
                 ));
             }
             Ok(new) => candidates.push(new),
-            Err(failure) => refused.push(refusal(handle, failure)),
+            Err(failure) => answers.push(refusal(handle, failure)),
         }
     }
     let permits = permits(core, &candidates, held.is_empty()).await;
     for (new, permit) in candidates.into_iter().zip(permits) {
         let handle = new.child.handle;
         match started(core, parent, run, new, permit)? {
-            Ok(child) => held.push(child),
-            Err(failure) => refused.push(refusal(handle, failure)),
+            Ok(child) => {
+                answers.extend(certainty(handle, &child.0));
+                held.push(child);
+            }
+            Err(failure) => answers.push(refusal(handle, failure)),
         }
     }
-    Ok(refused)
+    Ok(answers)
+}
+
+/// The key of a child: of the id that was asked for, or of one that no other child of this parent has.
+pub(crate) fn child_key(
+    parent: &WorkflowKey,
+    id: Option<&str>,
+    handle: u32,
+) -> Result<WorkflowKey, InvalidId> {
+    let id = id.map_or_else(|| format!("{}:{handle}", parent.id), str::to_owned);
+    WorkflowKey::new(parent.tenant.clone(), id)
 }
 
 fn candidate(
@@ -63,7 +77,7 @@ fn candidate(
     parent: &WorkflowKey,
     child: ChildScheduled,
 ) -> Result<Candidate, Failure> {
-    let key = WorkflowKey::new(parent.tenant.clone(), child_id(parent, &child))?;
+    let key = child_key(parent, child.id.as_deref(), child.handle)?;
     if key == *parent {
         return Err(taken(&key, "this workflow itself"));
     }
@@ -129,10 +143,19 @@ fn started(
         plugin,
         input: child.input,
         parent: Some(waiter),
+        detached: child.detached,
         seed: core.random(),
         before,
     };
     Ok(Ok((new, permit)))
+}
+
+/// That a detached child is started, for its parent's turn starts it.
+fn certainty(handle: u32, child: &NewWorkflow) -> Option<Arrival> {
+    let id = serde_json::Value::String(child.key.id.clone());
+    let outcome = Ok(id.to_string().into_bytes());
+    let started = Arrival::Resolved { handle, outcome };
+    child.detached.then_some(started)
 }
 
 fn refusal(handle: u32, failure: Failure) -> Arrival {
@@ -145,10 +168,4 @@ fn refusal(handle: u32, failure: Failure) -> Arrival {
 fn taken(key: &WorkflowKey, status: &str) -> Failure {
     let text = format!("workflow {} already exists and is {status}", key.id);
     Failure::new(code::ALREADY_EXISTS, text)
-}
-
-/// The id that was asked for, or one that no other child of this parent has.
-fn child_id(parent: &WorkflowKey, child: &ChildScheduled) -> String {
-    let made = || format!("{}:{}", parent.id, child.handle);
-    child.id.clone().unwrap_or_else(made)
 }

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use host_base::Timestamp;
-use host_engine::{Command, RetryPolicy};
+use host_engine::{Command, ParentClose, RetryPolicy};
 use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, EventAwaited, EventKind,
-    OutcomeRecord, RetryRecord, TimerScheduled, UpdateCompleted,
+    self, ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, ContinuedAsNew,
+    EventAwaited, EventKind, OutcomeRecord, Published, RetryRecord, TimerScheduled, TopicNamed,
+    UpdateCompleted,
 };
 
 /// Longest excerpt of an input in a message about a divergence, in characters.
@@ -22,9 +23,14 @@ pub(crate) fn yields_handle(command: &Command) -> bool {
         | Command::Child { .. }
         | Command::Timer { .. }
         | Command::Event { .. } => true,
-        Command::SendActor { .. } | Command::Cancel { .. } | Command::CompleteUpdate { .. } => {
-            false
-        }
+        Command::SendActor { .. }
+        | Command::Publish { .. }
+        | Command::Subscribe { .. }
+        | Command::Unsubscribe { .. }
+        | Command::Cancel { .. }
+        | Command::RequestCancel { .. }
+        | Command::CompleteUpdate { .. }
+        | Command::ContinueAsNew { .. } => false,
     }
 }
 
@@ -34,9 +40,16 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         Command::Activity { input, .. }
         | Command::ActorCall { input, .. }
         | Command::SendActor { input, .. }
-        | Command::Child { input, .. } => input.len(),
+        | Command::Child { input, .. }
+        | Command::ContinueAsNew { input } => input.len(),
+        Command::Publish { value, .. } => value.len(),
         Command::CompleteUpdate { outcome, .. } => outcome.as_ref().map_or(0, Vec::len),
-        Command::Timer { .. } | Command::Event { .. } | Command::Cancel { .. } => 0,
+        Command::Timer { .. }
+        | Command::Event { .. }
+        | Command::Subscribe { .. }
+        | Command::Unsubscribe { .. }
+        | Command::Cancel { .. }
+        | Command::RequestCancel { .. } => 0,
     }
 }
 
@@ -80,11 +93,19 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             method,
             input,
         }),
-        Command::Child { name, id, input } => EventKind::ChildScheduled(ChildScheduled {
+        Command::Child {
+            name,
+            id,
+            input,
+            detached,
+            parent_close,
+        } => EventKind::ChildScheduled(ChildScheduled {
             handle,
             name,
             id,
             input,
+            detached,
+            parent_close: close_record(parent_close).into(),
         }),
         Command::Timer { duration } => EventKind::TimerScheduled(TimerScheduled {
             handle,
@@ -92,11 +113,24 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             due_ms: now.after(duration).0,
         }),
         Command::Event { name } => EventKind::EventAwaited(EventAwaited { handle, name }),
+        Command::Publish { topic, value } => EventKind::Published(Published { topic, value }),
+        Command::Subscribe { topic } => EventKind::Subscribed(TopicNamed { topic }),
+        Command::Unsubscribe { topic } => EventKind::Unsubscribed(TopicNamed { topic }),
         Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
         Command::CompleteUpdate { id, outcome } => EventKind::UpdateCompleted(UpdateCompleted {
             id,
             outcome: Some(OutcomeRecord::from(outcome)),
         }),
+        Command::RequestCancel { handle } => EventKind::CancelSent(Cancelled { handle }),
+        Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
+    }
+}
+
+fn close_record(close: ParentClose) -> records::ParentClose {
+    match close {
+        ParentClose::Terminate => records::ParentClose::Terminate,
+        ParentClose::Cancel => records::ParentClose::Cancel,
+        ParentClose::Abandon => records::ParentClose::Abandon,
     }
 }
 
@@ -119,16 +153,27 @@ fn millis(duration: Duration) -> u64 {
 /// update is accepted by the code, where it waits.
 pub(crate) fn is_command(kind: &EventKind) -> bool {
     match kind {
-        EventKind::Started(_) | EventKind::Resolved(_) | EventKind::EventRaised(_) => false,
+        EventKind::Started(_)
+        | EventKind::Resolved(_)
+        | EventKind::EventRaised(_)
+        | EventKind::CancelRequested(_)
+        | EventKind::Suspended(_)
+        | EventKind::Resumed(_)
+        | EventKind::Terminated(_) => false,
         EventKind::ActivityScheduled(_)
         | EventKind::ActorCallScheduled(_)
         | EventKind::ChildScheduled(_)
         | EventKind::TimerScheduled(_)
         | EventKind::EventAwaited(_)
         | EventKind::ActorMessageSent(_)
+        | EventKind::Published(_)
+        | EventKind::Subscribed(_)
+        | EventKind::Unsubscribed(_)
         | EventKind::Cancelled(_)
         | EventKind::UpdateAccepted(_)
         | EventKind::UpdateCompleted(_)
+        | EventKind::CancelSent(_)
+        | EventKind::ContinuedAsNew(_)
         | EventKind::Completed(_)
         | EventKind::Failed(_) => true,
     }
@@ -136,21 +181,13 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
 
 /// Whether an event records that the code has returned.
 pub(crate) fn is_end(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::Completed(_) | EventKind::Failed(_) => true,
-        EventKind::Started(_)
-        | EventKind::Resolved(_)
-        | EventKind::EventRaised(_)
-        | EventKind::ActivityScheduled(_)
-        | EventKind::ActorCallScheduled(_)
-        | EventKind::ChildScheduled(_)
-        | EventKind::TimerScheduled(_)
-        | EventKind::EventAwaited(_)
-        | EventKind::ActorMessageSent(_)
-        | EventKind::Cancelled(_)
-        | EventKind::UpdateAccepted(_)
-        | EventKind::UpdateCompleted(_) => false,
-    }
+    matches!(
+        kind,
+        EventKind::Completed(_)
+            | EventKind::Failed(_)
+            | EventKind::Terminated(_)
+            | EventKind::ContinuedAsNew(_)
+    )
 }
 
 /// The handle of a command that has one.
@@ -171,13 +208,22 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         EventKind::Started(_)
         | EventKind::EventAwaited(_)
         | EventKind::ActorMessageSent(_)
+        | EventKind::Published(_)
+        | EventKind::Subscribed(_)
+        | EventKind::Unsubscribed(_)
         | EventKind::Cancelled(_)
         | EventKind::Resolved(_)
         | EventKind::EventRaised(_)
         | EventKind::UpdateAccepted(_)
         | EventKind::UpdateCompleted(_)
+        | EventKind::CancelRequested(_)
+        | EventKind::CancelSent(_)
+        | EventKind::Suspended(_)
+        | EventKind::Resumed(_)
         | EventKind::Completed(_)
-        | EventKind::Failed(_) => None,
+        | EventKind::Failed(_)
+        | EventKind::Terminated(_)
+        | EventKind::ContinuedAsNew(_) => None,
     }
 }
 
@@ -205,9 +251,21 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         }
         EventKind::ActorCallScheduled(one) => format!("call of {}", actor_method(one)),
         EventKind::ActorMessageSent(one) => format!("message to {}", actor_method(one)),
+        EventKind::Published(one) => {
+            format!("{} published to topic {}", excerpt(&one.value), one.topic)
+        }
+        EventKind::Subscribed(one) => format!("subscription to topic {}", one.topic),
+        EventKind::Unsubscribed(one) => format!("end of the subscription to topic {}", one.topic),
         EventKind::ChildScheduled(one) => {
             let id = one.id.as_deref().unwrap_or("no id given");
-            format!("child {}({}), {id}", one.name, excerpt(&one.input))
+            let detached = if one.detached { ", detached" } else { "" };
+            let close = match one.parent_close() {
+                records::ParentClose::Terminate => "",
+                records::ParentClose::Cancel => ", cancelled with its parent",
+                records::ParentClose::Abandon => ", abandoned by its parent",
+            };
+            let (name, input) = (&one.name, excerpt(&one.input));
+            format!("child {name}({input}), {id}{detached}{close}")
         }
         EventKind::TimerScheduled(one) => format!("timer of {} ms", one.duration_ms),
         EventKind::EventAwaited(one) => format!("wait for event {}", one.name),
@@ -221,6 +279,14 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::Started(_) => "the start".to_owned(),
         EventKind::Resolved(one) => format!("the result of handle {}", one.handle),
         EventKind::EventRaised(one) => format!("event {}", one.name),
+        EventKind::CancelRequested(_) => "a request to end".to_owned(),
+        EventKind::CancelSent(one) => format!("a request to stop handle {}", one.handle),
+        EventKind::Suspended(_) => "a suspension".to_owned(),
+        EventKind::Resumed(_) => "a resumption".to_owned(),
+        EventKind::Terminated(_) => "its termination".to_owned(),
+        EventKind::ContinuedAsNew(one) => {
+            format!("the end, to continue with {}", excerpt(&one.input))
+        }
     }
 }
 

@@ -4,11 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
-use host_base::{Failure, InvalidId, Limits, Outcome, Timestamp};
-use host_engine::{Command, Interrupt, LogLevel, Query, Wakeup, WorkflowImports, WorkflowInstance};
+use host_base::{Entity, Failure, InvalidId, Limits, Outcome, TenantId, Timestamp, WorkflowKey};
+use host_engine::{
+    Command, HistorySize, Interrupt, LogLevel, Query, Wakeup, WorkflowImports, WorkflowInstance,
+};
 
+use crate::core::Core;
 use crate::limits;
 use crate::locks::lock;
+use crate::topics::{self, Topics};
 use crate::workflow::machine::Machine;
 
 /// The answers to one body.
@@ -16,18 +20,23 @@ pub(crate) struct Imports {
     info: WorkflowInstance,
     machine: Arc<Mutex<Machine>>,
     limits: Limits,
+    tenant: TenantId,
+    topics: Arc<Topics>,
 }
 
 impl Imports {
     pub(crate) fn new(
         info: WorkflowInstance,
+        tenant: TenantId,
         machine: Arc<Mutex<Machine>>,
-        limits: &Limits,
+        core: &Core,
     ) -> Imports {
         Imports {
             info,
             machine,
-            limits: limits.clone(),
+            limits: core.limits.clone(),
+            tenant,
+            topics: Arc::clone(&core.topics),
         }
     }
 
@@ -51,6 +60,7 @@ impl Imports {
                 valid(check_id("actor id", actor_id))?;
                 self.check_input("a message", input)
             }
+            Command::ContinueAsNew { input } => self.check_input("the next run's input", input),
             Command::Child { id, input, .. } => {
                 let id = id.as_deref();
                 valid(id.map_or(Ok(()), |id| check_id("workflow id", id)))?;
@@ -59,11 +69,36 @@ impl Imports {
             Command::CompleteUpdate {
                 outcome: Ok(value), ..
             } => self.check_input("an update's answer", value),
+            Command::Publish { topic, value } => self.check_publish(topic, value),
+            Command::Subscribe { topic } => self.check_subscribe(topic),
+            Command::Unsubscribe { topic } => topics::check_subscribable(topic),
             Command::CompleteUpdate { .. }
             | Command::Timer { .. }
             | Command::Event { .. }
-            | Command::Cancel { .. } => Ok(()),
+            | Command::Cancel { .. }
+            | Command::RequestCancel { .. } => Ok(()),
         }
+    }
+
+    /// How many have subscribed differs from time to time, so that only new commands are checked for it.
+    fn check_publish(&self, topic: &str, value: &[u8]) -> Result<(), Interrupt> {
+        topics::check_publishable(&self.limits, topic, value)?;
+        let mut machine = lock(&self.machine);
+        if machine.is_live() {
+            let others = self.topics.subscribers(&self.tenant, topic);
+            machine.take_bytes(value.len() * others.saturating_sub(1))?;
+        }
+        Ok(())
+    }
+
+    fn check_subscribe(&self, topic: &str) -> Result<(), Interrupt> {
+        topics::check_subscribable(topic)?;
+        if lock(&self.machine).is_live() {
+            let (tenant, id) = (self.tenant.clone(), self.info.id.clone());
+            let by = Entity::Workflow(WorkflowKey { tenant, id });
+            self.topics.check_room(&self.limits, topic, &by)?;
+        }
+        Ok(())
     }
 
     fn check_input(&self, what: &str, input: &[u8]) -> Result<(), Interrupt> {
@@ -122,6 +157,10 @@ impl WorkflowImports for Imports {
 
     fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
         lock(&self.machine).next_query()
+    }
+
+    fn history_size(&self) -> HistorySize {
+        lock(&self.machine).history_size()
     }
 
     fn now(&self) -> Timestamp {

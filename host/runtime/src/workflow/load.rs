@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use host_base::{Timestamp, WorkflowKey};
-use host_store::records::{Event, EventKind, Instance, Started};
+use host_store::records::{Event, EventKind, Instance, Started, Status};
 use host_store::{ReadError, Reader};
 
 use crate::core::Core;
@@ -18,11 +18,13 @@ const PAGE: usize = 10_000;
 
 /// The instance of that id, if one takes turns.
 ///
-/// What kept a stalled one may have passed; it tries again only where it was told to look.
+/// What kept a stalled one may have passed; it tries again only where it was told to look. One that is held
+/// has its code only where it may be about to go on.
 pub(crate) async fn load(
     core: &Arc<Core>,
     key: &WorkflowKey,
     told: bool,
+    resumes: bool,
 ) -> Result<Option<Loaded>, ReadError> {
     let Some(instance) = core.reader.instance(key)?.filter(is_active) else {
         return Ok(None);
@@ -45,7 +47,9 @@ pub(crate) async fn load(
         absent: None,
         touched: false,
     };
-    begin_body(core, key, &mut loaded, &started, told).await;
+    if loaded.instance.suspension.is_none() || resumes {
+        begin_body(core, key, &mut loaded, &started, told || resumes).await;
+    }
     Ok(Some(loaded))
 }
 
@@ -126,8 +130,13 @@ async fn begin_body(
 
 /// What the code has not seen yet: what arrived since its last good turn.
 pub(crate) fn unseen_from(instance: &Instance, history: &[(u64, Event)]) -> u64 {
+    if let Some(suspension) = &instance.suspension {
+        return suspension.unseen_from;
+    }
     match &instance.stall {
         Some(stall) => stall.unseen_from,
+        // What the code has not begun with was carried over from the run before.
+        None if instance.status() == Status::Pending => 1,
         None => history.last().map_or(1, |(last, _)| last + 1),
     }
 }

@@ -7,6 +7,7 @@ mod asking;
 mod body;
 mod children;
 mod commands;
+mod control;
 mod imports;
 mod load;
 mod machine;
@@ -18,7 +19,7 @@ mod turn;
 use std::sync::{Arc, Mutex};
 
 use host_base::failure::code;
-use host_base::{Entity, Failure, WorkflowKey};
+use host_base::{Entity, Failure, Outcome, WorkflowKey};
 use host_engine::Plugin;
 use host_store::records::{Instance, MailKind};
 use host_store::{ReadError, TimerOf};
@@ -66,8 +67,20 @@ enum Next {
     Stays,
     /// It has ended.
     Ended,
+    /// This run has ended, and the next one waits for its first turn.
+    Continued,
+    /// It is held, and its code leaves the memory.
+    Held,
     /// It stalls: what is in memory follows code that was given up.
     Outdated,
+}
+
+/// What a turn's messages brought.
+struct Received {
+    /// The number of the first event that the code has not seen.
+    first: u64,
+    /// Why the instance ends at once, if it does.
+    ended: Option<String>,
 }
 
 /// An instance that has not ended.
@@ -159,6 +172,7 @@ impl WorkflowTurns {
     async fn follow(&mut self, next: Next) {
         match (next, &mut self.state) {
             (Next::Stays, _) => {}
+            (Next::Held | Next::Continued, _) => self.state = State::Unknown,
             (Next::Ended, _) => self.state = State::Absent,
             (Next::Outdated, State::Loaded(loaded)) => {
                 // A deployment looks for stalls in the store: one that came before this stall was there
@@ -179,11 +193,14 @@ impl WorkflowTurns {
         let told = messages
             .iter()
             .any(|message| matches!(message, Message::Look));
+        let resumes = messages.iter().any(control::is_resume);
         let old = match &self.state {
             State::Unknown => true,
-            State::Absent => told || !asked.is_empty() || messages.iter().any(is_event),
+            State::Absent => told || !asked.is_empty() || messages.iter().any(is_from_outside),
             State::Loaded(loaded) => {
-                loaded.is_old(&self.core, &self.key, told) || loaded.is_spent(messages, asked)
+                resumes
+                    || loaded.is_old(&self.core, &self.key, told)
+                    || loaded.is_spent(messages, asked)
             }
         };
         if !old {
@@ -195,7 +212,7 @@ impl WorkflowTurns {
         }
         // First, for the code that comes may need the place of the code that goes.
         self.state = State::Unknown;
-        self.state = match load::load(&self.core, &self.key, told).await? {
+        self.state = match load::load(&self.core, &self.key, told, resumes).await? {
             Some(loaded) => State::Loaded(Box::new(loaded)),
             None => State::Absent,
         };
@@ -212,10 +229,12 @@ async fn discard(core: &Core, key: &WorkflowKey, messages: Vec<Message>) {
     change.commit().await;
 }
 
-/// Whether it is an event from outside, which may be for an instance that was started with it.
-fn is_event(message: &Message) -> bool {
+/// Whether it comes from outside, so that it may be for an instance that was started with it.
+fn is_from_outside(message: &Message) -> bool {
     match message {
-        Message::Mail(_, mail) => matches!(mail.kind, Some(MailKind::Raised(_))),
+        Message::Mail(_, mail) => {
+            matches!(mail.kind, Some(MailKind::Raised(_) | MailKind::Control(_)))
+        }
         Message::Call(_)
         | Message::Activity(_)
         | Message::Timer(_)
@@ -236,11 +255,12 @@ impl Loaded {
         asked: Vec<Asked>,
     ) -> Result<(Next, Vec<Asked>), ReadError> {
         let mut change = Change::new(core, key, core.clock.now());
-        let first = self.receive(&mut change, messages);
+        let before = lock(&self.machine).next_sequence();
+        let Received { first, ended } = self.receive(&mut change, messages);
         let mut callers = Callers::ask(&mut lock(&self.machine), asked);
         let arrived = lock(&self.machine).recorded();
-        let (step, children) = match self.overfull(core) {
-            Some(failure) => (Step::Broke(failure), Vec::new()),
+        let (step, children) = match self.forced(core, ended) {
+            Some(step) => (step, Vec::new()),
             None => self.run(core, key, !callers.is_empty()).await?,
         };
         if matches!(step, Step::Broke(_) | Step::Stalls(_)) {
@@ -260,20 +280,32 @@ impl Loaded {
         change.record(self, recorded);
         let next = match step {
             Step::Asleep => {
-                change.sleeps_on();
+                change.sleep_on(self);
                 Next::Stays
+            }
+            Step::Held => {
+                change.hold(self, first);
+                match self.body {
+                    Some(_) => Next::Held,
+                    None => Next::Stays,
+                }
+            }
+            Step::Terminated(reason) => {
+                let sequence = lock(&self.machine).next_sequence();
+                change.terminate(self, sequence, reason, first);
+                Next::Ended
             }
             Step::Waits => {
                 change.start(children);
                 change.go_on(self);
                 change.say(lines);
+                self.warn(&mut change, before);
                 Next::Stays
             }
             Step::Ended(outcome) => {
                 change.start(children);
                 change.say(lines);
-                change.end(self, outcome);
-                Next::Ended
+                self.finish(&mut change, outcome)
             }
             Step::Broke(failure) => {
                 let sequence = lock(&self.machine).next_sequence();
@@ -290,7 +322,8 @@ impl Loaded {
                 Next::Outdated
             }
         };
-        if matches!(next, Next::Ended) && lock(&self.machine).has_open_updates() {
+        let over = matches!(next, Next::Ended | Next::Continued);
+        if over && lock(&self.machine).has_open_updates() {
             change.leave_unapplied(run);
         }
         change.commit().await;
@@ -314,6 +347,40 @@ impl Loaded {
         broken || self.touched && (!messages.is_empty() || asked.iter().any(update))
     }
 
+    /// The code has returned: the instance ends, or goes on as the next run.
+    fn finish(&mut self, change: &mut Change<'_>, outcome: Outcome) -> Next {
+        let mut machine = lock(&self.machine);
+        let Some(input) = machine.continues().cloned() else {
+            drop(machine);
+            change.end(self, outcome);
+            return Next::Ended;
+        };
+        let left = machine.carry_over();
+        drop(machine);
+        change.continue_as_new(self, input, left);
+        Next::Continued
+    }
+
+    /// Tells when the history has become long in a turn that began with so many events.
+    fn warn(&self, change: &mut Change<'_>, before: u64) {
+        let machine = lock(&self.machine);
+        let (events, long) = (machine.next_sequence(), machine.suggest_from());
+        if long > 0 && before < long && events >= long {
+            change.tell_long(events);
+        }
+    }
+
+    /// What happens to the instance whatever its code would do.
+    fn forced(&self, core: &Core, ended: Option<String>) -> Option<Step> {
+        if let Some(reason) = ended {
+            return Some(Step::Terminated(reason));
+        }
+        if let Some(failure) = self.overfull(core) {
+            return Some(Step::Broke(failure));
+        }
+        self.instance.suspension.as_ref().map(|_| Step::Held)
+    }
+
     /// Why the instance must end, where more arrives for it than its history may hold.
     fn overfull(&self, core: &Core) -> Option<Failure> {
         let max = core.limits.history_events_max;
@@ -323,18 +390,25 @@ impl Loaded {
         })
     }
 
-    /// Records what arrived; returns the number of the turn's first event.
-    fn receive(&mut self, change: &mut Change<'_>, messages: Vec<Message>) -> u64 {
-        let mut machine = lock(&self.machine);
-        let first = machine.next_sequence();
+    /// Records what arrived.
+    fn receive(&mut self, change: &mut Change<'_>, messages: Vec<Message>) -> Received {
+        let machine = Arc::clone(&self.machine);
+        let mut machine = lock(&machine);
+        let held = self.instance.suspension.as_ref();
+        let mut received = Received {
+            first: held.map_or(machine.next_sequence(), |held| held.unseen_from),
+            ended: None,
+        };
         machine.begin_turn(change.now);
         for message in messages {
             change.delete_cause(&message);
-            if let Some(arrival) = arrival(message, self.instance.run) {
+            if let Some(control) = control::of(&message) {
+                self.obey(change, &mut machine, control, &mut received);
+            } else if let Some(arrival) = arrival(message, self.instance.run) {
                 machine.arrive(arrival);
             }
         }
-        first
+        received
     }
 
     /// Runs the body until it waits for what has not arrived, or ends; returns the children to be started.
@@ -355,10 +429,10 @@ impl Loaded {
             looked_at = lock(&self.machine).recorded();
             let run = self.instance.run;
             if !wanted.is_empty() && matches!(step, Step::Waits | Step::Ended(_)) {
-                let refused = children::prepare(core, key, run, wanted, &mut children).await?;
-                if !refused.is_empty() && matches!(step, Step::Waits) {
+                let answers = children::prepare(core, key, run, wanted, &mut children).await?;
+                if !answers.is_empty() && matches!(step, Step::Waits) {
                     let mut machine = lock(&self.machine);
-                    refused.into_iter().for_each(|arrival| {
+                    answers.into_iter().for_each(|arrival| {
                         machine.arrive(arrival);
                     });
                     continue;
@@ -445,7 +519,7 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
                 let (name, value) = (event.name, event.value);
                 (run, Arrival::Raised { name, value })
             }
-            MailKind::Call(_) => return None,
+            MailKind::Call(_) | MailKind::Control(_) => return None,
         },
         Message::Activity(end) => {
             let (handle, outcome) = (end.task.handle, end.outcome);

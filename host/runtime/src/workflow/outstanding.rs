@@ -1,23 +1,46 @@
-//! What an instance has asked for and not received, as far as something must be undone when it ends.
+//! What an instance has asked for and not received, as far as something must be done about it when it ends.
 //!
 //! Follows the events of a history; knows nothing of the store.
 
 use std::collections::HashMap;
 
 use host_base::Timestamp;
-use host_store::records::EventKind;
+use host_store::records::{ChildScheduled, EventKind, OutcomeKind, ParentClose, Resolved};
 
-/// Handles whose activity or timer has rows in the store.
+/// Handles whose activity or timer has rows in the store, or whose child may run.
 #[derive(Debug, Default)]
 pub(crate) struct Outstanding(HashMap<u32, Kind>);
 
-/// What has rows in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What stands behind a handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A task.
     Activity,
     /// A timer that is due then.
     Timer(Timestamp),
+    /// Another workflow.
+    Child(Box<RunningChild>),
+}
+
+/// A child that has not ended, as far as its parent knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunningChild {
+    /// The id that was asked for.
+    pub(crate) id: Option<String>,
+    /// Whether its end is not told to the parent.
+    pub(crate) detached: bool,
+    /// What becomes of it when its parent ends.
+    pub(crate) close: ParentClose,
+}
+
+impl RunningChild {
+    fn of(child: &ChildScheduled) -> Box<RunningChild> {
+        Box::new(RunningChild {
+            id: child.id.clone(),
+            detached: child.detached,
+            close: child.parent_close(),
+        })
+    }
 }
 
 impl Outstanding {
@@ -31,25 +54,64 @@ impl Outstanding {
                 let due = Timestamp(one.due_ms);
                 self.0.insert(one.handle, Kind::Timer(due));
             }
-            EventKind::Resolved(one) => {
-                self.0.remove(&one.handle);
+            EventKind::ChildScheduled(one) => {
+                self.0
+                    .insert(one.handle, Kind::Child(RunningChild::of(one)));
             }
+            EventKind::Resolved(one) => self.resolve(one),
             EventKind::Cancelled(one) => return self.give_up(one.handle),
             EventKind::Started(_)
             | EventKind::ActorCallScheduled(_)
-            | EventKind::ChildScheduled(_)
             | EventKind::EventAwaited(_)
             | EventKind::ActorMessageSent(_)
+            | EventKind::Published(_)
+            | EventKind::Subscribed(_)
+            | EventKind::Unsubscribed(_)
             | EventKind::EventRaised(_)
             | EventKind::UpdateAccepted(_)
             | EventKind::UpdateCompleted(_)
+            | EventKind::CancelRequested(_)
+            | EventKind::CancelSent(_)
+            | EventKind::Suspended(_)
+            | EventKind::Resumed(_)
             | EventKind::Completed(_)
-            | EventKind::Failed(_) => {}
+            | EventKind::Failed(_)
+            | EventKind::Terminated(_)
+            | EventKind::ContinuedAsNew(_) => {}
         }
         None
     }
 
-    /// An activity runs on when it is given up, and its task stays until it has ended.
+    /// What has its result is not outstanding; a detached child runs on when it is started.
+    fn resolve(&mut self, resolved: &Resolved) {
+        let detached = match self.0.get(&resolved.handle) {
+            Some(Kind::Child(child)) => child.detached,
+            Some(Kind::Activity | Kind::Timer(_)) | None => false,
+        };
+        let outcome = resolved.outcome.as_ref();
+        let kind = outcome.and_then(|outcome| outcome.kind.as_ref());
+        if !detached || matches!(kind, Some(OutcomeKind::Failure(_))) {
+            self.0.remove(&resolved.handle);
+        }
+    }
+
+    /// What stands behind a handle, if that has not ended.
+    pub(crate) fn of(&self, handle: u32) -> Option<&Kind> {
+        self.0.get(&handle)
+    }
+
+    /// All that has not ended, in the order of the handles: a turn does the same whenever it is run.
+    pub(crate) fn all(&self) -> Vec<(u32, Kind)> {
+        let mut all: Vec<_> = self
+            .0
+            .iter()
+            .map(|(handle, kind)| (*handle, kind.clone()))
+            .collect();
+        all.sort_by_key(|(handle, _)| *handle);
+        all
+    }
+
+    /// An activity and a child run on when they are given up, and an activity's task stays until it has ended.
     fn give_up(&mut self, handle: u32) -> Option<(u32, Timestamp)> {
         match self.0.get(&handle) {
             Some(Kind::Timer(due)) => {
@@ -57,19 +119,22 @@ impl Outstanding {
                 self.0.remove(&handle);
                 Some((handle, due))
             }
-            Some(Kind::Activity) | None => None,
+            Some(Kind::Activity | Kind::Child(_)) | None => None,
         }
     }
 
     /// All that is left, which is nobody's any more.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (u32, Kind)> + '_ {
-        self.0.drain()
+    pub(crate) fn drain(&mut self) -> Vec<(u32, Kind)> {
+        let mut all: Vec<_> = self.0.drain().collect();
+        all.sort_by_key(|(handle, _)| *handle);
+        all
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use host_store::records::{ActivityScheduled, Cancelled, Resolved, TimerScheduled};
+    use host_base::{Failure, Outcome};
+    use host_store::records::{ActivityScheduled, Cancelled, TimerScheduled};
 
     use super::*;
 
@@ -96,8 +161,7 @@ mod tests {
         let cancel = |handle| EventKind::Cancelled(Cancelled { handle });
         assert_eq!(outstanding.follow(&cancel(1)), Some((1, Timestamp(7))));
         assert_eq!(outstanding.follow(&cancel(2)), None);
-        let left: Vec<_> = outstanding.drain().collect();
-        assert_eq!(left, [(2, Kind::Activity)]);
+        assert_eq!(outstanding.drain(), [(2, Kind::Activity)]);
     }
 
     #[test]
@@ -108,6 +172,25 @@ mod tests {
             handle: 1,
             outcome: None,
         }));
-        assert_eq!(outstanding.drain().count(), 0);
+        assert_eq!(outstanding.drain(), []);
+    }
+
+    #[test]
+    fn a_detached_child_runs_on_when_it_is_started_and_not_when_it_was_refused() {
+        let started = |outcome: Outcome| {
+            let mut outstanding = Outstanding::default();
+            outstanding.follow(&EventKind::ChildScheduled(ChildScheduled {
+                handle: 1,
+                detached: true,
+                ..ChildScheduled::default()
+            }));
+            outstanding.follow(&EventKind::Resolved(Resolved {
+                handle: 1,
+                outcome: Some(outcome.into()),
+            }));
+            outstanding.drain().len()
+        };
+        assert_eq!(started(Ok(Vec::new())), 1);
+        assert_eq!(started(Err(Failure::new("already-exists", "no"))), 0);
     }
 }

@@ -94,7 +94,8 @@ fn tell(
     asked: &HashMap<u32, String>,
 ) {
     match step {
-        Step::Asleep => {}
+        // A rehearsal has a body, and nobody ends or holds it.
+        Step::Asleep | Step::Held | Step::Terminated(_) => {}
         Step::Waits => {
             let open = lock(machine).open_handles();
             let names = open.iter().filter_map(|handle| asked.get(handle).cloned());

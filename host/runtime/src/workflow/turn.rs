@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use host_base::{Digest, Entity, Failure, Outcome, Timestamp, WorkflowKey};
+use host_base::failure::code;
+use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{ActivityOptions, LogLevel, RetryPolicy};
 use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, Call, Event, EventKind, Instance, MailKind,
-    OutcomeRecord, RetryRecord, Stall, Status, Task, TimerScheduled, Waiter,
+    ActivityScheduled, ActorCallScheduled, Call, Control, Event, EventKind, Instance, MailControl,
+    MailKind, OutcomeRecord, ParentClose, Reason, RetryRecord, Stall, Started, Status,
+    Subscription, Task, TimerScheduled, Waiter,
 };
 use host_store::{TaskKey, TimerKey, TimerOf};
 use tokio::sync::oneshot;
@@ -15,9 +17,11 @@ use crate::core::Core;
 use crate::draft::Draft;
 use crate::effect::{ActivityJob, Effect, Message};
 use crate::observer::{Happening, Speaker};
+use crate::topics::{Stage, TopicOp};
+use crate::view::{brings, status_of};
 use crate::workflow::Loaded;
-use crate::workflow::children::Child;
-use crate::workflow::outstanding::Kind;
+use crate::workflow::children::{Child, child_key};
+use crate::workflow::outstanding::{Kind, RunningChild};
 
 /// The batch and the effects of one turn, in the making.
 pub(crate) struct Change<'a> {
@@ -60,11 +64,7 @@ impl<'a> Change<'a> {
         match command {
             EventKind::ActivityScheduled(one) => self.schedule(loaded, sequence, one),
             EventKind::ActorCallScheduled(one) => {
-                let waiter = Waiter {
-                    workflow_id: self.key.id.clone(),
-                    run,
-                    handle: one.handle,
-                };
+                let waiter = self.waiter(run, one.handle);
                 self.send_call(one, Some(waiter));
             }
             EventKind::ActorMessageSent(one) => self.send_call(one, None),
@@ -74,6 +74,18 @@ impl<'a> Change<'a> {
                 let applied = Effect::Applied(self.key.clone(), run, one.id, outcome);
                 self.draft.effects.push(applied);
             }
+            EventKind::CancelRequested(one) => self.cancel_tree(loaded, &one.reason),
+            EventKind::CancelSent(one) => self.ask_to_stop(loaded, one.handle),
+            EventKind::Published(one) => self.draft.topics.push(TopicOp::Publish {
+                tenant: self.key.tenant.clone(),
+                topic: one.topic,
+                value: one.value,
+            }),
+            EventKind::Subscribed(one) => self.subscribe(one.topic),
+            EventKind::Unsubscribed(one) => self.draft.topics.push(TopicOp::Unsubscribe {
+                topic: one.topic,
+                by: Entity::Workflow(self.key.clone()),
+            }),
             // Children are started separately, for their ids must be looked at first.
             EventKind::ChildScheduled(_)
             | EventKind::Started(_)
@@ -82,8 +94,87 @@ impl<'a> Change<'a> {
             | EventKind::Resolved(_)
             | EventKind::EventRaised(_)
             | EventKind::UpdateAccepted(_)
+            | EventKind::Suspended(_)
+            | EventKind::Resumed(_)
             | EventKind::Completed(_)
-            | EventKind::Failed(_) => {}
+            | EventKind::Failed(_)
+            | EventKind::Terminated(_)
+            | EventKind::ContinuedAsNew(_) => {}
+        }
+    }
+
+    /// The instance was asked to end: so are the activities and the children that it waits for.
+    fn cancel_tree(&mut self, loaded: &Loaded, reason: &str) {
+        for (handle, kind) in loaded.outstanding.all() {
+            match kind {
+                Kind::Activity => self.cancel_activity(loaded, handle),
+                Kind::Child(child) => {
+                    if !child.detached && child.close != ParentClose::Abandon {
+                        self.control(loaded, handle, &child, Control::Cancel, reason);
+                    }
+                }
+                Kind::Timer(_) => {}
+            }
+        }
+    }
+
+    fn ask_to_stop(&mut self, loaded: &Loaded, handle: u32) {
+        match loaded.outstanding.of(handle) {
+            Some(Kind::Activity) => self.cancel_activity(loaded, handle),
+            Some(Kind::Child(child)) => {
+                self.control(
+                    loaded,
+                    handle,
+                    child,
+                    Control::Cancel,
+                    "its parent asks for it",
+                );
+            }
+            Some(Kind::Timer(_)) | None => {}
+        }
+    }
+
+    fn cancel_activity(&mut self, loaded: &Loaded, handle: u32) {
+        let task = self.task(loaded.instance.run, handle);
+        self.draft.cancel_activity(task);
+    }
+
+    /// Sends a child what is wanted of it. It is for this parent's child alone, whoever has the id by then.
+    fn control(
+        &mut self,
+        loaded: &Loaded,
+        handle: u32,
+        child: &RunningChild,
+        control: Control,
+        reason: &str,
+    ) {
+        // A child of an id that cannot be was never started.
+        let Ok(key) = child_key(self.key, child.id.as_deref(), handle) else {
+            return;
+        };
+        let mail = MailControl {
+            control: control.into(),
+            reason: reason.to_owned(),
+            began_with: 0,
+            parent: Some(self.waiter(loaded.instance.run, handle)),
+        };
+        let child = Entity::Workflow(key);
+        self.draft.send(self.core, child, MailKind::Control(mail));
+    }
+
+    fn waiter(&self, run: u32, handle: u32) -> Waiter {
+        Waiter {
+            workflow_id: self.key.id.clone(),
+            run,
+            handle,
+        }
+    }
+
+    fn task(&self, run: u32, handle: u32) -> TaskKey {
+        TaskKey {
+            workflow: self.key.clone(),
+            run,
+            handle,
         }
     }
 
@@ -101,6 +192,19 @@ impl<'a> Change<'a> {
         let job = job(origin, task.clone(), scheduled);
         self.draft.batch.put_task(&job.task, &task);
         self.draft.effects.push(Effect::Run(Box::new(job)));
+    }
+
+    fn subscribe(&mut self, topic: String) {
+        let by = Entity::Workflow(self.key.clone());
+        let subscription = Subscription {
+            method: String::new(),
+            since_ms: self.now.0,
+        };
+        self.draft.topics.push(TopicOp::Subscribe {
+            topic,
+            by,
+            subscription,
+        });
     }
 
     fn arm(&mut self, run: u32, scheduled: &TimerScheduled) {
@@ -138,23 +242,108 @@ impl<'a> Change<'a> {
     /// Starts children, each with its parent's turn.
     pub(crate) fn start(&mut self, children: Vec<Child>) {
         for (new, permit) in children {
-            self.draft.start(new, permit, self.now);
+            self.draft.start(self.core, new, permit, self.now);
         }
     }
 
     /// The instance has begun, or no longer stalls.
     pub(crate) fn go_on(&mut self, loaded: &mut Loaded) {
         match loaded.instance.status() {
-            Status::Pending | Status::Stalled => self.update(loaded, |instance| {
-                instance.set_status(Status::Running);
-                instance.stall = None;
-            }),
-            Status::Running | Status::Completed | Status::Failed => {}
+            Status::Pending | Status::Stalled | Status::Suspended => {
+                if loaded.instance.status() == Status::Suspended {
+                    self.told_resumed();
+                }
+                self.update(loaded, |instance| {
+                    instance.set_status(Status::Running);
+                    instance.stall = None;
+                    instance.suspension = None;
+                });
+            }
+            Status::Running
+            | Status::Completed
+            | Status::Failed
+            | Status::Cancelled
+            | Status::Terminated => {}
         }
     }
 
-    /// The instance ends; what it has not received is nobody's any more.
+    fn told_resumed(&mut self) {
+        let workflow = self.key.clone();
+        self.stopped(Happening::Resumed { workflow });
+    }
+
+    /// The instance was asked to end, and others shall see it.
+    pub(crate) fn note_cancel(&mut self, loaded: &mut Loaded, reason: String) {
+        self.update(loaded, |instance| instance.cancel_reason = Some(reason));
+    }
+
+    /// Nothing moves from now on. What arrives from the event `first` on, the code has not seen.
+    pub(crate) fn hold(&mut self, loaded: &mut Loaded, first: u64) {
+        if loaded.instance.status() == Status::Suspended {
+            return self.sleeps_on();
+        }
+        let unseen_from = loaded.unseen_from(first);
+        let mut reason = String::new();
+        self.update(loaded, |instance| {
+            instance.set_status(Status::Suspended);
+            if let Some(suspension) = &mut instance.suspension {
+                suspension.unseen_from = unseen_from;
+                reason.clone_from(&suspension.reason);
+            }
+        });
+        self.stopped(Happening::Suspended {
+            workflow: self.key.clone(),
+            reason,
+        });
+    }
+
+    /// The code came to its end.
     pub(crate) fn end(&mut self, loaded: &mut Loaded, outcome: Outcome) {
+        let was_asked = loaded.instance.cancel_reason.is_some();
+        let status = match &outcome {
+            Ok(_) => Status::Completed,
+            Err(failure) if was_asked && failure.code == code::CANCELLED => Status::Cancelled,
+            Err(_) => Status::Failed,
+        };
+        self.end_as(loaded, status, outcome);
+    }
+
+    /// The instance ends; what it has not received is nobody's any more.
+    fn end_as(&mut self, loaded: &mut Loaded, status: Status, outcome: Outcome) {
+        self.let_go_of_outstanding(loaded, status);
+        self.update(loaded, |instance| {
+            instance.set_status(status);
+            instance.outcome = Some(OutcomeRecord::from(outcome.clone()));
+            instance.stall = None;
+            instance.suspension = None;
+        });
+        self.leave_topics(&loaded.instance);
+        self.core.leave_component(self.key, &loaded.instance);
+        let waits = !loaded.instance.detached;
+        if let Some(parent) = loaded.instance.parent.clone().filter(|_| waits) {
+            let tenant = &self.key.tenant;
+            self.draft
+                .resolve(self.core, tenant, parent, outcome.clone());
+        }
+        self.stopped(Happening::Ended {
+            workflow: self.key.clone(),
+            status: status_of(&loaded.instance),
+            outcome,
+        });
+    }
+
+    /// Whoever wants to know learns how the instance ended, and it wants to know nothing more itself.
+    fn leave_topics(&mut self, instance: &Instance) {
+        if let Some(stage) = Stage::of_end(instance.status()) {
+            self.draft.announce(self.core, self.key, instance, stage);
+        }
+        let gone = || Entity::Workflow(self.key.clone());
+        self.draft.forget_subscriptions(self.core, gone);
+    }
+
+    /// The run ends as `status`: timers are disarmed, nobody waits for activities any more, and children are
+    /// dealt with as they were started.
+    fn let_go_of_outstanding(&mut self, loaded: &mut Loaded, status: Status) {
         let run = loaded.instance.run;
         // What was asked for last is not begun either.
         self.draft
@@ -162,36 +351,123 @@ impl<'a> Change<'a> {
             .retain(|effect| !matches!(effect, Effect::Run(_) | Effect::Arm(_)));
         for (handle, kind) in loaded.outstanding.drain() {
             match kind {
-                Kind::Activity => self.draft.batch.delete_task(&TaskKey {
-                    workflow: self.key.clone(),
-                    run,
-                    handle,
-                }),
+                Kind::Activity => {
+                    let task = self.task(run, handle);
+                    self.draft.batch.delete_task(&task);
+                    if matches!(status, Status::Cancelled | Status::Terminated) {
+                        self.draft.effects.push(Effect::CancelActivity(task));
+                    }
+                }
                 Kind::Timer(due) => {
                     let timer = self.timer(run, handle, due);
                     self.draft.batch.delete_timer(&timer);
                 }
+                Kind::Child(child) => self.close_child(loaded, handle, &child, status),
             }
         }
-        self.update(loaded, |instance| {
-            instance.set_status(if outcome.is_ok() {
-                Status::Completed
-            } else {
-                Status::Failed
-            });
-            instance.outcome = Some(OutcomeRecord::from(outcome.clone()));
-            instance.stall = None;
+    }
+
+    /// This run has ended, and the next one begins with `input` and what is `left` of what arrived.
+    pub(crate) fn continue_as_new(
+        &mut self,
+        loaded: &mut Loaded,
+        input: Payload,
+        left: Vec<EventKind>,
+    ) {
+        self.let_go_of_outstanding(loaded, Status::Completed);
+        let asked = left.iter().rev().find_map(|kind| match kind {
+            EventKind::CancelRequested(asked) => Some(asked.reason.clone()),
+            _ => None,
         });
+        let component = self.component_of_next_run(&loaded.instance);
         self.core.leave_component(self.key, &loaded.instance);
-        if let Some(parent) = loaded.instance.parent.clone() {
-            let tenant = &self.key.tenant;
-            self.draft
-                .resolve(self.core, tenant, parent, outcome.clone());
-        }
-        self.stopped(Happening::Ended {
-            workflow: self.key.clone(),
-            outcome,
+        self.update(loaded, |instance| {
+            instance.first_run = instance.began_with();
+            instance.run += 1;
+            instance.set_status(Status::Pending);
+            instance.stall = None;
+            instance.cancel_reason = asked;
+            instance.component = component;
         });
+        let started = Started {
+            name: loaded.instance.name.clone(),
+            input,
+            seed: self.core.random().to_vec(),
+            component: loaded.instance.component.clone(),
+            suggest_from: self.core.limits.history_suggest_from(),
+            ..Started::default()
+        };
+        let first = std::iter::once(EventKind::Started(started));
+        for (sequence, kind) in (0..).zip(first.chain(left)) {
+            self.put_event(loaded, sequence, kind);
+        }
+        self.draft.tell(Happening::ContinuedAsNew {
+            workflow: self.key.clone(),
+            run: loaded.instance.run,
+        });
+        self.draft.effects.push(Effect::Begin(self.key.clone()));
+    }
+
+    /// The next run begins on the component that stands for the plugin now, as any start does.
+    fn component_of_next_run(&mut self, instance: &Instance) -> Vec<u8> {
+        let deployed = self.core.plugins.named(&self.key.tenant, &instance.plugin);
+        match deployed.filter(|plugin| brings(plugin, &instance.name)) {
+            Some(plugin) => {
+                let digest = plugin.digest().0.to_vec();
+                self.draft.effects.push(Effect::Hold(plugin));
+                digest
+            }
+            None => instance.component.clone(),
+        }
+    }
+
+    /// The history is long by now.
+    pub(crate) fn tell_long(&mut self, events: u64) {
+        self.draft.tell(Happening::HistoryLong {
+            workflow: self.key.clone(),
+            events,
+            events_max: self.core.limits.history_events_max,
+        });
+    }
+
+    fn close_child(&mut self, loaded: &Loaded, handle: u32, child: &RunningChild, status: Status) {
+        let control = match child.close {
+            ParentClose::Abandon => return,
+            // So that it can clean up, as its parent could.
+            ParentClose::Terminate if status == Status::Cancelled => Control::Cancel,
+            ParentClose::Terminate => Control::Terminate,
+            ParentClose::Cancel => Control::Cancel,
+        };
+        self.control(loaded, handle, child, control, "its parent has ended");
+    }
+
+    /// The instance is ended from outside: the event of that number says so. What arrived from the event
+    /// `first` on, the code has not seen.
+    pub(crate) fn terminate(
+        &mut self,
+        loaded: &mut Loaded,
+        sequence: u64,
+        reason: String,
+        first: u64,
+    ) {
+        let text = match reason.as_str() {
+            "" => format!("workflow {} was terminated", self.key.id),
+            reason => format!("workflow {} was terminated: {reason}", self.key.id),
+        };
+        let kind = EventKind::Terminated(Reason { reason });
+        self.put_event(loaded, sequence, kind);
+        let failure = Failure::new(code::TERMINATED, text);
+        loaded.instance.unseen_from = Some(loaded.unseen_from(first));
+        self.end_as(loaded, Status::Terminated, Err(failure));
+    }
+
+    fn put_event(&mut self, loaded: &Loaded, sequence: u64, kind: EventKind) {
+        let event = Event {
+            at_ms: self.now.0,
+            kind: Some(kind),
+        };
+        let run = loaded.instance.run;
+        self.draft.batch.put_event(self.key, run, sequence, &event);
     }
 
     /// The code broke: the event of that number says so, and the instance ends with the failure. What arrived
@@ -203,14 +479,10 @@ impl<'a> Change<'a> {
         failure: Failure,
         first: u64,
     ) {
-        let event = Event {
-            at_ms: self.now.0,
-            kind: Some(EventKind::Failed(failure.clone().into())),
-        };
-        let run = loaded.instance.run;
-        self.draft.batch.put_event(self.key, run, sequence, &event);
+        let kind = EventKind::Failed(failure.clone().into());
+        self.put_event(loaded, sequence, kind);
         loaded.instance.unseen_from = Some(loaded.unseen_from(first));
-        self.end(loaded, Err(failure));
+        self.end_as(loaded, Status::Failed, Err(failure));
     }
 
     /// The instance waits for a component that agrees with its history. What arrives from the event `first`
@@ -224,6 +496,7 @@ impl<'a> Change<'a> {
         self.update(loaded, |instance| {
             instance.set_status(Status::Stalled);
             instance.stall = Some(stall.clone());
+            instance.suspension = None;
         });
         self.stopped(Happening::Stalled {
             workflow: self.key.clone(),
@@ -247,8 +520,20 @@ impl<'a> Change<'a> {
         self.draft.effects.push(unapplied);
     }
 
+    /// The instance sleeps on, though it may be held no longer.
+    pub(crate) fn sleep_on(&mut self, loaded: &mut Loaded) {
+        if loaded.instance.status() != Status::Suspended {
+            return self.sleeps_on();
+        }
+        self.told_resumed();
+        self.update(loaded, |instance| {
+            instance.set_status(Status::Stalled);
+            instance.suspension = None;
+        });
+    }
+
     /// The instance sleeps on: whoever waits for it to try again learns that it did not.
-    pub(crate) fn sleeps_on(&mut self) {
+    fn sleeps_on(&mut self) {
         self.draft.effects.push(Effect::Stopped(self.key.clone()));
     }
 
@@ -261,7 +546,7 @@ impl<'a> Change<'a> {
     /// Hands all of it over, if there is anything.
     pub(crate) async fn commit(self) {
         if !self.draft.batch.is_empty() || !self.draft.effects.is_empty() {
-            self.core.commit(self.draft.batch, self.draft.effects).await;
+            self.core.commit_draft(self.draft).await;
         }
     }
 
@@ -282,7 +567,7 @@ impl<'a> Change<'a> {
 
 /// What a message to a workflow left in the store.
 fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
-    let Draft { batch, effects } = draft;
+    let Draft { batch, effects, .. } = draft;
     match message {
         Message::Mail(sequence, _) => {
             batch.delete_mail(&Entity::Workflow(workflow.clone()), *sequence);

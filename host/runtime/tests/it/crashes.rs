@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::host::prepared_dir;
+use crate::topics::{listen, until_heard};
 
 const CHILD_DIR: &str = "HOST_RUNTIME_TEST_CHILD_DIR";
 const CHILD_SCENE: &str = "HOST_RUNTIME_TEST_CHILD_SCENE";
@@ -105,6 +106,12 @@ async fn play(host: &Host, scene: &str) {
             start("walk", json!({"walker": "a", "walk": walk})).await;
             host.until_count("c", 1).await;
         }
+        "a publisher" => {
+            listen(host, "l", "news").await;
+            let values: Vec<_> = (0..300).collect();
+            start("say_slowly", json!({"topic": "news", "values": values})).await;
+            host.until_events("w", 300).await;
+        }
         "nothing yet" => start("call_counter", json!({"actor": "c", "times": 3})).await,
         other => panic!("there is no scene {other}"),
     }
@@ -180,6 +187,15 @@ async fn each_call_of_a_workflow_takes_effect_once_however_often_the_host_is_kil
 async fn each_message_of_a_workflow_takes_effect_once() {
     let host = resumed_after("messages").await;
     host.until_count("c", 2_000).await;
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn what_was_published_before_and_after_a_kill_is_heard_once_and_in_order() {
+    let host = resumed_after("a publisher").await;
+    host.wait("w").await.unwrap();
+    let all: Vec<_> = (0..300).map(Value::from).collect();
+    assert_eq!(until_heard(&host, "l", 300).await, all);
     host.close_and_find_nothing_left().await;
 }
 

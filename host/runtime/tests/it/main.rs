@@ -15,10 +15,12 @@ mod changes;
 mod crashes;
 mod determinism;
 mod host;
+mod lifecycle;
 mod limits;
 mod misbehaviour;
 mod starts;
 mod timers;
+mod topics;
 mod workflows;
 
 use host_base::{ActorKey, Failure, Limits, TenantId, WorkflowKey};

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use host_base::failure::code;
 use host_base::{Failure, Outcome, Payload, Timestamp};
-use host_engine::{Command, Completion, Interrupt, LogLevel, Query, Update, Wakeup};
+use host_engine::{Command, Completion, HistorySize, Interrupt, LogLevel, Query, Update, Wakeup};
 use host_store::records::{
-    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Resolved, Started,
-    UpdateAccepted,
+    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Reason, Resolved,
+    Resumed, Started, UpdateAccepted,
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -60,6 +60,18 @@ pub enum Arrival {
         /// Its value.
         value: Payload,
     },
+    /// A request to end.
+    CancelRequested {
+        /// Why, in the words of whoever asks.
+        reason: String,
+    },
+    /// The instance is held from here on.
+    Suspended {
+        /// Why, in the words of whoever asks.
+        reason: String,
+    },
+    /// The instance is held no longer.
+    Resumed,
 }
 
 /// Where the code no longer does what its history says.
@@ -128,6 +140,22 @@ pub struct Machine {
     logs: Vec<(LogLevel, String)>,
     divergence: Option<Divergence>,
     limits: MachineLimits,
+    /// The number of the last event that the code has come by.
+    seen: u64,
+    suggest_from: u64,
+    /// A request to end was recorded: there is one for each run.
+    cancel_recorded: bool,
+    /// The request to end that the code was not told of yet.
+    cancel: Option<CancelRequest>,
+    /// This run ends with the body, and the next one begins with this input.
+    continues: Option<Payload>,
+}
+
+/// A request to end, and where history has it.
+#[derive(Debug)]
+struct CancelRequest {
+    sequence: u64,
+    reason: String,
 }
 
 impl Machine {
@@ -141,6 +169,8 @@ impl Machine {
         limits: MachineLimits,
     ) -> Machine {
         let (expected, asks) = known_in(&rest);
+        let cancels = |event: &Event| matches!(event.kind, Some(EventKind::CancelRequested(_)));
+        let cancel_recorded = rest.iter().any(|(_, event)| cancels(event));
         Machine {
             next_sequence: rest.last().map_or(1, |(last, _)| last + 1),
             expected,
@@ -164,6 +194,11 @@ impl Machine {
             logs: Vec::new(),
             divergence: None,
             limits,
+            seen: 0,
+            suggest_from: started.suggest_from,
+            cancel_recorded,
+            cancel: None,
+            continues: None,
         }
     }
 
@@ -184,6 +219,14 @@ impl Machine {
                 EventKind::Resolved(Resolved { handle, outcome })
             }
             Arrival::Raised { name, value } => EventKind::EventRaised(EventRaised { name, value }),
+            Arrival::CancelRequested { reason } => {
+                if std::mem::replace(&mut self.cancel_recorded, true) {
+                    return false;
+                }
+                EventKind::CancelRequested(Reason { reason })
+            }
+            Arrival::Suspended { reason } => EventKind::Suspended(Reason { reason }),
+            Arrival::Resumed => EventKind::Resumed(Resumed {}),
         };
         let event = self.record(kind);
         self.unread.push_back(event);
@@ -204,16 +247,29 @@ impl Machine {
         } else {
             0
         };
+        if self.continues.is_some() {
+            return match command {
+                // What is dropped with the body is given up anyway.
+                Command::Cancel { .. } => Ok(0),
+                _ => Err(Interrupt(
+                    "nothing can be scheduled behind `continue-as-new`".to_owned(),
+                )),
+            };
+        }
         let bytes = input_bytes(&command);
         let asked = event_of(command, handle, self.turn_at);
         match self.next_held_command() {
-            Some((_, held)) if same(&held, &asked) => self.accept(&held),
+            Some((event, held)) if same(&held, &asked) => {
+                self.seen = event;
+                self.accept(&held);
+            }
             Some((event, held)) => return self.diverge(event, describe(&held), describe(&asked)),
             None if !self.live => return self.ended_early(describe(&asked)),
             None => {
                 self.check_limits(bytes)?;
                 self.accept(&asked);
                 self.expect(&asked);
+                self.seen = self.next_sequence;
                 let (sequence, recorded) = self.record(asked);
                 if let Some(EventKind::UpdateCompleted(one)) = &recorded.kind {
                     self.asks.applied(&one.id, sequence);
@@ -453,6 +509,9 @@ impl Machine {
     /// History says that it went on.
     pub fn finish(&mut self, outcome: &Outcome) -> Result<(), Interrupt> {
         self.may_end("the end".to_owned())?;
+        if self.continues.is_some() {
+            return Ok(());
+        }
         self.record(match outcome {
             Ok(_) => EventKind::Completed(Completed {}),
             Err(failure) => EventKind::Failed(failure.clone().into()),
@@ -495,6 +554,50 @@ impl Machine {
     /// Where code and history differ, if they do.
     pub fn divergence(&self) -> Option<&Divergence> {
         self.divergence.as_ref()
+    }
+
+    /// The input of the next run, where this one ends with the body.
+    pub fn continues(&self) -> Option<&Payload> {
+        self.continues.as_ref()
+    }
+
+    /// What arrived and the code did not take, for the next run: events from outside in their order, and a
+    /// request to end.
+    pub fn carry_over(&mut self) -> Vec<EventKind> {
+        while let Some((sequence, event)) = self.unread.pop_front() {
+            self.file(sequence, event);
+        }
+        let mut left: Vec<_> = Vec::new();
+        for (name, channel) in std::mem::take(&mut self.channels) {
+            left.extend(channel.raised.into_iter().map(|(sequence, _, value)| {
+                let name = name.clone();
+                (
+                    sequence,
+                    EventKind::EventRaised(EventRaised { name, value }),
+                )
+            }));
+        }
+        left.extend(self.cancel.take().map(|request| {
+            let reason = request.reason;
+            let kind = EventKind::CancelRequested(Reason { reason });
+            (request.sequence, kind)
+        }));
+        left.sort_by_key(|(sequence, _)| *sequence);
+        left.into_iter().map(|(_, kind)| kind).collect()
+    }
+
+    /// How long the history is, as far as the code has come: the same in every replay.
+    pub fn history_size(&self) -> HistorySize {
+        let events = self.seen + 1;
+        HistorySize {
+            events,
+            continue_as_new_suggested: self.suggest_from > 0 && events >= self.suggest_from,
+        }
+    }
+
+    /// From how many events on the code is told that it should continue as new; 0: never.
+    pub fn suggest_from(&self) -> u64 {
+        self.suggest_from
     }
 
     /// The time of the latest event that the code has seen.
@@ -589,7 +692,11 @@ impl Machine {
     /// Keeps a completion until the code waits for it.
     fn file(&mut self, sequence: u64, event: Event) {
         let at = Timestamp(event.at_ms);
+        self.seen = sequence;
         match event.kind {
+            Some(EventKind::CancelRequested(Reason { reason })) => {
+                self.cancel = Some(CancelRequest { sequence, reason });
+            }
             Some(EventKind::Resolved(Resolved { handle, outcome }))
                 if self.open.contains(&handle) =>
             {
@@ -617,6 +724,7 @@ impl Machine {
                 self.channel(&one.name).waiting.push_back(handle);
             }
             EventKind::Cancelled(one) => self.give_up(one.handle),
+            EventKind::ContinuedAsNew(one) => self.continues = Some(one.input.clone()),
             other => self.open.extend(handle_of(other)),
         }
     }
@@ -704,17 +812,27 @@ impl Machine {
         self.next_sequence > self.limits.history_events_max
     }
 
+    /// Counts bytes that the turn's commands make the host send.
+    ///
+    /// # Errors
+    /// They are more than a turn may send.
+    pub fn take_bytes(&mut self, bytes: usize) -> Result<(), Interrupt> {
+        let max = self.limits.turn_bytes_max;
+        self.turn_bytes += bytes;
+        if self.turn_bytes > max {
+            let text = format!("a turn may send {max} bytes (`turn_bytes_max`)");
+            return Err(Interrupt(text));
+        }
+        Ok(())
+    }
+
     fn check_limits(&mut self, bytes: usize) -> Result<(), Interrupt> {
         let MachineLimits {
             history_events_max,
             pending_max,
-            turn_bytes_max,
+            ..
         } = self.limits;
-        self.turn_bytes += bytes;
-        if self.turn_bytes > turn_bytes_max {
-            let text = format!("a turn may send {turn_bytes_max} bytes (`turn_bytes_max`)");
-            return Err(Interrupt(text));
-        }
+        self.take_bytes(bytes)?;
         if self.next_sequence >= history_events_max {
             let text = format!(
                 "the history has reached `history_events_max` of {history_events_max} events"

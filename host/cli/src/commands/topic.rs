@@ -1,0 +1,102 @@
+//! `host topic list|publish`: who has subscribed to what, and a value for all of them.
+
+use anyhow::Error;
+use host_base::{Entity, Timestamp};
+use host_runtime::SubscriptionView;
+use serde::Serialize;
+
+use crate::args::{Common, TopicCommand};
+use crate::exit::{Exit, OrExit};
+use crate::input;
+use crate::session::{self, Ending, Session};
+use crate::show::table::table;
+use crate::show::trace::Detail;
+use crate::show::{console, text, time};
+
+/// A subscription for programs.
+#[derive(Serialize)]
+struct Line<'a> {
+    topic: &'a str,
+    #[serde(flatten)]
+    subscriber: Subscriber<'a>,
+    since: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Subscriber<'a> {
+    Workflow {
+        workflow: &'a str,
+    },
+    Actor {
+        actor_type: &'a str,
+        actor_id: &'a str,
+        method: Option<&'a str>,
+    },
+}
+
+/// Does what the command says.
+pub(crate) fn run(common: &Common, command: &TopicCommand) -> Ending {
+    let detail = session::detail(common, Detail::Normal);
+    match command {
+        TopicCommand::List { topic } => session::run(common, detail, async |session| {
+            list(session, topic.as_deref())
+        }),
+        TopicCommand::Publish { topic, value } => {
+            let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
+            session::run(common, detail, async move |session| {
+                let published = session.runtime.publish(&session.tenant, topic, value).await;
+                let reached = published.map_err(Error::new).or_exit(Exit::Failed)?;
+                let reached = text::count(reached, "subscriber");
+                session
+                    .console
+                    .note(&format!("Published to topic {topic}: {reached}"));
+                session.tell_unfinished()?;
+                Ok(Exit::Done)
+            })
+        }
+    }
+}
+
+fn list(session: &Session, topic: Option<&str>) -> Ending {
+    let subscriptions = session.runtime.subscriptions(&session.tenant, topic);
+    if subscriptions.is_empty() {
+        session.console.note("Nobody has subscribed");
+    } else if session.console.json {
+        for subscription in &subscriptions {
+            session
+                .console
+                .result(&console::encode(&line(subscription)))?;
+        }
+    } else {
+        let heads = ["TOPIC", "SUBSCRIBER", "METHOD", "SINCE"];
+        session
+            .console
+            .result(&table(heads, subscriptions.iter().map(row).collect()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn row(one: &SubscriptionView) -> [String; 4] {
+    [
+        text::printable(&one.topic),
+        text::printable(&one.subscriber.to_string()),
+        text::printable(one.method.as_deref().unwrap_or_default()),
+        time::rfc3339(Timestamp(one.since_ms)),
+    ]
+}
+
+fn line(one: &SubscriptionView) -> Line<'_> {
+    Line {
+        topic: &one.topic,
+        subscriber: match &one.subscriber {
+            Entity::Workflow(key) => Subscriber::Workflow { workflow: &key.id },
+            Entity::Actor(key) => Subscriber::Actor {
+                actor_type: &key.actor_type,
+                actor_id: &key.id,
+                method: one.method.as_deref(),
+            },
+        },
+        since: time::rfc3339(Timestamp(one.since_ms)),
+    }
+}

@@ -1,0 +1,214 @@
+//! How workflows end early, are held, and go on as new runs.
+
+use host_engine::WorkflowStatus;
+use host_runtime::ControlError;
+use host_store::records::EventKind;
+
+use super::*;
+use crate::host::in_time;
+
+/// A workflow that waits for the event `go`, and has begun to.
+async fn waiting(host: &Host, id: &str) {
+    host.start("await_event", id, ()).await.unwrap();
+    host.until_events(id, 2).await;
+}
+
+async fn terminate(host: &Host, id: &str) -> Result<WorkflowStatus, ControlError> {
+    let key = workflow(id);
+    let ended = host.terminate_workflow(&key, "enough");
+    let view = in_time("the end of a workflow", ended).await?;
+    Ok(view.status)
+}
+
+fn status(host: &Host, id: &str) -> WorkflowStatus {
+    host.view(id).unwrap().status
+}
+
+#[tokio::test]
+async fn a_terminated_workflow_has_ended_at_once_and_says_why() {
+    let host = Scratch::new().await;
+    waiting(&host, "w").await;
+    assert_eq!(
+        terminate(&host, "w").await.unwrap(),
+        WorkflowStatus::Terminated
+    );
+    let (code, message) = failure(host.wait("w").await);
+    assert_eq!(code, "terminated");
+    assert_eq!(message, "workflow w was terminated: enough");
+    let (_, last) = host.events("w").pop().unwrap();
+    assert!(matches!(last, EventKind::Terminated(one) if one.reason == "enough"));
+    // The id is free again.
+    host.start("nap", "w", 1).await.unwrap();
+    assert_eq!(host.wait("w").await, Ok(json!("rested")));
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn what_has_ended_or_never_was_cannot_be_ended_held_or_resumed() {
+    let host = Scratch::new().await;
+    let none = host.cancel_workflow(&workflow("w"), "").await;
+    assert!(matches!(none, Err(ControlError::NotFound { .. })));
+    host.run("nap", "w", 1).await.unwrap();
+    let ended = terminate(&host, "w").await.unwrap_err();
+    assert_eq!(ended.to_string(), "workflow w is completed already");
+    let ended = host.suspend_workflow(&workflow("w"), "").await;
+    assert!(matches!(ended, Err(ControlError::AlreadyEnded(_))));
+    waiting(&host, "v").await;
+    let runs = host.resume_workflow(&workflow("v")).await.unwrap_err();
+    assert_eq!(
+        runs.to_string(),
+        "workflow v is not suspended: it is running"
+    );
+}
+
+#[tokio::test]
+async fn a_suspended_workflow_keeps_what_arrives_and_goes_on_when_it_is_resumed() {
+    let host = Scratch::new().await;
+    waiting(&host, "w").await;
+    let key = workflow("w");
+    let held = host.suspend_workflow(&key, "maintenance").await.unwrap();
+    assert_eq!(held.status, WorkflowStatus::Suspended);
+    assert_eq!(held.suspension.unwrap().reason, "maintenance");
+    host.raise("w", "go", "news").await.unwrap();
+    host.until_events("w", 4).await;
+    assert_eq!(status(&host, "w"), WorkflowStatus::Suspended);
+    let host = host.reopen().await;
+    assert_eq!(status(&host, "w"), WorkflowStatus::Suspended);
+    assert_eq!(host.unfinished().unwrap().suspended, 1);
+    host.resume_workflow(&key).await.unwrap();
+    assert_eq!(host.wait("w").await, Ok(json!("news")));
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_suspended_workflow_can_be_terminated() {
+    let host = Scratch::new().await;
+    waiting(&host, "w").await;
+    host.suspend_workflow(&workflow("w"), "").await.unwrap();
+    assert_eq!(
+        terminate(&host, "w").await.unwrap(),
+        WorkflowStatus::Terminated
+    );
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_timer_that_is_over_while_its_workflow_is_held_is_seen_afterwards() {
+    let host = Scratch::new().await;
+    host.start("nap", "w", 30).await.unwrap();
+    host.suspend_workflow(&workflow("w"), "").await.unwrap();
+    // Its start, the timer, the suspension, the timer's end.
+    host.until_events("w", 4).await;
+    assert_eq!(status(&host, "w"), WorkflowStatus::Suspended);
+    host.resume_workflow(&workflow("w")).await.unwrap();
+    assert_eq!(host.wait("w").await, Ok(json!("rested")));
+}
+
+/// A parent of one child, both waiting.
+async fn household(host: &Host, close: Value, detached: bool) {
+    let input = json!({"child": "child", "close": close, "detached": detached});
+    host.start("household", "parent", input).await.unwrap();
+    host.until_events("child", 2).await;
+}
+
+#[tokio::test]
+async fn a_child_ends_with_its_parent_unless_it_is_abandoned() {
+    for (close, ends) in [(Value::Null, true), (json!("abandon"), false)] {
+        let host = Scratch::new().await;
+        household(&host, close, false).await;
+        terminate(&host, "parent").await.unwrap();
+        if ends {
+            let (code, message) = failure(host.wait("child").await);
+            assert_eq!(code, "terminated");
+            assert!(message.ends_with("its parent has ended"), "{message}");
+        } else {
+            host.raise("child", "go", 1).await.unwrap();
+            assert_eq!(host.wait("child").await, Ok(json!(1)));
+        }
+        host.close_and_find_nothing_left().await;
+    }
+}
+
+#[tokio::test]
+async fn a_detached_child_runs_on_unless_its_parent_said_otherwise() {
+    for (close, ends) in [(Value::Null, false), (json!("terminate"), true)] {
+        let host = Scratch::new().await;
+        household(&host, close, true).await;
+        host.raise("parent", "go", "done").await.unwrap();
+        assert_eq!(host.wait("parent").await, Ok(json!("done")));
+        if ends {
+            let (code, _) = failure(host.wait("child").await);
+            assert_eq!(code, "terminated");
+        } else {
+            host.raise("child", "go", 1).await.unwrap();
+            assert_eq!(host.wait("child").await, Ok(json!(1)));
+        }
+        host.close_and_find_nothing_left().await;
+    }
+}
+
+#[tokio::test]
+async fn a_taken_id_fails_a_detached_child_and_leaves_its_owner_alone() {
+    let host = Scratch::new().await;
+    waiting(&host, "child").await;
+    let input = json!({"child": "child", "close": "terminate", "detached": true});
+    let (code, _) = failure(host.run("household", "parent", input).await);
+    assert_eq!(code, "already-exists");
+    assert_eq!(status(&host, "child"), WorkflowStatus::Running);
+}
+
+#[tokio::test]
+async fn a_run_that_continues_as_new_hands_on_its_events_and_whoever_waits() {
+    let host = Scratch::new().await;
+    let input = json!({"left": 3, "sum": 0});
+    host.start("countdown", "w", input).await.unwrap();
+    for number in [10, 20, 30] {
+        host.raise("w", "add", number).await.unwrap();
+    }
+    assert_eq!(host.wait("w").await, Ok(json!(68)));
+    let view = host.view("w").unwrap();
+    assert_eq!((view.run, view.status), (4, WorkflowStatus::Completed));
+    let last = host.history(&workflow("w"), 1, 0, 100).unwrap().pop();
+    let last = last.unwrap().1.kind.unwrap();
+    assert!(matches!(last, EventKind::ContinuedAsNew(_)));
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_parent_gets_the_result_of_a_childs_last_run() {
+    let host = Scratch::new().await;
+    let input = json!({"child": "w", "name": "countdown", "input": {"left": 2, "sum": 0}});
+    host.start("run_child", "parent", input).await.unwrap();
+    for number in [1, 2] {
+        crate::host::until("the child", async || host.view("w")).await;
+        host.raise("w", "add", number).await.unwrap();
+    }
+    assert_eq!(host.wait("parent").await, Ok(json!(9)));
+}
+
+#[tokio::test]
+async fn a_long_history_is_told_and_seen_by_the_code_before_the_limit_ends_it() {
+    let host = Scratch::with(|limits| limits.history_events_max = 20).await;
+    let sizes = host.run("measure", "w", 8).await.unwrap();
+    let sizes: Vec<(u64, bool)> = serde_json::from_value(sizes).unwrap();
+    // The start; then a timer's arming and its end for each sleep.
+    let expected: Vec<_> = (0..8).map(|n| (1 + 2 * n, 1 + 2 * n >= 16)).collect();
+    assert_eq!(sizes, expected);
+    let told = host.all_told(|happening| match happening {
+        Happening::HistoryLong { events_max, .. } => Some(*events_max),
+        _ => None,
+    });
+    assert_eq!(told, [20]);
+    let (code, message) = failure(host.run("measure", "v", 12).await);
+    assert_eq!(code, "limit");
+    assert!(message.contains("history_events_max"), "{message}");
+}
+
+#[tokio::test]
+async fn a_fan_out_with_a_limit_has_no_more_outstanding() {
+    let host = Scratch::with(|limits| limits.workflow_pending_max = 5).await;
+    assert_eq!(
+        host.run("bounded_fan_out", "w", (40, 5)).await,
+        Ok(json!(1_560))
+    );
+}

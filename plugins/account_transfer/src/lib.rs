@@ -1,0 +1,132 @@
+//! Transfers: two actors that own accounts, and a workflow that moves money between them.
+//!
+//! Shows that money is never made or lost: each step takes effect once, and one that cannot be followed by the
+//! next is taken back. Nothing here looks for repeats; that each call counts once is the host's business.
+
+use guest_sdk::prelude::*;
+
+/// What an account holds before its first entry, in cents.
+const OPENING_BALANCE: i64 = 100_000;
+
+/// One account. Its entries lie under keys of their own, so that a turn writes one and not all.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Account {
+    balance: i64,
+    entries: u64,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            balance: OPENING_BALANCE,
+            entries: 0,
+        }
+    }
+}
+
+/// One change of a balance.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Entry {
+    transfer_id: String,
+    /// What is added, in cents; below zero: what is taken.
+    amount: i64,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Statement {
+    balance: i64,
+    entries: Vec<Entry>,
+}
+
+/// Owns a balance, which is never below zero.
+#[actor]
+impl Account {
+    /// Adds an entry and returns the new balance.
+    #[method]
+    fn post(&mut self, ctx: &ActorContext, entry: Entry) -> Result<i64, Failure> {
+        let balance = self.balance + entry.amount;
+        if balance < 0 {
+            let id = ctx.id();
+            return Err(failure!(
+                "insufficient-funds",
+                "{id} holds {} cents",
+                self.balance
+            ));
+        }
+        ctx.set(&format!("entry/{}", self.entries), &entry)?;
+        self.entries += 1;
+        self.balance = balance;
+        Ok(balance)
+    }
+
+    /// The balance and all that made it.
+    #[method]
+    fn statement(&self, ctx: &ActorContext) -> Result<Statement, Failure> {
+        let entries =
+            (0..self.entries).filter_map(|at| ctx.get(&format!("entry/{at}")).transpose());
+        Ok(Statement {
+            balance: self.balance,
+            entries: entries.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// An amount on its way from one account to another, in cents.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct Transfer {
+    transfer_id: String,
+    from: String,
+    to: String,
+    amount: u32,
+}
+
+impl Transfer {
+    /// The entry that moves the amount into an account, or out of it.
+    fn entry(&self, sign: i64) -> Entry {
+        Entry {
+            transfer_id: self.transfer_id.clone(),
+            amount: sign * i64::from(self.amount),
+        }
+    }
+}
+
+/// Moves money from one account to another, or leaves both as they were.
+#[workflow]
+async fn transfer(ctx: WorkflowContext, transfer: Transfer) -> Result<i64, Failure> {
+    let account = |id: &str| ctx.actor::<Account>(id);
+    account(&transfer.from).post(transfer.entry(-1)).await?;
+    let cleared = ctx.activity(clear, transfer.clone()).await;
+    if let Err(failure) = cleared {
+        account(&transfer.from).post(transfer.entry(1)).await?;
+        return Err(failure);
+    }
+    account(&transfer.to).post(transfer.entry(1)).await
+}
+
+/// Asks the clearing house, which is often busy at first and refuses some amounts for good.
+#[activity(retry(max_attempts = 5, first_interval = "1ms", max_interval = "5ms"))]
+fn clear(ctx: &ActivityContext, transfer: Transfer) -> Result<(), Failure> {
+    if transfer.amount.is_multiple_of(13) {
+        return Err(failure!(
+            "refused",
+            "nobody may send {} cents",
+            transfer.amount
+        ));
+    }
+    if transfer.amount.is_multiple_of(3) && ctx.info().attempt < 3 {
+        return Err(failure!("busy", "the clearing house is busy").retryable());
+    }
+    Ok(())
+}
+
+guest_sdk::export! {
+    workflows: [transfer],
+    actors: [Account],
+    activities: [clear],
+    example: transfer, "transfer-{transfer_id}", Transfer {
+        transfer_id: "t-1".to_owned(),
+        from: "alice".to_owned(),
+        to: "bob".to_owned(),
+        amount: 25_000,
+    },
+}
