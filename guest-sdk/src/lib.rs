@@ -304,6 +304,8 @@ mod log;
 mod plugin;
 mod policy;
 pub mod prelude;
+mod saga;
+mod scopes;
 pub mod topic;
 mod value;
 mod workflow;
@@ -316,6 +318,7 @@ pub use handlers::{Named, Query, Update};
 pub use instance::{StartError, WorkflowInfo, WorkflowStatus};
 pub use log::LogLevel;
 pub use policy::RetryPolicy;
+pub use saga::{Cancelled, Saga};
 pub use topic::{WorkflowEvent, WorkflowStage};
 pub use value::Value;
 pub use workflow::{

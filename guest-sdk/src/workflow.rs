@@ -22,6 +22,7 @@ use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::handlers::{Answered, Handlers, Named};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
+use crate::scopes::Scopes;
 use crate::topic::value_of;
 use crate::value::{decode, encode};
 use crate::{Activity, Failure, MarkedAsActivity, RetryPolicy, Value};
@@ -73,7 +74,7 @@ impl<F: FnOnce() -> W, W: Workflow> MarkedAsWorkflow for F {
 }
 
 /// The code of the failure that a body ends with to go on as a new run.
-pub(crate) const CONTINUED_AS_NEW: &str = "continued-as-new";
+const CONTINUED_AS_NEW: &str = "continued-as-new";
 
 /// What the workflow of that name takes.
 pub type InputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Input;
@@ -86,6 +87,7 @@ pub type OutputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Output;
 pub struct WorkflowContext {
     slots: Rc<Slots>,
     handlers: Rc<Handlers>,
+    scopes: Rc<Scopes>,
 }
 
 /// Who the running workflow instance is.
@@ -423,6 +425,10 @@ impl WorkflowContext {
     /// A new unique id; the same whenever the body is run again.
     pub fn new_id(&self) -> String {
         host::new_id()
+    }
+
+    pub(crate) fn scopes(&self) -> &Rc<Scopes> {
+        &self.scopes
     }
 
     fn call<C: Command>(&self, command: C) -> Call<C> {
@@ -902,20 +908,34 @@ impl<T: Value> Command for AwaitEvent<T> {
     }
 }
 
+/// Whether a failure only says that the workflow goes on as a new run.
+pub(crate) fn continues_as_new(failure: &Failure) -> bool {
+    failure.code == CONTINUED_AS_NEW
+}
+
+/// A run that goes on as a new one can schedule nothing more.
+fn may_undo<T>(output: &Result<T, Failure>) -> bool {
+    !output.as_ref().is_err_and(continues_as_new)
+}
+
 /// Runs the workflow on the host's behalf.
 pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
     let name = W::NAME;
     let what = format_args!("the input of workflow `{name}`");
     let input = decode(input, "bad-input", what)?;
     let slots = Rc::new(Slots::new(host::cancel));
-    let handlers = Rc::new(Handlers::default());
+    let (handlers, scopes) = (Rc::new(Handlers::default()), Rc::new(Scopes::default()));
     let context = WorkflowContext {
         slots: slots.clone(),
         handlers: handlers.clone(),
+        scopes: scopes.clone(),
     };
-    let body = handlers.beside(W::run(context, input), complete_update);
+    let body = scopes.watch(W::run(context, input), may_undo);
+    let body = handlers.beside(body, complete_update);
     let others = || handlers.knows_updates();
-    let output = drive(&slots, body, others, |handles| wait(&handlers, handles));
+    let output = drive(&slots, body, others, |handles| {
+        wait(&handlers, &scopes, handles)
+    });
     handlers.give_up();
     while let Some(query) = host::next_query() {
         answer_query(&handlers, &query);
@@ -924,7 +944,7 @@ pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 /// Waits for one of the handles; none where something else came that the body may go on with.
-fn wait(handlers: &Handlers, handles: &[Handle]) -> Option<(Handle, Outcome)> {
+fn wait(handlers: &Handlers, scopes: &Scopes, handles: &[Handle]) -> Option<(Handle, Outcome)> {
     loop {
         match host::wait_any(handles) {
             host::Wakeup::Completion(one) => return Some((one.handle, one.outcome)),
@@ -934,7 +954,10 @@ fn wait(handlers: &Handlers, handles: &[Handle]) -> Option<(Handle, Outcome)> {
                 }
             }
             host::Wakeup::Query(query) => answer_query(handlers, &query),
-            host::Wakeup::CancelRequested(_) => {}
+            host::Wakeup::CancelRequested(reason) => {
+                scopes.request_end(reason);
+                return None;
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{EnumValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use host_store::records;
 
@@ -194,6 +195,8 @@ pub(crate) enum WorkflowCommand {
         /// The workflow's id.
         id: String,
     },
+    /// Deletes workflows that have ended, with their histories and with their children that have ended.
+    Purge(PurgeArgs),
     /// Raises an event for a workflow.
     Raise {
         /// The workflow's id.
@@ -229,6 +232,34 @@ pub(crate) struct StartArgs {
     /// it is, so that the command can be repeated.
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
+}
+
+/// Which workflows are deleted: one, or all ended ones that fit.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct PurgeArgs {
+    /// The workflow's id.
+    #[arg(required_unless_present_any = ["status", "name"], conflicts_with_all = ["status", "name"])]
+    pub(crate) id: Option<String>,
+    /// Terminates first what has not ended, its children included.
+    #[arg(long, requires = "id")]
+    pub(crate) force: bool,
+    /// All that ended so: completed, failed, cancelled or terminated.
+    #[arg(long, value_parser = ended_status())]
+    pub(crate) status: Option<Status>,
+    /// All ended ones of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// The statuses of what has ended.
+fn ended_status() -> impl TypedValueParser<Value = Status> {
+    EnumValueParser::<Status>::new().try_map(|status| match status {
+        Status::Completed | Status::Failed | Status::Cancelled | Status::Terminated => Ok(status),
+        Status::Pending | Status::Running | Status::Stalled | Status::Suspended => {
+            Err("only what has ended is purged")
+        }
+    })
 }
 
 #[derive(Args, Debug)]
@@ -393,6 +424,22 @@ mod tests {
     fn nothing_in_flight_would_be_no_run() {
         let none = parse("run a.wasm --each f --concurrency 0");
         assert_eq!(none.unwrap_err(), ErrorKind::ValueValidation);
+    }
+
+    #[test]
+    fn a_purge_is_of_one_workflow_or_of_ended_ones_that_fit() {
+        assert!(parse("workflow purge w --force").is_ok());
+        assert!(parse("workflow purge --status failed --name n").is_ok());
+        let missing = ErrorKind::MissingRequiredArgument;
+        assert_eq!(parse("workflow purge").unwrap_err(), missing);
+        assert_eq!(
+            parse("workflow purge --name n --force").unwrap_err(),
+            missing
+        );
+        let both = parse("workflow purge w --name n").unwrap_err();
+        assert_eq!(both, ErrorKind::ArgumentConflict);
+        let running = parse("workflow purge --status running").unwrap_err();
+        assert_eq!(running, ErrorKind::ValueValidation);
     }
 
     #[test]

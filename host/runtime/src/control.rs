@@ -8,6 +8,7 @@ use host_store::records::{Control, Instance, MailControl, MailKind};
 use crate::core::Core;
 use crate::draft::Draft;
 use crate::error::{ControlError, StoreError};
+use crate::retention;
 use crate::runtime::Runtime;
 use crate::view::{WorkflowView, is_active};
 
@@ -65,13 +66,87 @@ impl Runtime {
     /// See [`ControlError`].
     pub async fn resume_workflow(&self, key: &WorkflowKey) -> Result<WorkflowView, ControlError> {
         let instance = active(&self.core, key)?;
-        if instance.suspension.is_none() {
+        if instance.suspension.is_none() && !self.is_to_be_suspended(key)? {
             let view = WorkflowView::new(key.clone(), instance);
             return Err(ControlError::NotSuspended(Box::new(view)));
         }
         ask(&self.core, key, Control::Resume, "").await?;
         self.until(key, |instance| instance.suspension.is_none())
             .await
+    }
+
+    /// Deletes a workflow that has ended, with its history and all that lies there for it; so are its children,
+    /// where they have ended. With `force`, what has not ended is terminated first; children that were
+    /// abandoned, too.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub async fn purge_workflow(
+        &self,
+        key: &WorkflowKey,
+        force: bool,
+    ) -> Result<Purged, ControlError> {
+        let mut purged = Purged::default();
+        let view = self.seen(key)?;
+        if !view.has_ended() && !force {
+            return Err(ControlError::NotEnded(Box::new(view)));
+        }
+        let mut open = vec![Branch::Whole(key.clone(), None)];
+        while let Some(branch) = open.pop() {
+            match branch {
+                Branch::Whole(key, parent) => {
+                    let found = self.fell(&key, parent.as_deref(), force, &mut purged);
+                    let Some((run, children)) = found.await? else {
+                        continue;
+                    };
+                    let parent = key.id.clone();
+                    // Last, so that a purge that is broken off can be begun again.
+                    open.push(Branch::Bare(key.clone(), run));
+                    open.extend(children.into_iter().map(|child| {
+                        let parent = Some(parent.clone());
+                        Branch::Whole(child, parent)
+                    }));
+                }
+                Branch::Bare(key, run) => {
+                    let deleted = retention::delete(&self.core, &key, run).await;
+                    purged.deleted += usize::from(deleted.map_err(StoreError::from)?);
+                }
+            }
+        }
+        Ok(purged)
+    }
+
+    /// Sees to it that an instance has ended, if it may; returns its run and its children. Where it is a child,
+    /// it is looked at only where it is one of this parent.
+    async fn fell(
+        &self,
+        key: &WorkflowKey,
+        parent: Option<&str>,
+        force: bool,
+        purged: &mut Purged,
+    ) -> Result<Option<(u32, Vec<WorkflowKey>)>, ControlError> {
+        let Some(instance) = self.core.reader.instance(key).map_err(StoreError::from)? else {
+            return Ok(None);
+        };
+        let of = instance.parent.as_ref().map(|of| of.workflow_id.as_str());
+        if parent.is_some() && of != parent {
+            return Ok(None);
+        }
+        if is_active(&instance) && !force {
+            purged.left += 1;
+            return Ok(None);
+        }
+        let run = match self.terminate_workflow(key, "it is purged").await {
+            Ok(view) => view.run,
+            Err(ControlError::AlreadyEnded(view)) => view.run,
+            Err(ControlError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let ids = retention::children(&self.core, key, instance.began_with()..=run)
+            .map_err(StoreError::from)?;
+        let child = |id| WorkflowKey::new(key.tenant.clone(), id).ok();
+        let children = ids.into_iter().filter_map(child).collect();
+        Ok(Some((run, children)))
     }
 
     /// Waits until the instance is as it should be.
@@ -94,9 +169,38 @@ impl Runtime {
         }
     }
 
+    /// Whether a suspension lies in the instance's inbox.
+    fn is_to_be_suspended(&self, key: &WorkflowKey) -> Result<bool, ControlError> {
+        let workflow = Entity::Workflow(key.clone());
+        let max = self.core.limits.inbox_messages_max;
+        let mail = self.core.reader.inbox(&workflow, None, max);
+        let mut mail = mail.map_err(StoreError::from)?.into_iter();
+        Ok(mail.any(|(_, mail)| match mail.kind {
+            Some(MailKind::Control(wanted)) => wanted.control() == Control::Suspend,
+            _ => false,
+        }))
+    }
+
     fn seen(&self, key: &WorkflowKey) -> Result<WorkflowView, ControlError> {
         self.workflow(key)?.ok_or_else(|| not_found(key))
     }
+}
+
+/// What a purge did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Instances that were deleted.
+    pub deleted: usize,
+    /// Children that have not ended and were left alone.
+    pub left: usize,
+}
+
+/// A part of the tree that is purged.
+enum Branch {
+    /// An instance with its children, and the id of its parent where it is a child.
+    Whole(WorkflowKey, Option<String>),
+    /// An instance whose children are gone, in this run.
+    Bare(WorkflowKey, u32),
 }
 
 /// Sends what is wanted to the instance that has the id now; returns the run that it began with.

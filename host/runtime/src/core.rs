@@ -28,6 +28,7 @@ use crate::locks::lock;
 use crate::observer::{Happening, Observer};
 use crate::outbox::Queued;
 use crate::plugins::Plugins;
+use crate::retention::Retention;
 use crate::start::{self, unreadable};
 use crate::starts::Starts;
 use crate::timers::Timers;
@@ -57,6 +58,7 @@ pub(crate) struct Core {
     pub(crate) entities: Entities,
     pub(crate) timers: Timers,
     pub(crate) topics: Arc<Topics>,
+    pub(crate) retention: Retention,
     pub(crate) activities: Activities,
     pub(crate) watchers: Watchers,
     pub(crate) updates: Updates,

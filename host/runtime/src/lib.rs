@@ -24,6 +24,7 @@ mod pending;
 mod plugins;
 mod recovery;
 mod rehearsal;
+mod retention;
 mod rollout;
 mod runtime;
 mod start;
@@ -36,6 +37,7 @@ mod waits;
 mod watchers;
 pub mod workflow;
 
+pub use control::Purged;
 pub use error::{
     ControlError, DeployError, MoveError, RehearseError, StartError, StartupError, StoreError,
 };

@@ -29,6 +29,7 @@ use crate::options::RuntimeOptions;
 use crate::pending::PendingActivity;
 use crate::plugins::Plugins;
 use crate::rehearsal::Rehearsal;
+use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
@@ -105,9 +106,12 @@ impl Runtime {
             instances_max: options.instances_max,
         })?;
         let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);
-        let core = core(options, store, engine, outbox, threads.handle().clone());
+        let (retention, due) = Retention::new();
+        let handles = (outbox, retention, threads.handle().clone());
+        let core = core(options, store, engine, handles);
         threads.spawn(outbox::run(Arc::clone(&core), turns));
         threads.spawn(keeper::run(Arc::clone(&core)));
+        threads.spawn(retention::run(Arc::clone(&core), due));
         threads.spawn(components::run(Arc::clone(&core)));
         core.topics.load(&core.reader)?;
         load_remembered(&core, &threads)?;
@@ -612,8 +616,11 @@ fn core(
     options: RuntimeOptions,
     store: Store,
     engine: Engine,
-    outbox: mpsc::Sender<outbox::Queued>,
-    tasks: tokio::runtime::Handle,
+    (outbox, retention, tasks): (
+        mpsc::Sender<outbox::Queued>,
+        Retention,
+        tokio::runtime::Handle,
+    ),
 ) -> Arc<Core> {
     let waits = Arc::new(Waits::default());
     Arc::new(Core {
@@ -630,6 +637,7 @@ fn core(
         entities: Entities::new(&options.limits),
         timers: Timers::default(),
         topics: Arc::default(),
+        retention,
         activities: Activities::new(&options.limits),
         watchers: Watchers::default(),
         updates: Updates::default(),

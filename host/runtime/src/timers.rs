@@ -36,6 +36,8 @@ struct State {
     late: Vec<TimerKey>,
     /// When the walk goes on by itself.
     wakes: Option<Timestamp>,
+    /// Whether what is due is to be fired again.
+    anew: bool,
 }
 
 impl Timers {
@@ -52,18 +54,28 @@ impl Timers {
         self.changed.notify_one();
     }
 
-    fn begin_scan(&self, now: Timestamp) -> Vec<TimerKey> {
+    /// Fires again what was fired before and is still there: whoever was told may be able to act by now.
+    pub(crate) fn fire_again(&self) {
+        lock(&self.state).anew = true;
+        self.changed.notify_one();
+    }
+
+    /// What came late, and whether the walk begins anew.
+    fn begin_scan(&self, now: Timestamp) -> (Vec<TimerKey>, bool) {
         let mut state = lock(&self.state);
         state.scanned = now;
         state.wakes = None;
-        std::mem::take(&mut state.late)
+        (
+            std::mem::take(&mut state.late),
+            std::mem::take(&mut state.anew),
+        )
     }
 
     /// False where a timer came late meanwhile.
     fn may_sleep_until(&self, next: Option<Timestamp>) -> bool {
         let mut state = lock(&self.state);
         state.wakes = Some(next.unwrap_or(Timestamp(u64::MAX)));
-        state.late.is_empty()
+        state.late.is_empty() && !state.anew
     }
 }
 
@@ -85,12 +97,12 @@ async fn scan(
 ) -> Result<Option<Timestamp>, ReadError> {
     loop {
         let now = core.clock.now();
-        if last.as_ref().is_some_and(|timer| timer.due > now) {
-            // The clock was set back: what is due before may have been armed since.
+        let (late, anew) = core.timers.begin_scan(now);
+        if anew || last.as_ref().is_some_and(|timer| timer.due > now) {
+            // Or the clock was set back: what is due before may have been armed since.
             *last = None;
         }
-        let late = core.timers.begin_scan(now).into_iter();
-        for timer in late.filter(|timer| timer.due <= now) {
+        for timer in late.into_iter().filter(|timer| timer.due <= now) {
             fire(core, timer);
         }
         let due = core.reader.timers(last.as_ref(), now, PAGE)?;
@@ -113,10 +125,10 @@ fn fire(core: &Arc<Core>, timer: TimerKey) {
             let workflow = Entity::Workflow(workflow.clone());
             core.notify(&workflow, Message::Timer(Box::new(timer)));
         }
+        TimerOf::Retention { .. } => core.retention.fire(timer),
         TimerOf::Reminder { .. }
         | TimerOf::Delayed { .. }
         | TimerOf::Expiry { .. }
-        | TimerOf::Retention { .. }
         | TimerOf::Schedule { .. } => {}
     }
 }

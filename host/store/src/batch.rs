@@ -14,10 +14,21 @@ use crate::records::{Component, Deployment, Event, Instance, Mail, Reply, Subscr
 pub struct Op {
     /// Where.
     pub keyspace: Keyspace,
-    /// Which record.
+    /// Which record, or the first that may be one.
     pub key: Vec<u8>,
-    /// What it becomes; none: it is deleted.
-    pub value: Option<Vec<u8>>,
+    /// What becomes of it.
+    pub change: Change,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It holds this.
+    Put(Vec<u8>),
+    /// It is gone.
+    Delete,
+    /// It is gone, and so are all behind it up to this key, which stays.
+    DeleteUntil(Vec<u8>),
 }
 
 /// Changes that become durable together, in the order in which they were added.
@@ -75,6 +86,23 @@ impl Batch {
     /// Writes one event of a run's history.
     pub fn put_event(&mut self, key: &WorkflowKey, run: u32, sequence: u64, event: &Event) {
         self.put_message(Keyspace::History, keys::event(key, run, sequence), event);
+    }
+
+    /// Deletes the history of one run.
+    pub fn delete_run(&mut self, key: &WorkflowKey, run: u32) {
+        self.delete_all(Keyspace::History, keys::run(key, run));
+    }
+
+    /// Deletes an instance that has ended, `held` as the store holds it: its histories, its index rows, and the
+    /// messages that still lie there for it.
+    pub fn delete_instance(&mut self, key: &WorkflowKey, held: &Instance) {
+        for row in index_rows(key, held) {
+            self.delete(Keyspace::Index, row);
+        }
+        self.delete(Keyspace::Instance, keys::instance(key));
+        // The histories of all its runs lie behind the same words.
+        self.delete_all(Keyspace::History, keys::instance(key));
+        self.delete_all(Keyspace::Inbox, keys::inbox(&Entity::Workflow(key.clone())));
     }
 
     /// Puts a message into an entity's inbox.
@@ -172,13 +200,7 @@ impl Batch {
     }
 
     pub(crate) fn put(&mut self, keyspace: Keyspace, key: Vec<u8>, value: Vec<u8>) {
-        self.bytes += key.len() + value.len();
-        let value = Some(value);
-        self.ops.push(Op {
-            keyspace,
-            key,
-            value,
-        });
+        self.change(keyspace, key, Change::Put(value));
     }
 
     fn put_message(&mut self, keyspace: Keyspace, key: Vec<u8>, message: &impl Message) {
@@ -186,12 +208,25 @@ impl Batch {
     }
 
     fn delete(&mut self, keyspace: Keyspace, key: Vec<u8>) {
+        self.change(keyspace, key, Change::Delete);
+    }
+
+    /// Deletes every record whose key begins with `prefix`.
+    fn delete_all(&mut self, keyspace: Keyspace, prefix: Vec<u8>) {
+        let beyond = keys::beyond(&prefix).expect("a key begins with text, which has an end");
+        self.change(keyspace, prefix, Change::DeleteUntil(beyond));
+    }
+
+    fn change(&mut self, keyspace: Keyspace, key: Vec<u8>, change: Change) {
         self.bytes += key.len();
-        let value = None;
+        match &change {
+            Change::Put(value) | Change::DeleteUntil(value) => self.bytes += value.len(),
+            Change::Delete => {}
+        }
         self.ops.push(Op {
             keyspace,
             key,
-            value,
+            change,
         });
     }
 }

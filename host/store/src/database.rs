@@ -10,7 +10,7 @@ use rocksdb::{
     ColumnFamily, DB, DBPinnableSlice, FlushOptions, ReadOptions, WriteBatch, WriteOptions,
 };
 
-use crate::batch::Op;
+use crate::batch::{Change, Op};
 use crate::keys::{KeyRange, Keyspace};
 
 /// A row: key and value.
@@ -57,9 +57,10 @@ impl Database {
         let families = Keyspace::ALL.map(|keyspace| self.family(keyspace));
         for op in ops {
             let family = families[op.keyspace as usize];
-            match &op.value {
-                Some(value) => batch.put_cf(family, &op.key, value),
-                None => batch.delete_cf(family, &op.key),
+            match &op.change {
+                Change::Put(value) => batch.put_cf(family, &op.key, value),
+                Change::Delete => batch.delete_cf(family, &op.key),
+                Change::DeleteUntil(end) => batch.delete_range_cf(family, &op.key, end),
             }
         }
         let mut options = WriteOptions::default();

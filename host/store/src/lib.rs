@@ -12,7 +12,7 @@ mod reader;
 pub mod records;
 mod settings;
 
-pub use batch::{Batch, Op};
+pub use batch::{Batch, Change, Op};
 pub use committer::{Commit, CommitError, Committer};
 pub use keys::{Keyspace, TaskKey, TimerKey, TimerOf};
 pub use open::{FORMAT, OpenError, Store};

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
 use host_engine::Manifest;
-use host_engine::manifest::Definition;
 use host_runtime::{KeptComponent, RolledOut, Rollout, Trial};
 use serde::Serialize;
 

@@ -4,11 +4,14 @@
 
 use anyhow::{Error, anyhow};
 use host_base::{Outcome, Payload};
-use host_runtime::{StartError, WorkflowView};
+use host_runtime::{ControlError, Purged, StartError, WorkflowView};
 use host_store::WorkflowFilter;
+use serde::Serialize;
 
 use super::deploy::{self, Component};
-use crate::args::{Common, ControlArgs, ListArgs, StartArgs, UpdateArgs, WorkflowCommand};
+use crate::args::{
+    Common, ControlArgs, ListArgs, PurgeArgs, StartArgs, UpdateArgs, WorkflowCommand,
+};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -67,6 +70,7 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
         }
         WorkflowCommand::Suspend(args) => on(common, async |session| suspend(session, args).await),
         WorkflowCommand::Resume { id } => on(common, async |session| resume(session, id).await),
+        WorkflowCommand::Purge(args) => on(common, async |session| purge(session, args).await),
         WorkflowCommand::Raise { id, name, value } => {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
             on(common, async move |session| {
@@ -125,6 +129,68 @@ async fn resume(session: &Session, id: &str) -> Ending {
     session.trace.leave_end_of(&key.id);
     let view = session.runtime.resume_workflow(&key).await?;
     tell_done(session, &view, "Resumed:")
+}
+
+async fn purge(session: &Session, args: &PurgeArgs) -> Ending {
+    let purged = match &args.id {
+        Some(id) => {
+            let key = session.known(id)?.key;
+            session.trace.leave_end_of(&key.id);
+            session.runtime.purge_workflow(&key, args.force).await?
+        }
+        None => purge_all(session, args).await?,
+    };
+    if session.console.json {
+        let Purged { deleted, left } = purged;
+        let report = console::encode(&PurgeReport { deleted, left });
+        session.console.result(&report)?;
+        return Ok(Exit::Done);
+    }
+    let deleted = text::count(purged.deleted, "workflow");
+    session.console.note(&format!("Deleted {deleted}"));
+    if purged.left > 0 {
+        let left = text::count(purged.left, "child workflow");
+        session.console.note(&format!(
+            "{left} has not ended and is kept; --force ends it first"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// What a purge did, for programs.
+#[derive(Serialize)]
+struct PurgeReport {
+    deleted: usize,
+    left: usize,
+}
+
+/// All ended ones that fit, page by page. One that is deleted with its parent is not there any more when its
+/// turn comes.
+async fn purge_all(session: &Session, args: &PurgeArgs) -> Result<Purged, Problem> {
+    let filter = WorkflowFilter {
+        status: args.status.map(Into::into),
+        name: args.name.clone(),
+    };
+    let mut all = Purged::default();
+    let mut after: Option<String> = None;
+    loop {
+        let runtime = &session.runtime;
+        let page = runtime.workflows(&session.tenant, &filter, after.as_deref(), PAGE)?;
+        for view in page.iter().filter(|view| view.has_ended()) {
+            match runtime.purge_workflow(&view.key, false).await {
+                Ok(purged) => {
+                    all.deleted += purged.deleted;
+                    all.left += purged.left;
+                }
+                Err(ControlError::NotFound { .. } | ControlError::NotEnded(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.key.id.clone()),
+            Some(_) | None => return Ok(all),
+        }
+    }
 }
 
 /// Reports a workflow as it stands now that something was done to it.

@@ -10,11 +10,14 @@
 mod actors;
 mod approval;
 mod changes;
+mod chat;
 mod crashes;
 mod directories;
 mod host;
 mod kills;
+mod lifecycle;
 mod many;
+mod monitor;
 mod runs;
 mod scenario;
 mod sigkill;

@@ -17,6 +17,7 @@ use crate::core::Core;
 use crate::draft::Draft;
 use crate::effect::{ActivityJob, Effect, Message};
 use crate::observer::{Happening, Speaker};
+use crate::retention;
 use crate::topics::{Stage, TopicOp};
 use crate::view::{brings, status_of};
 use crate::workflow::Loaded;
@@ -318,6 +319,7 @@ impl<'a> Change<'a> {
             instance.suspension = None;
         });
         self.leave_topics(&loaded.instance);
+        self.retain(loaded);
         self.core.leave_component(self.key, &loaded.instance);
         let waits = !loaded.instance.detached;
         if let Some(parent) = loaded.instance.parent.clone().filter(|_| waits) {
@@ -339,6 +341,18 @@ impl<'a> Change<'a> {
         }
         let gone = || Entity::Workflow(self.key.clone());
         self.draft.forget_subscriptions(self.core, gone);
+    }
+
+    /// An instance that has ended is deleted after a while, where the host is told so.
+    fn retain(&mut self, loaded: &mut Loaded) {
+        let Some(kept) = retention::of(&self.core.limits, loaded.instance.status()) else {
+            return;
+        };
+        let due = self.now.after(kept);
+        self.update(loaded, |instance| instance.retained_until_ms = due.0);
+        let timer = retention::timer(self.key, &loaded.instance);
+        self.draft.batch.put_timer(&timer);
+        self.draft.effects.push(Effect::Arm(timer));
     }
 
     /// The run ends as `status`: timers are disarmed, nobody waits for activities any more, and children are
@@ -397,6 +411,7 @@ impl<'a> Change<'a> {
             suggest_from: self.core.limits.history_suggest_from(),
             ..Started::default()
         };
+        self.delete_old_runs(&loaded.instance);
         let first = std::iter::once(EventKind::Started(started));
         for (sequence, kind) in (0..).zip(first.chain(left)) {
             self.put_event(loaded, sequence, kind);
@@ -406,6 +421,16 @@ impl<'a> Change<'a> {
             run: loaded.instance.run,
         });
         self.draft.effects.push(Effect::Begin(self.key.clone()));
+    }
+
+    /// Of the runs that an instance has gone on from, the latest are kept. One more has ended, so that one is
+    /// too many.
+    fn delete_old_runs(&mut self, instance: &Instance) {
+        let kept = self.core.limits.continued_runs_kept;
+        let oldest = instance.run.saturating_sub(kept.saturating_add(1));
+        if oldest >= instance.began_with() {
+            self.draft.batch.delete_run(self.key, oldest);
+        }
     }
 
     /// The next run begins on the component that stands for the plugin now, as any start does.

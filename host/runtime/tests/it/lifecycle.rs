@@ -1,7 +1,10 @@
 //! How workflows end early, are held, and go on as new runs.
 
+use std::time::Duration;
+
 use host_engine::WorkflowStatus;
 use host_runtime::ControlError;
+use host_store::WorkflowFilter;
 use host_store::records::EventKind;
 
 use super::*;
@@ -125,6 +128,8 @@ async fn a_child_ends_with_its_parent_unless_it_is_abandoned() {
             host.raise("child", "go", 1).await.unwrap();
             assert_eq!(host.wait("child").await, Ok(json!(1)));
         }
+        // Its end is told to a parent that is gone.
+        host.until_all_left().await;
         host.close_and_find_nothing_left().await;
     }
 }
@@ -204,6 +209,36 @@ async fn a_long_history_is_told_and_seen_by_the_code_before_the_limit_ends_it() 
     assert!(message.contains("history_events_max"), "{message}");
 }
 
+fn journey(then: &str) -> Value {
+    json!({"actor": "c", "bookings": 3, "then": then})
+}
+
+/// The inputs of the activities that a workflow had done, in their order.
+fn activities(host: &Host, id: &str) -> Vec<i64> {
+    let kinds = host.events(id).into_iter().map(|(_, kind)| kind);
+    let inputs = kinds.filter_map(|kind| match kind {
+        EventKind::ActivityScheduled(one) => {
+            let input: Value = serde_json::from_slice(&one.input).unwrap();
+            input["by"].as_i64()
+        }
+        _ => None,
+    });
+    inputs.collect()
+}
+
+#[tokio::test]
+async fn a_saga_that_fails_is_undone_backwards_and_one_that_works_is_not() {
+    let host = Scratch::new().await;
+    let (code, _) = failure(host.run("journey", "w", journey("fail")).await);
+    assert_eq!(code, "lost");
+    assert_eq!(activities(&host, "w"), [1, 2, 3, -3, -2, -1]);
+    assert_eq!(host.count("c").await, 0);
+    let arrived = host.run("journey", "v", journey("arrive")).await;
+    assert_eq!(arrived, Ok(json!("arrived")));
+    assert_eq!(host.count("c").await, 6);
+    host.close_and_find_nothing_left().await;
+}
+
 #[tokio::test]
 async fn a_fan_out_with_a_limit_has_no_more_outstanding() {
     let host = Scratch::with(|limits| limits.workflow_pending_max = 5).await;
@@ -211,4 +246,86 @@ async fn a_fan_out_with_a_limit_has_no_more_outstanding() {
         host.run("bounded_fan_out", "w", (40, 5)).await,
         Ok(json!(1_560))
     );
+}
+
+#[tokio::test]
+async fn only_what_has_ended_is_purged_unless_it_is_forced() {
+    let host = Scratch::new().await;
+    waiting(&host, "w").await;
+    let refused = host.purge_workflow(&workflow("w"), false).await;
+    let text = "workflow w has not ended: it is running";
+    assert_eq!(refused.unwrap_err().to_string(), text);
+    let purged = host.purge_workflow(&workflow("w"), true).await.unwrap();
+    assert_eq!((purged.deleted, purged.left), (1, 0));
+    assert_eq!(host.view("w"), None);
+    assert_eq!(host.history(&workflow("w"), 1, 0, 10).unwrap(), []);
+    // Its id begins anew.
+    waiting(&host, "w").await;
+    assert_eq!(host.view("w").unwrap().run, 1);
+    host.raise("w", "go", 7).await.unwrap();
+    assert_eq!(host.wait("w").await, Ok(json!(7)));
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn children_are_purged_with_their_parent_where_they_have_ended() {
+    let host = Scratch::new().await;
+    let family = json!({"children": 3, "input": 1});
+    host.run("parent", "w", family).await.unwrap();
+    let purged = host.purge_workflow(&workflow("w"), false).await.unwrap();
+    assert_eq!((purged.deleted, purged.left), (4, 0));
+    household(&host, json!("abandon"), false).await;
+    host.raise("parent", "go", 1).await.unwrap();
+    host.wait("parent").await.unwrap();
+    let purged = host
+        .purge_workflow(&workflow("parent"), false)
+        .await
+        .unwrap();
+    assert_eq!((purged.deleted, purged.left), (1, 1));
+    assert_eq!(status(&host, "child"), WorkflowStatus::Running);
+    let all = host.workflows(&tenant(), &Default::default(), None, 10);
+    assert_eq!(all.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_has_ended_is_deleted_after_its_time_and_nothing_is_left_of_it() {
+    let host = Scratch::with(|limits| {
+        limits.retention.completed = Some(Duration::from_millis(20));
+        limits.retention.terminated = Some(Duration::from_hours(1));
+    })
+    .await;
+    for number in 0..300 {
+        host.start("nap", &format!("nap-{number}"), 1)
+            .await
+            .unwrap();
+    }
+    waiting(&host, "w").await;
+    terminate(&host, "w").await.unwrap();
+    let filter = WorkflowFilter {
+        name: Some("nap".to_owned()),
+        ..WorkflowFilter::default()
+    };
+    crate::host::until("all naps to be deleted", async || {
+        let left = host.workflows(&tenant(), &filter, None, 10).unwrap();
+        left.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(host.history(&workflow("nap-7"), 1, 0, 10).unwrap(), []);
+    assert_eq!(status(&host, "w"), WorkflowStatus::Terminated);
+    host.purge_workflow(&workflow("w"), false).await.unwrap();
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn the_runs_that_a_workflow_went_on_from_are_kept_in_a_bounded_number() {
+    let host = Scratch::with(|limits| limits.continued_runs_kept = 2).await;
+    let input = json!({"left": 5, "sum": 0});
+    host.start("countdown", "w", input).await.unwrap();
+    for number in 1..=5 {
+        host.raise("w", "add", number).await.unwrap();
+    }
+    assert_eq!(host.wait("w").await, Ok(json!(27)));
+    let events = |run| host.history(&workflow("w"), run, 0, 1).unwrap().len();
+    let kept: Vec<_> = (1..=6).map(events).collect();
+    assert_eq!(kept, [0, 0, 0, 1, 1, 1]);
 }

@@ -155,7 +155,14 @@ pub struct Machine {
 #[derive(Debug)]
 struct CancelRequest {
     sequence: u64,
+    at: Timestamp,
     reason: String,
+}
+
+/// What history holds first that ends a wait.
+enum First {
+    Completion(Completion),
+    Cancel(String),
 }
 
 impl Machine {
@@ -286,8 +293,11 @@ impl Machine {
     /// # Errors
     /// History holds another command where the code waits.
     pub fn wait_any(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
-        if let Some(completion) = self.first_of(handles)? {
-            return Ok(Some(Wakeup::Completion(completion)));
+        if let Some(first) = self.first_of(handles)? {
+            return Ok(Some(match first {
+                First::Completion(completion) => Wakeup::Completion(completion),
+                First::Cancel(reason) => Wakeup::CancelRequested(reason),
+            }));
         }
         if let Some((sequence, event)) = self.unread.pop_front() {
             return self.repeat_update(sequence, event, handles.len()).map(Some);
@@ -309,8 +319,11 @@ impl Machine {
     /// # Errors
     /// History holds another command where the code waits.
     pub fn wait(&mut self, handle: u32) -> Result<Option<Outcome>, Interrupt> {
-        if let Some(completion) = self.first_of(&[handle])? {
-            return Ok(Some(completion.outcome));
+        if let Some(first) = self.first_of(&[handle])? {
+            return Ok(Some(match first {
+                First::Completion(completion) => completion.outcome,
+                First::Cancel(reason) => Err(asked_to_end(&reason)),
+            }));
         }
         if let Some((
             event,
@@ -327,14 +340,14 @@ impl Machine {
         Ok(None)
     }
 
-    /// The first of these handles that is complete. Where there is none, what is unread is nothing, or begins
-    /// with the acceptance of an update.
-    fn first_of(&mut self, handles: &[u32]) -> Result<Option<Completion>, Interrupt> {
+    /// The first of these handles that is complete, or a request to end that came before. Where there is
+    /// neither, what is unread is nothing, or begins with the acceptance of an update.
+    fn first_of(&mut self, handles: &[u32]) -> Result<Option<First>, Interrupt> {
         self.waiting = false;
         self.leave_undecided();
         loop {
-            if let Some(completion) = self.take_first(handles) {
-                return Ok(Some(completion));
+            if let Some(first) = self.take_first(handles) {
+                return Ok(Some(first));
             }
             match self
                 .unread
@@ -365,8 +378,7 @@ impl Machine {
         match event.kind {
             Some(EventKind::UpdateAccepted(UpdateAccepted { id, name, input })) => {
                 self.asks.repeat(sequence, &id);
-                self.now = self.now.max(at);
-                self.live |= sequence >= self.unseen_from;
+                self.come_by(sequence, at);
                 let accepted = true;
                 Ok(Wakeup::Update(Update {
                     id,
@@ -695,7 +707,11 @@ impl Machine {
         self.seen = sequence;
         match event.kind {
             Some(EventKind::CancelRequested(Reason { reason })) => {
-                self.cancel = Some(CancelRequest { sequence, reason });
+                self.cancel = Some(CancelRequest {
+                    sequence,
+                    at,
+                    reason,
+                });
             }
             Some(EventKind::Resolved(Resolved { handle, outcome }))
                 if self.open.contains(&handle) =>
@@ -746,21 +762,34 @@ impl Machine {
         }
     }
 
-    fn take_first(&mut self, handles: &[u32]) -> Option<Completion> {
+    fn take_first(&mut self, handles: &[u32]) -> Option<First> {
         let resolved = self
             .ready
             .iter()
             .find(|(_, one)| handles.contains(&one.handle));
         let resolved = resolved.map(|(sequence, _)| *sequence);
         let raised = self.first_raised(handles);
-        let earlier = |event: u64| resolved.is_none_or(|resolved| event < resolved);
+        let raised = raised.filter(|(event, ..)| resolved.is_none_or(|resolved| *event < resolved));
+        let first = raised.as_ref().map(|(event, ..)| *event).or(resolved);
+        if let Some(request) = self
+            .cancel
+            .take_if(|request| first.is_none_or(|first| request.sequence < first))
+        {
+            self.come_by(request.sequence, request.at);
+            return Some(First::Cancel(request.reason));
+        }
         let (sequence, at, completion) = match raised {
-            Some((event, name, place)) if earlier(event) => self.take_raised(&name, place)?,
-            _ => self.take_resolved(resolved?)?,
+            Some((_, name, place)) => self.take_raised(&name, place)?,
+            None => self.take_resolved(resolved?)?,
         };
+        self.come_by(sequence, at);
+        Some(First::Completion(completion))
+    }
+
+    /// The code is told of the event of that number.
+    fn come_by(&mut self, sequence: u64, at: Timestamp) {
         self.now = self.now.max(at);
         self.live |= sequence >= self.unseen_from;
-        Some(completion)
     }
 
     fn take_resolved(&mut self, sequence: u64) -> Option<(u64, Timestamp, Completion)> {
@@ -863,6 +892,15 @@ impl Machine {
         self.divergence.get_or_insert(divergence);
         Err(interrupt)
     }
+}
+
+/// What a wait ends with at which the code can be told nothing else.
+fn asked_to_end(reason: &str) -> Failure {
+    let text = match reason {
+        "" => "the workflow was asked to end".to_owned(),
+        reason => format!("the workflow was asked to end: {reason}"),
+    };
+    Failure::new(code::CANCELLED, text)
 }
 
 /// The handles of a history whose results have not been recorded and that were not given up, and its updates.

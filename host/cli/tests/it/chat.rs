@@ -1,0 +1,66 @@
+//! `plugins/chat`: what is said is heard by all who are there, once and in order.
+
+use serde_json::{Value, json};
+
+use crate::host::{Host, plugin};
+use crate::scenario::Scenario;
+
+const PLUGIN: &str = "chat.wasm";
+
+fn history(user: &str) -> [&str; 5] {
+    ["actor", "call", "User", user, "History"]
+}
+
+fn said(from: &str, text: &str) -> Value {
+    json!({"room": "r", "from": from, "text": text})
+}
+
+#[test]
+fn everybody_in_the_room_hears_each_line_once_wherever_the_host_is_killed() {
+    let lines = [("ann", "one"), ("bob", "two"), ("ann", "three")];
+    let speeches = lines.map(|(user, text)| json!({"user": user, "text": text}));
+    let meeting = json!({"room": "r", "lines": speeches}).to_string();
+    let heard = json!(lines.map(|(user, text)| said(user, text))).to_string();
+    let start = ["workflow", "start", "minutes", "--id", "w", "--input"];
+    Scenario::new(&[PLUGIN])
+        .repeat(&[&start[..], &[&meeting]].concat())
+        .resume()
+        .ends("w", "completed", &heard)
+        .answers(&history("ann"), &heard)
+        .answers(&history("bob"), &heard)
+        .stride(3)
+        .check();
+}
+
+#[test]
+fn who_has_left_hears_no_more_and_may_not_speak() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(PLUGIN)]).expect(0);
+    let call =
+        |user, method, input: &str| host.run(&["actor", "call", "User", user, method, input]);
+    for user in ["ann", "bob"] {
+        call(user, "Join", r#""r""#).expect(0);
+    }
+    call("ann", "Say", r#"{"room":"r","text":"one"}"#).expect(0);
+    call("bob", "Leave", r#""r""#).expect(0);
+    call("ann", "Say", r#"{"room":"r","text":"two"}"#).expect(0);
+    let late = call("bob", "Say", r#"{"room":"r","text":"three"}"#);
+    late.expect(1).says("bob is not in room r (not-there)");
+    let of = |user| {
+        let output = host.run(&history(user)).expect(0);
+        serde_json::from_str::<Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(of("ann"), json!([said("ann", "one"), said("ann", "two")]));
+    assert_eq!(of("bob"), json!([said("ann", "one")]));
+}
+
+#[test]
+fn the_example_leaves_an_empty_room() {
+    let host = Host::new();
+    let output = host.run(&["run", &plugin(PLUGIN)]).expect(0);
+    let minutes: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(minutes[1]["from"], "bob");
+    host.run(&["topic", "list"])
+        .expect(0)
+        .says("Nobody has subscribed");
+}

@@ -1,0 +1,136 @@
+//! Chat: an actor for each user, rooms that are topics, and a workflow that writes down what is said.
+//!
+//! Shows publish and subscribe: what one user says is part of that user's turn and reaches all others in the
+//! room once and in order. Nobody keeps a list of who is there but the host.
+
+use guest_sdk::prelude::*;
+
+/// Messages that are read at once.
+const PAGE: u64 = 20;
+
+/// One user. What was heard lies under keys of its own, so that a turn writes one message and not all.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct User {
+    rooms: Vec<String>,
+    heard: u64,
+}
+
+/// What a user says, and where.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct Line {
+    room: String,
+    text: String,
+}
+
+/// What is heard in a room.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Message {
+    room: String,
+    from: String,
+    text: String,
+}
+
+/// The topic of a room.
+fn topic_of(room: &str) -> String {
+    format!("room/{room}")
+}
+
+/// Joins rooms, speaks there, and remembers what was said.
+#[actor]
+impl User {
+    /// Hears from now on what is said in a room.
+    #[method]
+    fn join(&mut self, ctx: &ActorContext, room: String) {
+        ctx.subscribe(topic_of(&room), "Hear");
+        if !self.rooms.contains(&room) {
+            self.rooms.push(room);
+        }
+    }
+
+    /// Hears no more of a room.
+    #[method]
+    fn leave(&mut self, ctx: &ActorContext, room: String) {
+        ctx.unsubscribe(topic_of(&room));
+        self.rooms.retain(|joined| *joined != room);
+    }
+
+    /// Says something to all in a room, which a user must have joined.
+    #[method]
+    fn say(&self, ctx: &ActorContext, line: Line) -> Result<(), Failure> {
+        let Line { room, text } = line;
+        let from = ctx.id().to_owned();
+        if !self.rooms.contains(&room) {
+            return Err(failure!("not-there", "{from} is not in room {room}"));
+        }
+        ctx.publish(topic_of(&room), &Message { room, from, text });
+        Ok(())
+    }
+
+    /// Remembers what was said in one of the rooms.
+    #[method]
+    fn hear(&mut self, ctx: &ActorContext, message: Message) -> Result<(), Failure> {
+        ctx.set(&key_of(self.heard), &message)?;
+        self.heard += 1;
+        Ok(())
+    }
+
+    /// The latest of what was heard, in its order.
+    #[method]
+    fn history(&self, ctx: &ActorContext) -> Result<Vec<Message>, Failure> {
+        let latest = self.heard.saturating_sub(PAGE)..self.heard;
+        let messages = latest.filter_map(|number| ctx.get(&key_of(number)).transpose());
+        messages.collect()
+    }
+}
+
+fn key_of(number: u64) -> String {
+    format!("message/{number}")
+}
+
+/// Who meets where, and what each of them says in turn.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Meeting {
+    room: String,
+    lines: Vec<Speech>,
+}
+
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct Speech {
+    user: String,
+    text: String,
+}
+
+/// Has users meet in a room, and returns what was heard there. It listens like everybody else.
+#[workflow]
+async fn minutes(ctx: WorkflowContext, meeting: Meeting) -> Result<Vec<Message>, Failure> {
+    let Meeting { room, lines } = meeting;
+    ctx.subscribe(topic_of(&room));
+    for speech in &lines {
+        ctx.actor::<User>(&speech.user).join(room.clone()).await?;
+    }
+    for Speech { user, text } in lines.clone() {
+        let room = room.clone();
+        ctx.actor::<User>(user).say(Line { room, text }).await?;
+    }
+    let mut heard: Vec<Message> = Vec::new();
+    while heard.len() < lines.len() {
+        heard.push(ctx.event(topic_of(&room)).await?);
+    }
+    for speech in lines {
+        ctx.actor::<User>(speech.user).leave(room.clone()).await?;
+    }
+    Ok(heard)
+}
+
+guest_sdk::export! {
+    workflows: [minutes],
+    actors: [User],
+    example: minutes, "minutes-{room}", Meeting {
+        room: "kitchen".to_owned(),
+        lines: vec![
+            Speech { user: "ann".to_owned(), text: "Is there coffee?".to_owned() },
+            Speech { user: "bob".to_owned(), text: "In five minutes.".to_owned() },
+            Speech { user: "ann".to_owned(), text: "I will wait.".to_owned() },
+        ],
+    },
+}
