@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::activity as host;
-use crate::client::{Address, Caller, actor_methods, call_now};
+use crate::client::{Address, Caller, TimedCaller, actor_methods, call_now};
 use crate::log::log_methods;
 use crate::topic::try_value_of;
 use crate::value::{decode, encode};
@@ -179,7 +179,19 @@ impl Caller for ActivityContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        call_now(actor, &method, input, host::call_actor)
+        call_now(actor, &method, input, None, host::call_actor)
+    }
+}
+
+impl TimedCaller for ActivityContext {
+    fn call_within<T: Value>(
+        &self,
+        limit: Duration,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> Result<T, Failure> {
+        call_now(actor, &method, input, Some(limit), host::call_actor)
     }
 }
 

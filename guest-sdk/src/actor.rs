@@ -12,15 +12,15 @@ use serde::Serialize;
 
 use crate::bindings::durable::plugin::actor as host;
 use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
-use crate::client::{Address, Caller, Sender, actor_methods, call_now};
+use crate::client::{
+    Address, Caller, LaterSender, MessageId, Sender, TimedCaller, actor_methods, call_now,
+};
 use crate::instance::{StartError, WorkflowInfo};
 use crate::log::log_methods;
+use crate::state::STATE_KEY;
 use crate::topic::value_of;
 use crate::value::{decode, encode};
-use crate::{Failure, InputOf, MarkedAsWorkflow, Value, Workflow};
-
-/// Under which key the typed state is kept.
-const STATE_KEY: &str = "$state";
+use crate::{Failure, InputOf, MarkedAsWorkflow, Moment, Value, Workflow};
 
 /// Something with an identity and a state, which handles one call at a time. `#[actor]` implements it.
 #[diagnostic::on_unimplemented(
@@ -35,7 +35,9 @@ pub trait Actor: Default + Value {
     /// After how long without a call it is deactivated; the host has a default.
     const IDLE: Option<Duration>;
     /// What is run when it becomes active.
-    const ACTIVATE: Option<ActivateHook<Self>>;
+    const ACTIVATE: Option<Hook<Self>>;
+    /// What is run before it leaves the memory.
+    const DEACTIVATE: Option<Hook<Self>>;
     /// Calls its methods, each typed.
     type Client<C: Caller>;
 
@@ -49,8 +51,8 @@ pub trait Actor: Default + Value {
     fn methods() -> Vec<MethodDefinition>;
 }
 
-/// A method that runs when an actor becomes active.
-pub type ActivateHook<A> = fn(&mut A, &ActorContext) -> Result<(), Failure>;
+/// A function that runs when an actor becomes active, or before it leaves the memory.
+pub type Hook<A> = fn(&mut A, &ActorContext) -> Result<(), Failure>;
 
 /// What an actor may do. All that it writes, sends and starts takes effect together when the method
 /// returns, or not at all when it fails.
@@ -84,31 +86,6 @@ impl ActorContext {
     /// The running actor's type.
     pub fn actor_type(&self) -> &str {
         &self.identity.actor_type
-    }
-
-    /// The value under a key of the actor's own, besides its typed state.
-    pub fn get<T: Value>(&self, key: &str) -> Result<Option<T>, Failure> {
-        refuse_reserved(key)?;
-        let Some(bytes) = host::get_state(key) else {
-            return Ok(None);
-        };
-        let what = format_args!("the value under `{key}`");
-        decode(&bytes, "bad-state", what).map(Some)
-    }
-
-    /// Writes the value under a key of the actor's own.
-    pub fn set<T: Value>(&self, key: &str, value: &T) -> Result<(), Failure> {
-        refuse_reserved(key)?;
-        let bytes = encode(value, format_args!("the value under `{key}`"))?;
-        host::set_state(key, &bytes);
-        Ok(())
-    }
-
-    /// Deletes the value under a key of the actor's own, where there is one.
-    pub fn delete(&self, key: &str) -> Result<(), Failure> {
-        refuse_reserved(key)?;
-        host::delete_state(key);
-        Ok(())
     }
 
     /// Starts a workflow as part of this turn.
@@ -198,6 +175,41 @@ impl ActorContext {
         host::unsubscribe(topic.as_ref());
     }
 
+    /// Takes back a message that was to be delivered later. One that was delivered before its receiver learns
+    /// of it stays delivered.
+    pub fn cancel_message(&self, message: &MessageId) -> Result<(), Failure> {
+        Ok(host::cancel_message(&message.0)?)
+    }
+
+    /// The actor leaves the memory after this turn, once nothing waits for it: its timers are gone, and the
+    /// next call activates it anew.
+    pub fn deactivate(&self) {
+        host::deactivate();
+    }
+
+    /// Deletes the actor with all that it owns as part of this turn: its state, its reminders, its timers
+    /// and the messages to it that are not due yet. What the turn writes afterwards is written, its typed
+    /// state only if the method has changed it. Messages that wait in its inbox bring it into being anew.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// #[derive(Default, Serialize, Deserialize, JsonSchema)]
+    /// struct Account { name: String }
+    ///
+    /// #[actor]
+    /// impl Account {
+    ///     #[method]
+    ///     fn close(&mut self, ctx: &ActorContext) {
+    ///         ctx.log(format!("{} is closed", self.name));
+    ///         ctx.delete_actor();
+    ///         ctx.deactivate();
+    ///     }
+    /// }
+    /// ```
+    pub fn delete_actor(&self) {
+        host::delete();
+    }
+
     /// The time at which this turn began.
     pub fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.now_ms())
@@ -207,14 +219,6 @@ impl ActorContext {
     pub fn now_ms(&self) -> u64 {
         host::now_ms()
     }
-}
-
-fn refuse_reserved(key: &str) -> Result<(), Failure> {
-    if key == STATE_KEY {
-        let message = format!("the key `{STATE_KEY}` is kept for the actor's typed state");
-        return Err(Failure::new("bad-input", message));
-    }
-    Ok(())
 }
 
 /// A workflow that is about to be started.
@@ -248,7 +252,33 @@ impl Caller for ActorContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        call_now(actor, &method, input, host::call)
+        call_now(actor, &method, input, None, host::call)
+    }
+}
+
+impl TimedCaller for ActorContext {
+    fn call_within<T: Value>(
+        &self,
+        limit: Duration,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> Result<T, Failure> {
+        call_now(actor, &method, input, Some(limit), host::call)
+    }
+}
+
+impl LaterSender for ActorContext {
+    fn send_later(
+        &self,
+        due: Moment,
+        actor: &Address,
+        method: &str,
+        input: &[u8],
+    ) -> Result<MessageId, Failure> {
+        let Address { actor_type, id } = actor;
+        let sent = host::send_later(actor_type, id, method, input, &due.0);
+        Ok(MessageId(sent?))
     }
 }
 
@@ -354,7 +384,16 @@ fn context(id: String, actor_type: &str) -> ActorContext {
 
 /// Makes the actor active on the host's behalf.
 pub fn activate<A: Actor>(id: String) -> Result<(), Failure> {
-    let Some(hook) = A::ACTIVATE else {
+    run_hook::<A>(A::ACTIVATE, id)
+}
+
+/// Tells the actor on the host's behalf that it leaves the memory.
+pub fn deactivate<A: Actor>(id: String) -> Result<(), Failure> {
+    run_hook::<A>(A::DEACTIVATE, id)
+}
+
+fn run_hook<A: Actor>(hook: Option<Hook<A>>, id: String) -> Result<(), Failure> {
+    let Some(hook) = hook else {
         return Ok(());
     };
     let mut stored = Stored::<A>::read()?;

@@ -4,12 +4,14 @@
 //! future, a result or nothing, is up to the [`Caller`]: the context of the calling code.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bindings::durable::plugin::types;
+use crate::policy::milliseconds;
 use crate::value::{decode, encode};
-use crate::{Failure, Value};
+use crate::{Failure, Moment, Value};
 
 /// Code that may call actors: the context of a workflow, an actor or an activity.
 pub trait Caller: Clone {
@@ -30,11 +32,15 @@ pub(crate) fn call_now<T: Value>(
     actor: &Address,
     method: &str,
     input: &impl Serialize,
-    ask: impl FnOnce(&str, &str, &str, &[u8]) -> Result<Vec<u8>, types::Failure>,
+    limit: Option<Duration>,
+    ask: impl FnOnce(&str, &str, &str, &[u8], types::CallOptions) -> Result<Vec<u8>, types::Failure>,
 ) -> Result<T, Failure> {
     let kind = &actor.actor_type;
     let input = encode(input, format_args!("the input of `{kind}.{method}`"))?;
-    let answer = ask(kind, &actor.id, method, &input)?;
+    let options = types::CallOptions {
+        timeout_ms: limit.map(milliseconds),
+    };
+    let answer = ask(kind, &actor.id, method, &input, options)?;
     let what = format_args!("the answer of `{kind}.{method}`");
     decode(&answer, "bad-output", what)
 }
@@ -68,6 +74,36 @@ pub trait Sender: Caller {
     /// Sends a message.
     fn send(&self, actor: &Address, method: &str, input: &[u8]);
 }
+
+/// Code that may also wait for an answer no longer than it wants to. A workflow has
+/// [`timeout`](crate::WorkflowContext::timeout) for this.
+pub trait TimedCaller: Caller {
+    /// Calls a method and waits no longer than `limit` for its answer.
+    fn call_within<T: Value>(
+        &self,
+        limit: Duration,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> Self::Answer<T>;
+}
+
+/// Code that may also send messages that are delivered later.
+pub trait LaterSender: Caller {
+    /// Sends a message that is delivered when it is due.
+    fn send_later(
+        &self,
+        due: Moment,
+        actor: &Address,
+        method: &str,
+        input: &[u8],
+    ) -> Result<MessageId, Failure>;
+}
+
+/// Which message that is delivered later is meant. It can be kept in a state or sent on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct MessageId(pub(crate) String);
 
 /// Which actor is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +149,77 @@ impl<C: Sender> ActorRef<C> {
             caller: OneWay(self.caller.clone()),
             address: self.address.clone(),
         }
+    }
+}
+
+impl<C: TimedCaller> ActorRef<C> {
+    /// The same actor, whose answers are waited for no longer than `limit`.
+    pub fn timeout(&self, limit: Duration) -> ActorRef<Within<C>> {
+        ActorRef {
+            caller: Within {
+                caller: self.caller.clone(),
+                limit,
+            },
+            address: self.address.clone(),
+        }
+    }
+}
+
+impl<C: LaterSender> ActorRef<C> {
+    /// The same actor, to be sent messages that are delivered when they are due.
+    pub fn later(&self, due: impl Into<Moment>) -> ActorRef<Later<C>> {
+        ActorRef {
+            caller: Later {
+                caller: self.caller.clone(),
+                due: due.into(),
+            },
+            address: self.address.clone(),
+        }
+    }
+}
+
+/// A caller that waits for an answer no longer than it wants to. A call whose answer does not come in time
+/// fails with `timeout`: it may take effect all the same, unless its turn had not begun.
+#[derive(Clone, Debug)]
+pub struct Within<C> {
+    caller: C,
+    limit: Duration,
+}
+
+impl<C: TimedCaller> Caller for Within<C> {
+    type Answer<T: Value> = C::Answer<T>;
+
+    fn call<T: Value>(
+        &self,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> C::Answer<T> {
+        self.caller.call_within(self.limit, actor, method, input)
+    }
+}
+
+/// A caller whose calls are delivered when they are due, exactly once and whatever happens to the host
+/// meanwhile. Each returns the message's id, by which it can be taken back.
+#[derive(Clone, Debug)]
+pub struct Later<C> {
+    caller: C,
+    due: Moment,
+}
+
+impl<C: LaterSender> Caller for Later<C> {
+    type Answer<T: Value> = Result<MessageId, Failure>;
+
+    fn call<T: Value>(
+        &self,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> Result<MessageId, Failure> {
+        let what = format_args!("the message `{method}` to {}", actor.actor_type);
+        let input = encode(input, what)?;
+        self.caller
+            .send_later(self.due.clone(), actor, &method, &input)
     }
 }
 

@@ -292,6 +292,7 @@ extern crate self as guest_sdk;
 
 mod activity;
 mod actor;
+mod alarm;
 #[doc(hidden)]
 pub mod bindings;
 pub mod client;
@@ -301,24 +302,30 @@ pub mod future;
 mod handlers;
 mod instance;
 mod log;
+mod moment;
 mod plugin;
 mod policy;
 pub mod prelude;
 mod saga;
 mod scopes;
+mod state;
 pub mod topic;
 mod value;
 mod workflow;
 
 pub use activity::{Activity, ActivityContext, Execution, MarkedAsActivity};
-pub use actor::{ActivateHook, Actor, ActorContext, StartWorkflow};
+pub use actor::{Actor, ActorContext, Hook, StartWorkflow};
+pub use alarm::{CatchUp, FailurePolicy, Reminder, ReminderInfo, Timer};
+pub use client::MessageId;
 pub use failure::{Cause, Failure};
 pub use guest_sdk_macros::{activity, actor, export, workflow};
 pub use handlers::{Named, Query, Update};
 pub use instance::{StartError, WorkflowInfo, WorkflowStatus};
 pub use log::LogLevel;
+pub use moment::Moment;
 pub use policy::RetryPolicy;
 pub use saga::{Cancelled, Saga};
+pub use state::{List, Page};
 pub use topic::{WorkflowEvent, WorkflowStage};
 pub use value::Value;
 pub use workflow::{
@@ -332,7 +339,7 @@ pub use {schemars, serde, serde_json};
 #[doc(hidden)]
 pub mod macros {
     pub use crate::activity::run_activity;
-    pub use crate::actor::{Turn, activate, invoke};
+    pub use crate::actor::{Turn, activate, deactivate, invoke};
     pub use crate::bindings::export_plugin;
     pub use crate::bindings::exports::durable::plugin::manifest::{
         AskDefinition, MethodDefinition,

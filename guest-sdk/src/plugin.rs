@@ -24,6 +24,8 @@ pub trait Plugin {
     fn run_activity(name: &str, input: &[u8]) -> Found<Vec<u8>>;
     /// Makes an actor active.
     fn activate(actor_type: &str, id: String) -> Found<()>;
+    /// Tells an actor that it leaves the memory.
+    fn deactivate(actor_type: &str, id: String) -> Found<()>;
     /// Runs a method.
     fn invoke(actor_type: &str, id: String, method: &str, input: &[u8]) -> Found<Vec<u8>>;
 }
@@ -67,6 +69,7 @@ impl Manifest {
             state_schema: input_schema::<A>(),
             methods: A::methods(),
             idle_ms: A::IDLE.map(milliseconds),
+            deactivates: A::DEACTIVATE.is_some(),
         });
         self
     }
@@ -113,8 +116,13 @@ fn activity<A: Activity>() -> manifest::ActivityDefinition {
 }
 
 /// A method of an actor, for the manifest.
-pub fn method<I: Value, O: Value>(name: &str, description: &str) -> manifest::MethodDefinition {
+pub fn method<I: Value, O: Value>(
+    name: &str,
+    description: &str,
+    read_only: bool,
+) -> manifest::MethodDefinition {
     manifest::MethodDefinition {
+        read_only,
         name: name.to_owned(),
         description: description.to_owned(),
         input_schema: input_schema::<I>(),
@@ -180,6 +188,11 @@ impl<P: Plugin> actors::Guest for P {
             "actor type",
             &actor_type,
         )
+    }
+
+    fn deactivate(actor_type: String, actor_id: String) -> Result<(), types::Failure> {
+        let told = P::deactivate(&actor_type, actor_id);
+        answer(told, "actor type", &actor_type)
     }
 
     fn invoke(

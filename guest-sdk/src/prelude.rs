@@ -9,7 +9,7 @@ pub use crate::future::{
     Either, join, join_all, map_concurrent, select, try_join, try_join_all, try_map_concurrent,
 };
 pub use crate::{
-    ActivityContext, ActorContext, Cancelled, Elapsed, Failure, LogLevel, ParentClose, Query,
-    RetryPolicy, StartError, Update, WorkflowContext, WorkflowEvent, WorkflowStage, WorkflowStatus,
-    activity, actor, failure, topic, workflow,
+    ActivityContext, ActorContext, Cancelled, CatchUp, Elapsed, Failure, FailurePolicy, LogLevel,
+    MessageId, ParentClose, Query, RetryPolicy, StartError, Update, WorkflowContext, WorkflowEvent,
+    WorkflowStage, WorkflowStatus, activity, actor, failure, topic, workflow,
 };

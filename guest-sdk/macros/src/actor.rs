@@ -49,6 +49,7 @@ fn state_name(block: &ItemImpl) -> Result<Ident> {
 struct Marked {
     methods: Vec<Method>,
     activate: Option<Hook>,
+    deactivate: Option<Hook>,
 }
 
 /// What can be called.
@@ -58,6 +59,7 @@ struct Method {
     description: String,
     docs: Vec<Attribute>,
     changes: bool,
+    read_only: bool,
     parameters: Parameters,
     output: Output,
 }
@@ -71,7 +73,7 @@ struct Hook {
 
 /// Finds the marks and takes them off.
 fn take_marked(block: &mut ItemImpl) -> Result<Marked> {
-    let (mut methods, mut activate) = (Vec::new(), None);
+    let (mut methods, mut activate, mut deactivate) = (Vec::new(), None, None);
     for item in &mut block.items {
         let ImplItem::Fn(function) = item else {
             continue;
@@ -79,16 +81,30 @@ fn take_marked(block: &mut ItemImpl) -> Result<Marked> {
         if let Some(mark) = take_mark(function, "method") {
             methods.push(method(function, &mark)?);
         } else if let Some(mark) = take_mark(function, "activate") {
-            if activate.is_some() {
-                return Err(Error::new(
-                    mark.span(),
-                    "an actor has one `#[activate]` at most",
-                ));
-            }
-            activate = Some(hook(function)?);
+            put_hook(&mut activate, function, &mark, "activate")?;
+        } else if let Some(mark) = take_mark(function, "deactivate") {
+            put_hook(&mut deactivate, function, &mark, "deactivate")?;
         }
     }
-    Ok(Marked { methods, activate })
+    Ok(Marked {
+        methods,
+        activate,
+        deactivate,
+    })
+}
+
+fn put_hook(
+    place: &mut Option<Hook>,
+    function: &ImplItemFn,
+    mark: &Attribute,
+    name: &str,
+) -> Result<()> {
+    if place.is_some() {
+        let message = format!("an actor has one `#[{name}]` at most");
+        return Err(Error::new(mark.span(), message));
+    }
+    *place = Some(hook(function)?);
+    Ok(())
 }
 
 fn take_mark(function: &mut ImplItemFn, name: &str) -> Option<Attribute> {
@@ -99,22 +115,36 @@ fn take_mark(function: &mut ImplItemFn, name: &str) -> Option<Attribute> {
 
 fn method(function: &ImplItemFn, mark: &Attribute) -> Result<Method> {
     const KIND: &str = "a method";
-    let options = options::parse(mark_options(mark)?, &["name"])?;
+    let options = options::parse(mark_options(mark)?, &["name", "read_only"])?;
     let signature = &function.sig;
     let changes = check(signature, KIND)?;
-    if signature.ident == "one_way" {
-        let message = "`one_way` is a function of every client: call the method otherwise";
+    if changes && options.read_only {
+        let message = "a method that only reads borrows the actor's state as `&self`";
         return Err(Error::new(signature.ident.span(), message));
     }
+    refuse_reserved(signature)?;
     Ok(Method {
         name: signature.ident.clone(),
         wire_name: options.wire_name(&pascal_case(&signature.ident.to_string())),
         description: description(&function.attrs),
         docs: docs(&function.attrs).into_iter().cloned().collect(),
         changes,
+        read_only: options.read_only,
         parameters: Parameters::read(signature, CONTEXT, KIND)?,
         output: Output::read(&signature.output),
     })
+}
+
+fn refuse_reserved(signature: &Signature) -> Result<()> {
+    let reserved = ["one_way", "timeout", "later"];
+    match reserved.iter().find(|name| signature.ident == name) {
+        Some(name) => {
+            let message =
+                format!("`{name}` is a function of every client: call the method otherwise");
+            Err(Error::new(signature.ident.span(), message))
+        }
+        None => Ok(()),
+    }
 }
 
 fn mark_options(mark: &Attribute) -> Result<TokenStream> {
@@ -129,12 +159,12 @@ fn mark_options(mark: &Attribute) -> Result<TokenStream> {
 }
 
 fn hook(function: &ImplItemFn) -> Result<Hook> {
-    const KIND: &str = "an activation";
+    const KIND: &str = "a hook";
     let signature = &function.sig;
     check(signature, KIND)?;
     let parameters = Parameters::read(signature, CONTEXT, KIND)?;
     if parameters.has_input {
-        let message = "an activation takes nothing but its context";
+        let message = "a hook takes nothing but its context";
         return Err(Error::new(parameters.input.span(), message));
     }
     Ok(Hook {
@@ -211,6 +241,28 @@ fn client(actor: &Ident, name: &Ident, methods: &[Method]) -> TokenStream {
                 #name(self.0.one_way())
             }
         }
+
+        #[allow(dead_code, unreachable_pub, reason = "not every plugin bounds its waits")]
+        impl<C: ::guest_sdk::client::TimedCaller> #name<C> {
+            /// The same actor, whose answers are waited for no longer than `limit`.
+            pub fn timeout(
+                &self,
+                limit: ::core::time::Duration,
+            ) -> #name<::guest_sdk::client::Within<C>> {
+                #name(self.0.timeout(limit))
+            }
+        }
+
+        #[allow(dead_code, unreachable_pub, reason = "not every plugin sends messages")]
+        impl<C: ::guest_sdk::client::LaterSender> #name<C> {
+            /// The same actor, to be sent messages that are delivered when they are due.
+            pub fn later(
+                &self,
+                due: impl ::core::convert::Into<::guest_sdk::Moment>,
+            ) -> #name<::guest_sdk::client::Later<C>> {
+                #name(self.0.later(due))
+            }
+        }
     }
 }
 
@@ -245,7 +297,8 @@ fn implementation(
     let wire_name = options.wire_name(&name.to_string());
     let description = description(&block.attrs);
     let idle = optional(&options.idle);
-    let activate = optional(&marked.activate.as_ref().map(activation));
+    let activate = optional(&marked.activate.as_ref().map(hook_call));
+    let deactivate = optional(&marked.deactivate.as_ref().map(hook_call));
     let arms = marked.methods.iter().map(arm);
     let definitions = marked.methods.iter().map(definition);
     // With the type's span, a bound that the type misses is reported once, and at the type.
@@ -254,7 +307,8 @@ fn implementation(
             const TYPE: &'static str = #wire_name;
             const DESCRIPTION: &'static str = #description;
             const IDLE: ::core::option::Option<::core::time::Duration> = #idle;
-            const ACTIVATE: ::core::option::Option<::guest_sdk::ActivateHook<Self>> = #activate;
+            const ACTIVATE: ::core::option::Option<::guest_sdk::Hook<Self>> = #activate;
+            const DEACTIVATE: ::core::option::Option<::guest_sdk::Hook<Self>> = #deactivate;
             type Client<C: ::guest_sdk::client::Caller> = #client_name<C>;
 
             fn client<C: ::guest_sdk::client::Caller>(
@@ -284,7 +338,7 @@ fn implementation(
     }
 }
 
-fn activation(hook: &Hook) -> TokenStream {
+fn hook_call(hook: &Hook) -> TokenStream {
     let (name, arguments) = (&hook.name, hook.parameters.arguments());
     let call = hook
         .output
@@ -317,7 +371,8 @@ fn arm(method: &Method) -> TokenStream {
 fn definition(method: &Method) -> TokenStream {
     let (wire_name, description) = (&method.wire_name, &method.description);
     let (input, output) = (&method.parameters.input, &method.output.value);
-    quote!(::guest_sdk::macros::method::<#input, #output>(#wire_name, #description))
+    let read_only = method.read_only;
+    quote!(::guest_sdk::macros::method::<#input, #output>(#wire_name, #description, #read_only))
 }
 
 #[cfg(test)]

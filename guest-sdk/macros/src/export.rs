@@ -134,6 +134,7 @@ fn plugin(export: &Export) -> TokenStream {
         quote!(input),
     );
     let activate = arms(&export.actors, ["Actor", "TYPE"], "activate", quote!(id));
+    let deactivate = arms(&export.actors, ["Actor", "TYPE"], "deactivate", quote!(id));
     let invoke = arms(
         &export.actors,
         ["Actor", "TYPE"],
@@ -166,6 +167,13 @@ fn plugin(export: &Export) -> TokenStream {
                 id: ::std::string::String,
             ) -> ::guest_sdk::macros::Found<()> {
                 match actor_type { #activate }
+            }
+
+            fn deactivate(
+                actor_type: &str,
+                id: ::std::string::String,
+            ) -> ::guest_sdk::macros::Found<()> {
+                match actor_type { #deactivate }
             }
 
             fn invoke(

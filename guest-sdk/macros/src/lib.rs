@@ -56,8 +56,10 @@ pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {
 /// It stands on an `impl` block of the state's type, which derives `Default`, `Serialize`, `Deserialize`
 /// and `JsonSchema`. In the block, `#[method]` marks what can be called: a function of `&self` or
 /// `&mut self`, of a `&ActorContext` if it likes, and of an input or none. It is called by its name in
-/// `PascalCase` unless `#[method(name = "...")]` says otherwise. `#[activate]` marks what runs when the
-/// actor becomes active.
+/// `PascalCase` unless `#[method(name = "...")]` says otherwise. `#[method(read_only)]` marks one that only
+/// reads its state: calls of it run beside each other and beside a turn, over the state as it was last
+/// committed, and may change and send nothing. `#[activate]` marks what runs when the actor becomes active,
+/// and `#[deactivate]` what runs before it leaves the memory.
 ///
 /// Options: `name = "..."` instead of the type's name, `idle = "10m"` for how long it stays active.
 #[proc_macro_attribute]

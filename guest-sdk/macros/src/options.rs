@@ -28,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) queries: Vec<Path>,
     /// Constants of type `Update`.
     pub(crate) updates: Vec<Path>,
+    /// Whether the method only reads.
+    pub(crate) read_only: bool,
 }
 
 /// Reads options, of which `allowed` may occur, each once.
@@ -59,6 +61,7 @@ impl Options {
             "queries" => self.queries = paths(meta)?,
             "updates" => self.updates = paths(meta)?,
             "retry" => self.retry = Some(retry(meta)?),
+            "read_only" => self.read_only = true,
             other => unreachable!("`{other}` is not among the allowed names"),
         }
         Ok(())

@@ -46,6 +46,10 @@ pub struct Limits {
     pub continued_runs_kept: u32,
     /// How long a workflow is kept after it has ended, by how it ended. Default: for ever.
     pub retention: Retention,
+    /// Timers that one actor may have. Default 1,000.
+    pub actor_timers_max: usize,
+    /// Read-only methods of actors that run at once; more wait. Default 256.
+    pub actor_reads_max: usize,
     /// Keys that one actor's turn may write. Default 10,000.
     pub turn_writes_max: usize,
     /// Messages, starts and events that one turn may send. Default 10,000.
@@ -121,6 +125,8 @@ impl Default for Limits {
             history_warn_percent: 80,
             continued_runs_kept: 10,
             retention: Retention::default(),
+            actor_timers_max: 1_000,
+            actor_reads_max: 256,
             turn_writes_max: 10_000,
             turn_effects_max: 10_000,
             turn_bytes_max: 64 * MIB,

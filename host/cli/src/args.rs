@@ -13,6 +13,9 @@ const CONCURRENCY_DEFAULT: &str = "256";
 /// Workflows that `host workflow list` shows where nothing else is said.
 const LIST_DEFAULT: &str = "100";
 
+/// How often a reminder's method that fails is run again where nothing else is said.
+const RETRIES_DEFAULT: &str = "3";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -112,16 +115,84 @@ pub(crate) struct RunArgs {
 pub(crate) enum ActorCommand {
     /// Calls a method, and writes its answer to standard output.
     Call(CallArgs),
+    /// Sets a reminder: has a method run when it is due, also when it is due again.
+    Remind(RemindArgs),
+    /// Lists an actor's reminders in the order of their names.
+    Reminders(ActorArgs),
+    /// Cancels a reminder.
+    CancelReminder {
+        #[command(flatten)]
+        actor: ActorArgs,
+        /// The reminder's name.
+        name: String,
+    },
+    /// Deletes an actor with all that it owns: state, reminders, and messages to it that are not due yet.
+    Delete(ActorArgs),
 }
 
+/// Which actor is meant.
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
-pub(crate) struct CallArgs {
+pub(crate) struct ActorArgs {
     /// The actor's type.
     #[arg(value_name = "TYPE")]
     pub(crate) actor_type: String,
     /// The actor's id.
     pub(crate) id: String,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct RemindArgs {
+    #[command(flatten)]
+    pub(crate) actor: ActorArgs,
+    /// The reminder's name; one that the actor has already is replaced.
+    pub(crate) name: String,
+    /// The method.
+    pub(crate) method: String,
+    /// What the method takes: JSON, @FILE, or - for standard input.
+    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
+    /// When it is due first: PT1H30M, 1h30m or 2030-01-31T12:00:00Z. At once where nothing is said.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "0s",
+        hide_default_value = true
+    )]
+    pub(crate) due: String,
+    /// After how long it is due again: PT10S or 10s; R5/PT10S for five times in all.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) every: Option<String>,
+    /// Later than this it is not due any more.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ttl: Option<String>,
+    /// What becomes of times at which it was due while the host was away.
+    #[arg(long, value_name = "RULE", default_value = "once")]
+    pub(crate) catch_up: CatchUp,
+    /// How often a method that fails is run again, a second later each time.
+    #[arg(long, value_name = "N", default_value = RETRIES_DEFAULT)]
+    pub(crate) retries: u32,
+    /// Refuses where the actor has a reminder of the name already.
+    #[arg(long)]
+    pub(crate) keep_existing: bool,
+}
+
+/// What becomes of times at which a reminder was due and did not fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CatchUp {
+    /// It fires once for all of them.
+    Once,
+    /// It does not fire for them.
+    Skip,
+    /// It fires for each of them, for a hundred at most.
+    All,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct CallArgs {
+    #[command(flatten)]
+    pub(crate) actor: ActorArgs,
     /// The method.
     pub(crate) method: String,
     /// What the method takes: JSON, @FILE, or - for standard input.

@@ -7,7 +7,7 @@ use crate::bindings::durable::plugin::{activity, types};
 use crate::convert;
 use crate::error::Role;
 use crate::guest::{Guest, Side};
-use crate::imports::ActivityImports;
+use crate::imports::{ActivityImports, MethodCall};
 use crate::refuse;
 
 type GuestResult<T> = std::result::Result<T, types::Failure>;
@@ -46,9 +46,16 @@ impl activity::Host for Guest {
         actor_id: String,
         method: String,
         input: Payload,
+        options: types::CallOptions,
     ) -> Result<GuestResult<Payload>> {
-        let imports = self.activity("call-actor")?;
-        let answer = imports.call_actor(actor_type, actor_id, method, input);
+        let call = MethodCall {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        };
+        let options = convert::call_options(options);
+        let answer = self.activity("call-actor")?.call_actor(call, options);
         let outcome = self.wait_on(answer).await;
         Ok(outcome.map_err(convert::failure_to_guest))
     }

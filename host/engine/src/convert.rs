@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use host_base::failure::{CAUSES_MAX, Cause};
-use host_base::{Failure, Outcome, Payload};
+use host_base::{Failure, Outcome, Payload, Timestamp};
 
 use crate::bindings::durable::plugin::types;
 use crate::imports::{
-    ActivityOptions, LogLevel, RetryPolicy, StartError, WorkflowInfo, WorkflowStatus,
+    ActivityOptions, CallOptions, LogLevel, Moment, RetryPolicy, StartError, WorkflowInfo,
+    WorkflowStatus,
 };
 
 /// What a guest's call returned.
@@ -70,6 +71,22 @@ pub(crate) fn activity_options(options: types::ActivityOptions) -> ActivityOptio
         timeout: options.timeout_ms.map(Duration::from_millis),
         schedule_to_close: options.schedule_to_close_ms.map(Duration::from_millis),
         heartbeat_timeout: options.heartbeat_timeout_ms.map(Duration::from_millis),
+    }
+}
+
+/// A time, as a guest says it.
+pub(crate) fn moment(moment: types::Moment) -> Moment {
+    match moment {
+        types::Moment::AfterMs(millis) => Moment::After(Duration::from_millis(millis)),
+        types::Moment::AtMs(millis) => Moment::At(Timestamp(millis)),
+        types::Moment::Text(text) => Moment::Text(text),
+    }
+}
+
+/// How a guest wants an actor to be called.
+pub(crate) fn call_options(options: types::CallOptions) -> CallOptions {
+    CallOptions {
+        timeout: options.timeout_ms.map(Duration::from_millis),
     }
 }
 

@@ -136,12 +136,15 @@ fn method(method: contract::MethodDefinition) -> Definition {
 }
 
 fn actor(actor: contract::ActorDefinition) -> ActorDefinition {
+    let reads = actor.methods.iter().filter(|method| method.read_only);
     ActorDefinition {
+        reads: reads.map(|method| method.name.clone()).collect(),
         actor_type: actor.actor_type,
         description: actor.description,
         state_schema: actor.state_schema,
         methods: actor.methods.into_iter().map(method).collect(),
         idle: actor.idle_ms.map(Duration::from_millis),
+        deactivates: actor.deactivates,
     }
 }
 

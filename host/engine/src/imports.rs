@@ -341,6 +341,116 @@ pub enum StartError {
     Refused(Failure),
 }
 
+/// A time, as a guest says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// So much later than the present turn began.
+    After(Duration),
+    /// At this time.
+    At(Timestamp),
+    /// As people write it.
+    Text(String),
+}
+
+/// When a reminder or a timer is due, and what it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// Its name, unique among the actor's.
+    pub name: String,
+    /// Which method it runs.
+    pub method: String,
+    /// What the method takes.
+    pub input: Payload,
+    /// When it is due first.
+    pub due: Moment,
+    /// After how long it is due again.
+    pub period: Option<Moment>,
+    /// Later than this it is not due any more.
+    pub ttl: Option<Moment>,
+}
+
+/// What becomes of times at which a reminder was due and did not fire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CatchUp {
+    /// It fires once for all of them.
+    #[default]
+    Once,
+    /// It does not fire for those at which the host was away.
+    Skip,
+    /// It fires for each of them.
+    All,
+}
+
+/// When a reminder's failed method is run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConstantRetry {
+    /// After how long.
+    pub interval: Duration,
+    /// How often at most; none: until it works.
+    pub max_retries: Option<u32>,
+}
+
+/// A reminder that is to be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReminder {
+    /// When it is due, and what it runs.
+    pub alarm: Alarm,
+    /// What becomes of times at which it did not fire.
+    pub catch_up: CatchUp,
+    /// When its failed method is run again; none: never.
+    pub retry: Option<ConstantRetry>,
+    /// Whether it may replace one of the same name.
+    pub overwrite: bool,
+}
+
+/// What is known of a reminder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReminderInfo {
+    /// Its name.
+    pub name: String,
+    /// Which method it runs.
+    pub method: String,
+    /// What the method takes.
+    pub input: Payload,
+    /// When it is due next.
+    pub due: Timestamp,
+    /// After how long it is due again, as a duration of ISO 8601.
+    pub period: Option<String>,
+    /// How often it is still due; none: without an end.
+    pub left: Option<u32>,
+    /// Later than this it is not due any more.
+    pub ends: Option<Timestamp>,
+}
+
+/// Some of an actor's values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatePage {
+    /// Keys and values, in the order of the keys.
+    pub entries: Vec<(String, Payload)>,
+    /// Behind which key the next page begins; none: this is the last.
+    pub next: Option<String>,
+}
+
+/// A method to be run, and of which actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MethodCall {
+    /// The actor's type.
+    pub actor_type: String,
+    /// The actor's id.
+    pub actor_id: String,
+    /// The method.
+    pub method: String,
+    /// What it takes.
+    pub input: Payload,
+}
+
+/// How an actor is to be called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallOptions {
+    /// How long the answer is waited for; none: as long as the caller's own time lasts.
+    pub timeout: Option<Duration>,
+}
+
 /// What an actor's method asks for. An `Err(Interrupt)` ends the turn.
 pub trait ActorImports: Send + 'static {
     /// Type and id of the actor.
@@ -352,32 +462,105 @@ pub trait ActorImports: Send + 'static {
     /// The turn must stop.
     fn get_state(&mut self, key: &str) -> Result<Option<Payload>, Interrupt>;
 
-    /// Writes (`Some`) or deletes (`None`) the value under a key.
+    /// Writes (`Some`) or deletes (`None`) the value under a key. With a `ttl`, it is there for so long.
     ///
     /// # Errors
     /// The turn must stop, for example because a limit is reached.
-    fn set_state(&mut self, key: &str, value: Option<Payload>) -> Result<(), Interrupt>;
+    fn set_state(
+        &mut self,
+        key: &str,
+        value: Option<Payload>,
+        ttl: Option<Duration>,
+    ) -> Result<(), Interrupt>;
+
+    /// Some of the values whose keys begin with `prefix` and lie behind `after`, with this turn's own
+    /// writes applied.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn list_state(
+        &mut self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<StatePage, Interrupt>;
+
+    /// Sets a reminder as part of this turn.
+    ///
+    /// # Errors
+    /// The turn must stop; the inner one is the guest's.
+    fn set_reminder(&mut self, reminder: NewReminder) -> Result<Result<(), Failure>, Interrupt>;
+
+    /// Cancels a reminder as part of this turn; says whether there was one.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn cancel_reminder(&mut self, name: &str) -> Result<bool, Interrupt>;
+
+    /// A reminder, with this turn's own changes applied.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn reminder(&mut self, name: &str) -> Result<Option<ReminderInfo>, Interrupt>;
+
+    /// Some of the reminders behind the name `after`, with this turn's own changes applied.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn reminders(
+        &mut self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ReminderInfo>, Interrupt>;
+
+    /// Sets a timer as part of this turn.
+    ///
+    /// # Errors
+    /// The turn must stop; the inner one is the guest's.
+    fn set_timer(&mut self, timer: Alarm) -> Result<Result<(), Failure>, Interrupt>;
+
+    /// Cancels a timer as part of this turn; says whether there was one.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn cancel_timer(&mut self, name: &str) -> Result<bool, Interrupt>;
 
     /// Calls another actor and waits for its answer.
-    fn call(
-        &mut self,
-        actor_type: String,
-        actor_id: String,
-        method: String,
-        input: Payload,
-    ) -> BoxFuture<Outcome>;
+    fn call(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome>;
 
     /// Sends an actor a message as part of this turn.
     ///
     /// # Errors
     /// The turn must stop, for example because a limit is reached.
-    fn send(
+    fn send(&mut self, call: MethodCall) -> Result<(), Interrupt>;
+
+    /// Sends an actor a message that is delivered when it is due; returns its id.
+    ///
+    /// # Errors
+    /// The turn must stop; the inner one is the guest's.
+    fn send_later(
         &mut self,
-        actor_type: String,
-        actor_id: String,
-        method: String,
-        input: Payload,
-    ) -> Result<(), Interrupt>;
+        call: MethodCall,
+        due: Moment,
+    ) -> Result<Result<String, Failure>, Interrupt>;
+
+    /// Takes back a message that is not due yet.
+    ///
+    /// # Errors
+    /// The turn must stop; the inner one is the guest's.
+    fn cancel_message(&mut self, id: &str) -> Result<Result<(), Failure>, Interrupt>;
+
+    /// The actor leaves the memory after this turn.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn deactivate(&mut self) -> Result<(), Interrupt>;
+
+    /// Deletes the actor with all that it owns as part of this turn.
+    ///
+    /// # Errors
+    /// The turn must stop.
+    fn delete(&mut self) -> Result<(), Interrupt>;
 
     /// Publishes a value as part of this turn.
     ///
@@ -445,13 +628,7 @@ pub trait ActivityImports: Send + 'static {
     fn last_heartbeat(&self) -> Option<Payload>;
 
     /// Calls an actor and waits for its answer.
-    fn call_actor(
-        &mut self,
-        actor_type: String,
-        actor_id: String,
-        method: String,
-        input: Payload,
-    ) -> BoxFuture<Outcome>;
+    fn call_actor(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome>;
 
     /// Raises an event for a workflow instance.
     fn raise_event(

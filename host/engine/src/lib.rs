@@ -35,9 +35,10 @@ mod workflow;
 pub use engine::{Engine, EngineOptions};
 pub use error::{EngineError, GuestError, Interrupt, LoadError, Reason, Role};
 pub use imports::{
-    ActivityImports, ActivityInfo, ActivityOptions, ActorImports, BoxFuture, Command, Completion,
-    HistorySize, LogLevel, ParentClose, Query, RetryPolicy, StartError, Update, Wakeup,
-    WorkflowImports, WorkflowInfo, WorkflowInstance, WorkflowStatus,
+    ActivityImports, ActivityInfo, ActivityOptions, ActorImports, Alarm, BoxFuture, CallOptions,
+    CatchUp, Command, Completion, ConstantRetry, HistorySize, LogLevel, MethodCall, Moment,
+    NewReminder, ParentClose, Query, ReminderInfo, RetryPolicy, StartError, StatePage, Update,
+    Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance, WorkflowStatus,
 };
-pub use manifest::Manifest;
+pub use manifest::{ActorDefinition, Manifest};
 pub use plugin::{ActorCall, Plugin, WeakPlugin, WorkflowRun};

@@ -23,6 +23,14 @@ pub struct Manifest {
     pub example: Option<Example>,
 }
 
+impl Manifest {
+    /// The actor type of that name.
+    pub fn actor(&self, actor_type: &str) -> Option<&ActorDefinition> {
+        let mut actors = self.actors.iter();
+        actors.find(|actor| actor.actor_type == actor_type)
+    }
+}
+
 /// A workflow. Schemas are JSON Schema documents; empty means that anything goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorkflowDefinition {
@@ -40,7 +48,8 @@ pub struct WorkflowDefinition {
     pub updates: Vec<Definition>,
 }
 
-/// An activity, an actor's method, a query or an update. Schemas are JSON Schema documents; empty means that anything goes.
+/// An activity, an actor's method, a query or an update. Schemas are JSON Schema documents; empty means that
+/// anything goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Definition {
     /// Its name, unique among its like in the plugin.
@@ -64,8 +73,19 @@ pub struct ActorDefinition {
     pub state_schema: String,
     /// What can be called.
     pub methods: Vec<Definition>,
+    /// The names of those methods that only read.
+    pub reads: Vec<String>,
     /// After how long without a call it is deactivated; absent: the host's default.
     pub idle: Option<Duration>,
+    /// Whether it is told before it leaves the memory.
+    pub deactivates: bool,
+}
+
+impl ActorDefinition {
+    /// Whether the method of that name only reads.
+    pub fn only_reads(&self, method: &str) -> bool {
+        self.reads.iter().any(|name| name == method)
+    }
 }
 
 /// An activity.

@@ -185,6 +185,20 @@ impl Plugin {
         })
     }
 
+    /// Tells an actor that it leaves the memory, as a turn of its own.
+    ///
+    /// # Errors
+    /// The guest's call did not come back.
+    pub async fn deactivate_actor(
+        &self,
+        actor_type: &str,
+        actor_id: &str,
+        imports: Box<dyn ActorImports>,
+    ) -> Result<Outcome, GuestError> {
+        let told = self.0.actor_farewell(actor_type, actor_id, imports).await;
+        told.map_err(|ended| self.0.error(format!("{actor_type}'s deactivation"), ended))
+    }
+
     /// Runs an activity once. Its time is not bounded here: it gives way every 10 ms, so that dropping the
     /// future ends it, whatever it does.
     ///
@@ -222,12 +236,41 @@ impl Loaded {
         call: &ActorCall,
         imports: Box<dyn ActorImports>,
     ) -> Result<Outcome, Ended> {
+        let mut live = self.begin_actor(imports).await?;
+        let outcome = caught(turn(&mut live, call)).await;
+        self.end_actor(live, outcome)
+    }
+
+    async fn actor_farewell(
+        &self,
+        actor_type: &str,
+        actor_id: &str,
+        imports: Box<dyn ActorImports>,
+    ) -> Result<Outcome, Ended> {
+        let mut live = self.begin_actor(imports).await?;
+        let Live { store, exports, .. } = &mut live;
+        let told = caught(exports.call_deactivate(store, actor_type, actor_id)).await;
+        let outcome = told.map(|told| convert::outcome(told.map(|()| Payload::new())));
+        self.end_actor(live, outcome)
+    }
+
+    async fn begin_actor(
+        &self,
+        imports: Box<dyn ActorImports>,
+    ) -> Result<Live<actors::Guest>, Ended> {
         let mut live = match self.actors.take() {
             Some(live) => live,
             None => self.new_actor().await?,
         };
         live.begin(Side::Actor(Some(imports)));
-        let outcome = caught(turn(&mut live, call)).await;
+        Ok(live)
+    }
+
+    fn end_actor(
+        &self,
+        mut live: Live<actors::Guest>,
+        outcome: wasmtime::Result<Outcome>,
+    ) -> Result<Outcome, Ended> {
         let outcome = outcome.map_err(|error| ended(&error, &mut live.store))?;
         self.actors.give_back(live, Side::Actor(None));
         Ok(outcome)

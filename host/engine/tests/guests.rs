@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use host_base::{Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
-    ActivityImports, ActivityInfo, ActorCall, ActorImports, BoxFuture, Command, Completion, Engine,
-    EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel, Plugin, Query, Reason,
-    StartError, Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance,
+    ActivityImports, ActivityInfo, ActorCall, ActorImports, Alarm, BoxFuture, CallOptions, Command,
+    Completion, Engine, EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel,
+    MethodCall, Moment, NewReminder, Plugin, Query, Reason, ReminderInfo, StartError, StatePage,
+    Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance,
 };
 
 type Lines = Arc<Mutex<Vec<(LogLevel, String)>>>;
@@ -136,19 +137,72 @@ impl ActorImports for Actor {
         Ok(self.count.clone())
     }
 
-    fn set_state(&mut self, key: &str, value: Option<Payload>) -> Result<(), Interrupt> {
+    fn set_state(
+        &mut self,
+        key: &str,
+        value: Option<Payload>,
+        _: Option<Duration>,
+    ) -> Result<(), Interrupt> {
         if key == "count" {
             self.count = value;
         }
         Ok(())
     }
 
-    fn call(&mut self, _: String, _: String, _: String, input: Payload) -> BoxFuture<Outcome> {
-        Box::pin(async move { Ok(input) })
+    fn list_state(&mut self, _: &str, _: Option<&str>, _: u32) -> Result<StatePage, Interrupt> {
+        Ok(StatePage::default())
     }
 
-    fn send(&mut self, _: String, _: String, _: String, _: Payload) -> Result<(), Interrupt> {
+    fn set_reminder(&mut self, _: NewReminder) -> Result<Result<(), Failure>, Interrupt> {
+        Ok(Ok(()))
+    }
+
+    fn cancel_reminder(&mut self, _: &str) -> Result<bool, Interrupt> {
+        Ok(true)
+    }
+
+    fn reminder(&mut self, _: &str) -> Result<Option<ReminderInfo>, Interrupt> {
+        Ok(None)
+    }
+
+    fn reminders(&mut self, _: Option<&str>, _: u32) -> Result<Vec<ReminderInfo>, Interrupt> {
+        Ok(Vec::new())
+    }
+
+    fn set_timer(&mut self, _: Alarm) -> Result<Result<(), Failure>, Interrupt> {
+        Ok(Ok(()))
+    }
+
+    fn cancel_timer(&mut self, _: &str) -> Result<bool, Interrupt> {
+        Ok(true)
+    }
+
+    fn call(&mut self, call: MethodCall, _: CallOptions) -> BoxFuture<Outcome> {
+        Box::pin(async move { Ok(call.input) })
+    }
+
+    fn send(&mut self, _: MethodCall) -> Result<(), Interrupt> {
         Err(Interrupt("no messages today".to_owned()))
+    }
+
+    fn send_later(
+        &mut self,
+        _: MethodCall,
+        _: Moment,
+    ) -> Result<Result<String, Failure>, Interrupt> {
+        Ok(Ok("id".to_owned()))
+    }
+
+    fn cancel_message(&mut self, _: &str) -> Result<Result<(), Failure>, Interrupt> {
+        Ok(Ok(()))
+    }
+
+    fn deactivate(&mut self) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn delete(&mut self) -> Result<(), Interrupt> {
+        Ok(())
     }
 
     fn start_workflow(
@@ -201,14 +255,8 @@ impl ActivityImports for Activity {
         None
     }
 
-    fn call_actor(
-        &mut self,
-        _: String,
-        _: String,
-        _: String,
-        input: Payload,
-    ) -> BoxFuture<Outcome> {
-        Box::pin(async move { Ok(input) })
+    fn call_actor(&mut self, call: MethodCall, _: CallOptions) -> BoxFuture<Outcome> {
+        Box::pin(async move { Ok(call.input) })
     }
 
     fn raise_event(&mut self, _: String, _: String, _: Payload) -> BoxFuture<Result<(), Failure>> {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::{
-    ActorKey, Clock, Digest, Entity, Failure, Limits, Outcome, Payload, TenantId, WorkflowKey,
+    ActorKey, Clock, Digest, Entity, Failure, Limits, Outcome, Payload, TenantId, Timestamp,
+    WorkflowKey,
 };
 use host_engine::Engine;
 use host_store::records::{EventRaised, MailKind};
@@ -19,10 +20,10 @@ use rand::rngs::SysRng;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
-use crate::actor::ActorTurns;
+use crate::actor::{self, ActorTurns};
 use crate::components::Components;
 use crate::draft::Draft;
-use crate::effect::{Ask, Asked, Effect, Message, WaitingCall};
+use crate::effect::{Ask, Asked, Deed, Effect, Message, Order, WaitingCall};
 use crate::entity::{Entities, Full, Newcomer, live};
 use crate::locks::lock;
 use crate::observer::{Happening, Observer};
@@ -64,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) updates: Updates,
     /// One permit for each workflow instance that the engine's pool holds.
     pub(crate) fibers: Arc<Semaphore>,
+    /// One permit for each read-only method that may run at once.
+    pub(crate) reads: Arc<Semaphore>,
     pub(crate) outbox: mpsc::Sender<Queued>,
     /// Held while a batch and its effects are queued.
     pub(crate) order: Mutex<()>,
@@ -73,6 +76,8 @@ pub(crate) struct Core {
     pub(crate) sequences: Sequences,
     /// The host is being stopped: that the store is closed is no news.
     pub(crate) stopping: AtomicBool,
+    /// Since when this host has been there.
+    pub(crate) opened: Timestamp,
 }
 
 /// Numbers of messages: each is used once, however often the host is started.
@@ -195,6 +200,20 @@ impl Core {
         input: Payload,
         key: Option<Digest>,
     ) -> Outcome {
+        if let Some(plugin) = self.plugins.of_reader(&actor, &method) {
+            return actor::read(self, actor, plugin, method, input).await;
+        }
+        self.call_in_turn(actor, method, input, key).await
+    }
+
+    /// The same among the actor's turns, whatever the method does.
+    pub(crate) async fn call_in_turn(
+        self: &Arc<Self>,
+        actor: ActorKey,
+        method: String,
+        input: Payload,
+        key: Option<Digest>,
+    ) -> Outcome {
         let (answer, answered) = oneshot::channel();
         let call = WaitingCall {
             method,
@@ -203,12 +222,31 @@ impl Core {
             answer,
         };
         let actor = Entity::Actor(actor);
-        if self.send(&actor, Message::Call(Box::new(call))).is_err() {
-            return Err(self.inbox_full(&actor));
+        self.answer_of(actor, Message::Call(Box::new(call)), answered)
+            .await
+    }
+
+    /// Has something done to an actor without running its code, durably.
+    pub(crate) async fn order(self: &Arc<Self>, actor: ActorKey, what: Deed) -> Outcome {
+        let (answer, answered) = oneshot::channel();
+        let order = Order { what, answer };
+        let actor = Entity::Actor(actor);
+        self.answer_of(actor, Message::Order(Box::new(order)), answered)
+            .await
+    }
+
+    async fn answer_of(
+        self: &Arc<Self>,
+        entity: Entity,
+        message: Message,
+        answered: oneshot::Receiver<Outcome>,
+    ) -> Outcome {
+        if self.send(&entity, message).is_err() {
+            return Err(self.inbox_full(&entity));
         }
         answered
             .await
-            .unwrap_or_else(|_| Err(self.no_answer(&actor)))
+            .unwrap_or_else(|_| Err(self.no_answer(&entity)))
     }
 
     /// Asks a workflow's code and waits for the answer.
@@ -219,13 +257,9 @@ impl Core {
         }
         let (answer, answered) = oneshot::channel();
         let asked = Asked { ask, answer };
-        let entity = Entity::Workflow(workflow.clone());
-        if self.send(&entity, Message::Ask(Box::new(asked))).is_err() {
-            return Err(self.inbox_full(&entity));
-        }
-        answered
+        let workflow = Entity::Workflow(workflow.clone());
+        self.answer_of(workflow, Message::Ask(Box::new(asked)), answered)
             .await
-            .unwrap_or_else(|_| Err(self.no_answer(&entity)))
     }
 
     /// Raises an event for a workflow, in one batch with what `batch` holds; durable when this returns.
@@ -302,6 +336,11 @@ impl Core {
         why.unwrap_or_else(|| "the host is stopping".to_owned())
     }
 
+    /// Whoever was to answer is gone, which it is only where the host stops.
+    pub(crate) fn gone(&self) -> Failure {
+        Failure::transient(code::BUSY, self.closed_reason())
+    }
+
     fn no_answer(&self, actor: &Entity) -> Failure {
         let why = self.closed_reason();
         Failure::transient(code::BUSY, format!("{actor} gave no answer: {why}"))
@@ -322,6 +361,7 @@ impl Core {
             }
             Entity::Actor(key) => {
                 let turns = ActorTurns::new(Arc::clone(self), key.clone());
+                newcomer.slot.shows(turns.progress());
                 self.tasks
                     .spawn(live::live(core, entity.clone(), newcomer, turns));
             }

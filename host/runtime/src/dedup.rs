@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use host_base::{ActorKey, Digest, Entity};
+use host_base::{ActorKey, Digest, Entity, Timestamp};
 use host_store::TaskKey;
 
 /// What makes a call happen, if it can happen again: a message or an activity that is run anew after a crash.
@@ -23,6 +23,23 @@ impl Cause {
         parts.add(to.tenant().as_str().as_bytes());
         parts.add(owner.as_bytes());
         parts.add(&sequence.to_be_bytes());
+        Cause(parts.digest())
+    }
+
+    /// A reminder that is due at a time, however often its method is run for it.
+    pub(crate) fn reminder(actor: &ActorKey, name: &str, due: Timestamp) -> Cause {
+        let mut parts = Parts::new("reminder");
+        parts.add_actor(actor);
+        parts.add(name.as_bytes());
+        parts.add(&due.0.to_be_bytes());
+        Cause(parts.digest())
+    }
+
+    /// A message that is delivered later.
+    pub(crate) fn delayed(to: &ActorKey, id: &str) -> Cause {
+        let mut parts = Parts::new("delayed");
+        parts.add_actor(to);
+        parts.add(id.as_bytes());
         Cause(parts.digest())
     }
 
@@ -70,14 +87,8 @@ impl Calls {
         let Cause(cause) = self.cause?;
         let mut parts = Parts::new("call");
         parts.add(&cause.0);
-        for text in [
-            target.tenant.as_str(),
-            &target.actor_type,
-            &target.id,
-            method,
-        ] {
-            parts.add(text.as_bytes());
-        }
+        parts.add_actor(target);
+        parts.add(method.as_bytes());
         parts.add(input);
         let what = parts.digest();
         let occurrence = self.made.entry(what).or_default();
@@ -102,6 +113,12 @@ impl Parts {
     fn add(&mut self, part: &[u8]) {
         self.0.extend((part.len() as u64).to_be_bytes());
         self.0.extend(part);
+    }
+
+    fn add_actor(&mut self, actor: &ActorKey) {
+        for text in [actor.tenant.as_str(), &actor.actor_type, &actor.id] {
+            self.add(text.as_bytes());
+        }
     }
 
     fn digest(&self) -> Digest {

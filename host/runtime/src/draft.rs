@@ -4,11 +4,12 @@
 
 use host_base::{Entity, Outcome, TenantId, Timestamp, WorkflowKey};
 use host_engine::LogLevel;
-use host_store::records::{Mail, MailKind, MailResolved, OutcomeRecord, Waiter};
-use host_store::{Batch, TaskKey};
+use host_store::records::{Delayed, Mail, MailKind, MailResolved, OutcomeRecord, Waiter};
+use host_store::{Batch, TaskKey, TimerKey, TimerOf};
 
 use crate::core::Core;
 use crate::effect::Effect;
+use crate::message_id::MessageId;
 use crate::observer::{Happening, Speaker};
 use crate::start::{self, NewWorkflow};
 use crate::starts::StartPermit;
@@ -31,6 +32,21 @@ impl Draft {
         self.batch.put_mail(&to, sequence, &mail);
         self.effects
             .push(Effect::Deliver(to, sequence, Box::new(mail)));
+    }
+
+    /// Sends a message that lies with its receiver until it is due.
+    pub(crate) fn delay(&mut self, id: MessageId, delayed: &Delayed) {
+        let MessageId { to, name } = id;
+        self.batch.put_delayed(&to, &name, delayed);
+        let timer = TimerKey {
+            due: Timestamp(delayed.due_ms),
+            of: TimerOf::Delayed {
+                actor: to,
+                id: name,
+            },
+        };
+        self.batch.put_timer(&timer);
+        self.effects.push(Effect::Arm(timer));
     }
 
     /// Sends a result to the workflow that waits for it.

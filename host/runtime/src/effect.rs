@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
-use host_engine::{ActivityOptions, Plugin, Query, Update};
+use host_engine::{ActivityOptions, NewReminder, Plugin, Query, Update};
 use host_store::records::{FailureRecord, Mail, Task};
 use host_store::{TaskKey, TimerKey};
 use tokio::sync::oneshot;
@@ -43,26 +43,57 @@ pub(crate) enum Effect {
     /// The start that the permit was for is durable.
     Release(StartPermit),
     /// The turn of that number is durable.
-    Settle(Settled, u64),
+    Settle(Progress, u64),
     /// An activity's result is recorded and its task gone.
     LetGo(TaskKey),
     /// An activity was asked to stop; the store says so, too. Its end still comes.
     CancelActivity(TaskKey),
 }
 
-/// How many of an entity's turns are durable; shared between the entity and whoever performs effects.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settled(Arc<AtomicU64>);
+/// How far an entity's turns are; shared between the entity, whoever performs effects and whoever reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress(Arc<Marks>);
 
-impl Settled {
+/// An entity at rest: which stay in memory, and which turn was the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rest(u64, u64);
+
+#[derive(Debug)]
+struct Marks {
+    stay: u64,
+    begun: AtomicU64,
+    settled: AtomicU64,
+}
+
+impl Progress {
+    /// Of an entity that has come into memory; `stay` is a number that no other time has.
+    pub(crate) fn of_stay(stay: u64) -> Progress {
+        Progress(Arc::new(Marks {
+            stay,
+            begun: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
+        }))
+    }
+
+    /// The turn of that number is about to be handed to the disk.
+    pub(crate) fn begin(&self, turn: u64) {
+        self.0.begun.store(turn, Ordering::Release);
+    }
+
     /// All turns up to this number are durable.
-    pub(crate) fn set(&self, turn: u64) {
-        self.0.store(turn, Ordering::Release);
+    pub(crate) fn settle(&self, turn: u64) {
+        self.0.settled.store(turn, Ordering::Release);
     }
 
     /// The last turn that is known to be durable.
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+    pub(crate) fn settled(&self) -> u64 {
+        self.0.settled.load(Ordering::Acquire)
+    }
+
+    /// The last turn, where it is durable and no other is on its way to the disk.
+    pub(crate) fn at_rest(&self) -> Option<Rest> {
+        let begun = self.0.begun.load(Ordering::Acquire);
+        (self.settled() == begun).then_some(Rest(self.0.stay, begun))
     }
 }
 
@@ -112,9 +143,13 @@ pub(crate) enum Message {
     Mail(u64, Box<Mail>),
     /// To an actor: a call whose caller waits.
     Call(Box<WaitingCall>),
+    /// To an actor: something that is to be done to it without running its code.
+    Order(Box<Order>),
+    /// To an actor: one of its timers may be due.
+    Tick,
     /// To a workflow: an activity's last attempt ended.
     Activity(Box<ActivityEnd>),
-    /// To a workflow: a timer is due.
+    /// To a workflow or an actor: a timer is due.
     Timer(Box<TimerKey>),
     /// To a workflow: go on with another component.
     Move(Box<Move>),
@@ -151,6 +186,24 @@ pub(crate) struct WaitingCall {
     /// Under which key the answer is kept for a repeat.
     pub(crate) key: Option<Digest>,
     pub(crate) answer: oneshot::Sender<Outcome>,
+}
+
+/// Something that is to be done to an actor without running its code; whoever asked for it waits.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) what: Deed,
+    pub(crate) answer: oneshot::Sender<Outcome>,
+}
+
+/// What can be done to an actor without running its code. What comes of it is JSON.
+#[derive(Debug)]
+pub(crate) enum Deed {
+    /// Sets a reminder.
+    SetReminder(NewReminder),
+    /// Cancels the reminder of that name; answers whether there was one.
+    CancelReminder(String),
+    /// Deletes it with all that it owns.
+    Delete,
 }
 
 /// How an activity ended.

@@ -17,6 +17,7 @@ mod error;
 mod keeper;
 mod limits;
 mod locks;
+mod message_id;
 mod observer;
 mod options;
 mod outbox;
@@ -35,6 +36,7 @@ mod updates;
 mod view;
 mod waits;
 mod watchers;
+mod when;
 pub mod workflow;
 
 pub use control::Purged;

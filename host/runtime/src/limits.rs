@@ -1,6 +1,7 @@
 //! Checks of what guests hand over against the limits; each message names the limit and its value.
 
 use std::fmt;
+use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::ids::check_id;
@@ -55,6 +56,16 @@ pub(crate) fn check_ask(
     check_payload(limits, "what a workflow is asked with", input)
 }
 
+/// Whether a turn that has sent so much may send one thing more.
+pub(crate) fn check_sent(limits: &Limits, sent: usize) -> Result<(), Interrupt> {
+    let max = limits.turn_effects_max;
+    if sent < max {
+        return Ok(());
+    }
+    let text = format!("a turn may send and start {max} things (`turn_effects_max`)");
+    Err(Interrupt(text))
+}
+
 /// Counts bytes of values and inputs that a turn hands over.
 pub(crate) fn take_bytes(
     limits: &Limits,
@@ -70,6 +81,21 @@ pub(crate) fn take_bytes(
     Err(Interrupt(format!(
         "a turn may write and send {max} bytes (`turn_bytes_max`)"
     )))
+}
+
+/// The outcome of a call, or that it did not come in the time that is said with who is called.
+pub(crate) async fn in_time(
+    limit: Option<(Duration, String)>,
+    answer: impl Future<Output = Outcome>,
+) -> Outcome {
+    let Some((limit, who)) = limit else {
+        return answer.await;
+    };
+    let answered = tokio::time::timeout(limit, answer).await;
+    answered.unwrap_or_else(|_| {
+        let text = format!("{who} did not answer within {limit:?}");
+        Err(Failure::transient(code::TIMEOUT, text))
+    })
 }
 
 /// The outcome of code, or why it is too long. `who` gave it.

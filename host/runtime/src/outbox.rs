@@ -63,7 +63,7 @@ fn perform(core: &Arc<Core>, effect: Effect) {
         Effect::Tell(happening) => core.observer.observe(*happening),
         Effect::Release(permit) => drop(permit),
         Effect::Hold(plugin) => drop(plugin),
-        Effect::Settle(settled, turn) => settled.set(turn),
+        Effect::Settle(progress, turn) => progress.settle(turn),
         Effect::LetGo(task) => core.activities.let_go(core, &task),
         Effect::CancelActivity(task) => core.activities.cancel(core, &task),
     }

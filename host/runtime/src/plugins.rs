@@ -3,14 +3,19 @@
 //! Knows loaded plugins; how they got here is the business of whoever deploys.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use host_base::TenantId;
-use host_engine::Plugin;
+use host_base::{ActorKey, TenantId};
+use host_engine::{ActorDefinition, Plugin};
 
 /// The plugins of all tenants.
 #[derive(Default)]
-pub(crate) struct Plugins(RwLock<HashMap<TenantId, Catalog>>);
+pub(crate) struct Plugins {
+    tenants: RwLock<HashMap<TenantId, Catalog>>,
+    /// Whether any of them has brought a method that only reads.
+    any_reads: AtomicBool,
+}
 
 /// The plugins of one tenant, and who brings each workflow and actor type.
 #[derive(Clone, Default)]
@@ -46,6 +51,17 @@ impl Plugins {
         self.read().get(tenant)?.actors.get(actor_type).cloned()
     }
 
+    /// The plugin that brings the actor's method, where that only reads.
+    pub(crate) fn of_reader(&self, actor: &ActorKey, method: &str) -> Option<Plugin> {
+        // Most have none, and need not be looked up for each call.
+        if !self.any_reads.load(Ordering::Acquire) {
+            return None;
+        }
+        let plugin = self.of_actor(&actor.tenant, &actor.actor_type)?;
+        let definition = plugin.manifest().actor(&actor.actor_type)?;
+        definition.only_reads(method).then_some(plugin)
+    }
+
     /// A plugin that was deployed cannot be loaded.
     pub(crate) fn miss(&self, tenant: &TenantId, name: &str) {
         let mut tenants = self.write();
@@ -79,16 +95,20 @@ impl Plugins {
         let mut tenants = self.write();
         let catalog = tenants.entry(tenant.clone()).or_default();
         catalog.check(&plugin)?;
+        let reads = |actor: &ActorDefinition| !actor.reads.is_empty();
+        if plugin.manifest().actors.iter().any(reads) {
+            self.any_reads.store(true, Ordering::Release);
+        }
         catalog.put(plugin);
         Ok(())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantId, Catalog>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantId, Catalog>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

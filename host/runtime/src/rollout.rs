@@ -124,6 +124,7 @@ pub(crate) async fn roll_out(core: &Arc<Core>, deploy: Deploy) -> Result<Change,
     let others = others(core, &deploy).await.map_err(StoreError::Read)?;
     try_all(core, &deploy, others).await?;
     if deploy.rollout != Rollout::Check && change != Change::Same && deploy.going {
+        core.timers.fire_again();
         recovery::go_on(core).await.map_err(StoreError::Read)?;
     }
     Ok(change)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use host_base::failure::code;
 use host_base::ids::check_id;
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, WorkflowKey};
-use host_engine::{Engine, EngineOptions, Manifest, Query, Update};
+use host_engine::{Engine, EngineOptions, Manifest, NewReminder, Query, ReminderInfo, Update};
 use host_store::records::{Deployment, Event, EventRaised, Status};
 use host_store::{Batch, ReadError, Reader, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -21,7 +21,7 @@ use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
-use crate::effect::{Ask, Message};
+use crate::effect::{Ask, Deed, Message};
 use crate::entity::Entities;
 use crate::error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
 use crate::locks::lock;
@@ -39,7 +39,7 @@ use crate::updates::Updates;
 use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
 use crate::watchers::Watchers;
-use crate::{components, keeper, limits, outbox, pending, recovery, timers};
+use crate::{actor, components, keeper, limits, outbox, pending, recovery, timers};
 
 /// Where compiled components are kept, in the data directory.
 const CACHE_DIR: &str = "cache";
@@ -554,6 +554,65 @@ impl Runtime {
         Failure::transient(code::BUSY, self.core.closed().to_string())
     }
 
+    /// Sets a reminder of an actor; durable when this returns.
+    ///
+    /// # Errors
+    /// A time in it is not understood, the actor has no such method, there is one of the name and it may not
+    /// be replaced, or the store failed.
+    pub async fn set_reminder(
+        &self,
+        actor: &ActorKey,
+        reminder: NewReminder,
+    ) -> Result<(), Failure> {
+        let deed = Deed::SetReminder(reminder);
+        self.core.order(actor.clone(), deed).await.map(drop)
+    }
+
+    /// Cancels a reminder of an actor; durable when this returns. Says whether there was one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn cancel_reminder(&self, actor: &ActorKey, name: &str) -> Result<bool, Failure> {
+        let deed = Deed::CancelReminder(name.to_owned());
+        let was_there = self.core.order(actor.clone(), deed).await?;
+        Ok(was_there == b"true")
+    }
+
+    /// A page of an actor's reminders behind the name `after`, in the order of their names.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn reminders(
+        &self,
+        actor: &ActorKey,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ReminderInfo>, StoreError> {
+        let found = self.core.reader.reminders(actor, after, limit)?;
+        let found = found.iter();
+        Ok(found
+            .map(|(name, reminder)| actor::reminder_info(name, reminder))
+            .collect())
+    }
+
+    /// Deletes an actor with all that it owns: state, reminders, timers and messages to it that are not due
+    /// yet; durable when this returns. Messages that wait in its inbox are not lost: they bring it into
+    /// being anew.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn delete_actor(&self, actor: &ActorKey) -> Result<(), Failure> {
+        self.core.order(actor.clone(), Deed::Delete).await.map(drop)
+    }
+
+    /// Asks an actor to leave the memory once nothing waits for it: its timers are gone then, and the next
+    /// call activates it anew. False where it is not in memory.
+    pub fn deactivate_actor(&self, actor: &ActorKey) -> bool {
+        self.core
+            .entities
+            .ask_to_leave(&Entity::Actor(actor.clone()))
+    }
+
     /// Where tasks can be spawned that use the runtime much: they share its threads then.
     pub fn handle(&self) -> &tokio::runtime::Handle {
         &self.core.tasks
@@ -626,6 +685,7 @@ fn core(
     Arc::new(Core {
         reader: store.reader,
         committer: store.committer,
+        opened: options.clock.now(),
         clock: options.clock,
         observer: options.observer,
         fibers: Arc::new(Semaphore::new(engine.instances_max())),
@@ -638,6 +698,7 @@ fn core(
         timers: Timers::default(),
         topics: Arc::default(),
         retention,
+        reads: Arc::new(Semaphore::new(options.limits.actor_reads_max)),
         activities: Activities::new(&options.limits),
         watchers: Watchers::default(),
         updates: Updates::default(),

@@ -125,11 +125,14 @@ fn fire(core: &Arc<Core>, timer: TimerKey) {
             let workflow = Entity::Workflow(workflow.clone());
             core.notify(&workflow, Message::Timer(Box::new(timer)));
         }
+        TimerOf::Reminder { actor, .. }
+        | TimerOf::Delayed { actor, .. }
+        | TimerOf::Expiry { actor, .. } => {
+            let actor = Entity::Actor(actor.clone());
+            core.notify(&actor, Message::Timer(Box::new(timer)));
+        }
         TimerOf::Retention { .. } => core.retention.fire(timer),
-        TimerOf::Reminder { .. }
-        | TimerOf::Delayed { .. }
-        | TimerOf::Expiry { .. }
-        | TimerOf::Schedule { .. } => {}
+        TimerOf::Schedule { .. } => {}
     }
 }
 

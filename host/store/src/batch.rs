@@ -7,7 +7,10 @@ use host_base::{ActorKey, Digest, Entity, TenantId, WorkflowKey};
 use prost::Message;
 
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
-use crate::records::{Component, Deployment, Event, Instance, Mail, Reply, Subscription, Task};
+use crate::records::{
+    Component, Delayed, Deployment, Event, Instance, Mail, Reminder, Reply, Subscription, Task,
+};
+use crate::state::StateValue;
 
 /// One change of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +119,41 @@ impl Batch {
     }
 
     /// Sets one value of an actor's state.
-    pub fn put_state(&mut self, actor: &ActorKey, key: &str, value: &[u8]) {
-        self.put(Keyspace::Actor, keys::state(actor, key), value.to_vec());
+    pub fn put_state(&mut self, actor: &ActorKey, key: &str, value: &StateValue) {
+        self.put(Keyspace::Actor, keys::state(actor, key), value.encode());
     }
 
     /// Deletes one value of an actor's state.
     pub fn delete_state(&mut self, actor: &ActorKey, key: &str) {
         self.delete(Keyspace::Actor, keys::state(actor, key));
+    }
+
+    /// Deletes all that belongs to an actor but its inbox: state, reminders and delayed messages, however
+    /// many there are. Their timers find nothing when they are due.
+    pub fn delete_actor(&mut self, actor: &ActorKey) {
+        for keyspace in [Keyspace::Actor, Keyspace::Reminder, Keyspace::Delayed] {
+            self.delete_all(keyspace, keys::actor(actor));
+        }
+    }
+
+    /// Writes a reminder of an actor.
+    pub fn put_reminder(&mut self, actor: &ActorKey, name: &str, reminder: &Reminder) {
+        self.put_message(Keyspace::Reminder, keys::state(actor, name), reminder);
+    }
+
+    /// Deletes a reminder of an actor.
+    pub fn delete_reminder(&mut self, actor: &ActorKey, name: &str) {
+        self.delete(Keyspace::Reminder, keys::state(actor, name));
+    }
+
+    /// Writes a message to an actor that is not due yet.
+    pub fn put_delayed(&mut self, to: &ActorKey, id: &str, delayed: &Delayed) {
+        self.put_message(Keyspace::Delayed, keys::state(to, id), delayed);
+    }
+
+    /// Deletes a message to an actor that was delivered or is not wanted any more.
+    pub fn delete_delayed(&mut self, to: &ActorKey, id: &str) {
+        self.delete(Keyspace::Delayed, keys::state(to, id));
     }
 
     /// Writes an activity that has not ended.

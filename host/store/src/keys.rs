@@ -18,6 +18,8 @@
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
 //! | `actor` | tenant, actor type, actor id, state key |
+//! | `reminder` | tenant, actor type, actor id, name |
+//! | `delayed` | tenant, actor type, actor id, message id |
 //! | `timer` | due u64, tenant, workflow id, run u32, handle u32; or due u64, tenant, `00`, kind u8, what it is for |
 //! | `task` | tenant, workflow id, run u32, handle u32 |
 //! | `reply` | tenant, digest |
@@ -42,6 +44,10 @@ pub enum Keyspace {
     Inbox,
     /// Actors' state.
     Actor,
+    /// Actors' reminders.
+    Reminder,
+    /// Messages to actors that are not due yet.
+    Delayed,
     /// Workflows' timers.
     Timer,
     /// Activities that have not ended.
@@ -56,12 +62,14 @@ pub enum Keyspace {
 
 impl Keyspace {
     /// Every keyspace, each at the place that its number says.
-    pub const ALL: [Keyspace; 10] = [
+    pub const ALL: [Keyspace; 12] = [
         Keyspace::Meta,
         Keyspace::Instance,
         Keyspace::History,
         Keyspace::Inbox,
         Keyspace::Actor,
+        Keyspace::Reminder,
+        Keyspace::Delayed,
         Keyspace::Timer,
         Keyspace::Task,
         Keyspace::Reply,
@@ -77,6 +85,8 @@ impl Keyspace {
             Keyspace::History => "history",
             Keyspace::Inbox => "inbox",
             Keyspace::Actor => "actor",
+            Keyspace::Reminder => "reminder",
+            Keyspace::Delayed => "delayed",
             Keyspace::Timer => "timer",
             Keyspace::Task => "task",
             Keyspace::Reply => "reply",
@@ -125,11 +135,11 @@ pub enum TimerOf {
         /// Its name, unique for the actor.
         name: String,
     },
-    /// A message that is to be sent later.
+    /// A message to an actor that is to be delivered later.
     Delayed {
-        /// Whose message it is.
-        tenant: TenantId,
-        /// Its id.
+        /// Whom it is for.
+        actor: ActorKey,
+        /// Its id, unique among the actor's.
         id: String,
     },
     /// The end of the time for which an actor's value is kept.
@@ -343,7 +353,7 @@ impl Cursor<'_> {
         self.actor_of(tenant)
     }
 
-    /// What a timer is for. A workflow's lies in the store until the turn that it causes is durable; so does every other. where it is not a workflow's.
+    /// What a timer is for, where it is not a workflow's.
     fn other_timer(&mut self, tenant: TenantId) -> Option<TimerOf> {
         self.tag(TEXT_END)?;
         Some(match self.u8()? {
@@ -352,8 +362,8 @@ impl Cursor<'_> {
                 TimerOf::Reminder { actor, name }
             }
             DELAYED => {
-                let id = self.text()?;
-                TimerOf::Delayed { tenant, id }
+                let (actor, id) = (self.actor_of(tenant)?, self.text()?);
+                TimerOf::Delayed { actor, id }
             }
             EXPIRY => {
                 let (actor, key) = (self.actor_of(tenant)?, self.text()?);
@@ -540,13 +550,21 @@ pub(crate) fn actor_type(tenant: &TenantId, actor_type: &str) -> Vec<u8> {
     Parts::default().tenant(tenant).text(actor_type).0
 }
 
-/// What the keys of all state of one actor begin with.
+/// What the keys of all state of one actor begin with; its reminders' and its delayed messages', too.
 pub(crate) fn actor(key: &ActorKey) -> Vec<u8> {
     Parts::default().actor(key).0
 }
 
 pub(crate) fn state(key: &ActorKey, name: &str) -> Vec<u8> {
     Parts::default().actor(key).text(name).0
+}
+
+/// What the keys of all state of one actor begin with where the state key begins with `prefix`.
+pub(crate) fn state_prefix(key: &ActorKey, prefix: &str) -> Vec<u8> {
+    let mut whole = state(key, prefix);
+    // The end of the text: what begins with it goes on.
+    whole.pop();
+    whole
 }
 
 pub(crate) fn read_state(key: &[u8]) -> Option<(ActorKey, String)> {
@@ -578,7 +596,7 @@ pub(crate) fn timer(key: &TimerKey) -> Vec<u8> {
             handle,
         } => due.workflow(workflow).u32(*run).u32(*handle),
         TimerOf::Reminder { actor, name } => due.timer_of_actor(actor, REMINDER, name),
-        TimerOf::Delayed { tenant, id } => due.other_timer(tenant, DELAYED).text(id),
+        TimerOf::Delayed { actor, id } => due.timer_of_actor(actor, DELAYED, id),
         TimerOf::Expiry { actor, key } => due.timer_of_actor(actor, EXPIRY, key),
         TimerOf::Retention { workflow, run } => {
             let parts = due.other_timer(&workflow.tenant, RETENTION);
@@ -714,10 +732,7 @@ mod tests {
         fn timers()(due: u64, of in prop_oneof![
             workflow_timers(),
             (actors(), TEXT).prop_map(|(actor, name)| TimerOf::Reminder { actor, name }),
-            (ID, TEXT).prop_map(|(tenant, id)| {
-                let tenant = TenantId::new(tenant).unwrap();
-                TimerOf::Delayed { tenant, id }
-            }),
+            (actors(), TEXT).prop_map(|(actor, id)| TimerOf::Delayed { actor, id }),
             (actors(), TEXT).prop_map(|(actor, key)| TimerOf::Expiry { actor, key }),
             (workflows(), any::<u32>()).prop_map(|(workflow, run)| TimerOf::Retention { workflow, run }),
             (ID, TEXT).prop_map(|(tenant, name)| {
@@ -812,12 +827,13 @@ mod tests {
         #[test]
         fn a_walk_over_one_owner_sees_no_other(
             a in entities(), b in entities(), c in actors(), d in actors(),
-            e in workflows(), f in workflows(), text in TEXT, number: u64,
+            e in workflows(), f in workflows(), text in TEXT, part in TEXT, number: u64,
         ) {
             let sees = |prefix: Vec<u8>, key: Vec<u8>| contains(&KeyRange::prefix(prefix), &key);
             prop_assert_eq!(sees(inbox(&a), mail(&b, number)), a == b);
             prop_assert_eq!(sees(tenant(a.tenant()), mail(&b, number)), a.tenant() == b.tenant());
             prop_assert_eq!(sees(actor(&c), state(&d, &text)), c == d);
+            prop_assert_eq!(sees(state_prefix(&c, &part), state(&c, &text)), text.starts_with(&part));
             let same_type = (&c.tenant, &c.actor_type) == (&d.tenant, &d.actor_type);
             let of_type = actor_type(&c.tenant, &c.actor_type);
             prop_assert_eq!(sees(of_type, state(&d, &text)), same_type);

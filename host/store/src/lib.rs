@@ -11,6 +11,7 @@ mod open;
 mod reader;
 pub mod records;
 mod settings;
+mod state;
 
 pub use batch::{Batch, Change, Op};
 pub use committer::{Commit, CommitError, Committer};
@@ -18,3 +19,4 @@ pub use keys::{Keyspace, TaskKey, TimerKey, TimerOf};
 pub use open::{FORMAT, OpenError, Store};
 pub use reader::{ReadError, Reader, WorkflowFilter};
 pub use settings::{Stop, StoreOptions};
+pub use state::StateValue;

@@ -7,14 +7,16 @@
 
 use std::sync::Arc;
 
-use host_base::{ActorKey, Digest, Entity, Payload, TenantId, Timestamp, WorkflowKey};
+use host_base::{ActorKey, Digest, Entity, TenantId, Timestamp, WorkflowKey};
 use prost::Message;
 
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Deployment, Event, Instance, Mail, Reply, Status, Subscription, Task,
+    Component, Delayed, Deployment, Event, Instance, Mail, Reminder, Reply, Status, Subscription,
+    Task,
 };
+use crate::state::StateValue;
 
 /// Why something could not be read. Nobody but the operator can do anything about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,25 +117,60 @@ impl Reader {
         })
     }
 
-    /// One value of an actor's state.
-    pub fn state(&self, actor: &ActorKey, key: &str) -> Read<Option<Payload>> {
-        self.bytes(Keyspace::Actor, &keys::state(actor, key))
+    /// One value of an actor's state, also one that has expired and was not deleted yet.
+    pub fn state(&self, actor: &ActorKey, key: &str) -> Read<Option<StateValue>> {
+        let (keyspace, key) = (Keyspace::Actor, keys::state(actor, key));
+        let stored = self.0.get(keyspace, &key);
+        let stored = stored.map_err(|error| refused(keyspace, &error))?;
+        let value = stored.map(|stored| state_value(&stored)).transpose();
+        value.map_err(|what| damaged(keyspace, &key, what))
     }
 
-    /// An actor's state: keys and values, in the order of the keys.
+    /// An actor's state under the keys that begin with `prefix`, in the order of the keys.
     pub fn state_keys(
+        &self,
+        actor: &ActorKey,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Read<Vec<(String, StateValue)>> {
+        let of_actor = keys::actor(actor);
+        let last = after.map(|key| keys::state(actor, key));
+        let range = KeyRange::prefix(keys::state_prefix(actor, prefix));
+        self.rows(
+            Keyspace::Actor,
+            after_last(range, last),
+            limit,
+            |key, value| {
+                let name = keys::read_last_text(key, &of_actor).ok_or(WRONG_KEY)?;
+                Ok((name, state_value(value)?))
+            },
+        )
+    }
+
+    /// One reminder of an actor.
+    pub fn reminder(&self, actor: &ActorKey, name: &str) -> Read<Option<Reminder>> {
+        self.message(Keyspace::Reminder, &keys::state(actor, name))
+    }
+
+    /// An actor's reminders with their names, in the order of the names.
+    pub fn reminders(
         &self,
         actor: &ActorKey,
         after: Option<&str>,
         limit: usize,
-    ) -> Read<Vec<(String, Payload)>> {
-        let prefix = keys::actor(actor);
-        let last = after.map(|key| keys::state(actor, key));
-        let range = after_last(KeyRange::prefix(prefix.clone()), last);
-        self.rows(Keyspace::Actor, range, limit, |key, value| {
-            let name = keys::read_last_text(key, &prefix).ok_or(WRONG_KEY)?;
-            Ok((name, value.to_vec()))
+    ) -> Read<Vec<(String, Reminder)>> {
+        let of_actor = keys::actor(actor);
+        let last = after.map(|name| keys::state(actor, name));
+        let range = after_last(KeyRange::prefix(of_actor.clone()), last);
+        self.messages(Keyspace::Reminder, range, limit, |key| {
+            keys::read_last_text(key, &of_actor)
         })
+    }
+
+    /// One message to an actor that was not due yet.
+    pub fn delayed(&self, to: &ActorKey, id: &str) -> Read<Option<Delayed>> {
+        self.message(Keyspace::Delayed, &keys::state(to, id))
     }
 
     /// A tenant's actors that have state, of one type or of all: by type, then by id. Costs a seek per
@@ -441,6 +478,10 @@ impl Reader {
 }
 
 const WRONG_KEY: &str = "a key of another form";
+
+fn state_value(stored: &[u8]) -> Result<StateValue, String> {
+    StateValue::decode(stored).ok_or_else(|| "a value of another form".to_owned())
+}
 
 fn collect<T>(
     mut walk: Walk<'_>,

@@ -570,7 +570,7 @@ pub struct Subscription {
 #[derive(Clone, PartialEq, Message)]
 pub struct Mail {
     /// What it is.
-    #[prost(oneof = "MailKind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "MailKind", tags = "1, 2, 3, 4, 15")]
     pub kind: Option<MailKind>,
 }
 
@@ -589,6 +589,9 @@ pub enum MailKind {
     /// To a workflow: something that is wanted of it as a whole.
     #[prost(message, tag = "4")]
     Control(MailControl),
+    /// To an actor: a delayed message is not wanted any more.
+    #[prost(string, tag = "15")]
+    CancelDelayed(String),
 }
 
 /// Something that is wanted of a workflow as a whole.
@@ -650,6 +653,92 @@ pub struct MailResolved {
     /// What it is.
     #[prost(message, optional, tag = "3")]
     pub outcome: Option<OutcomeRecord>,
+}
+
+/// Keyspace `reminder`: what an actor is to be reminded of.
+#[derive(Clone, PartialEq, Message)]
+pub struct Reminder {
+    /// Which method is run.
+    #[prost(string, tag = "1")]
+    pub method: String,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub input: Vec<u8>,
+    /// When it is due next, in milliseconds since the epoch.
+    #[prost(uint64, tag = "3")]
+    pub due_ms: u64,
+    /// When its timer fires: at `due_ms`, or later where the method has failed and is tried again.
+    #[prost(uint64, tag = "4")]
+    pub fires_ms: u64,
+    /// After how long it is due again; absent: it is not.
+    #[prost(message, optional, tag = "5")]
+    pub period: Option<Period>,
+    /// How often it is due, this time included; absent: without an end.
+    #[prost(uint32, optional, tag = "6")]
+    pub left: Option<u32>,
+    /// It is not due later than this, in milliseconds since the epoch.
+    #[prost(uint64, optional, tag = "7")]
+    pub ends_ms: Option<u64>,
+    /// What becomes of times at which it was due while the host was away.
+    #[prost(enumeration = "CatchUp", tag = "8")]
+    pub catch_up: i32,
+    /// When a failed method is tried again; absent: never.
+    #[prost(message, optional, tag = "9")]
+    pub retry: Option<ReminderRetry>,
+    /// How often the method has failed this time.
+    #[prost(uint32, tag = "10")]
+    pub failures: u32,
+    /// When it was due for the first time, in milliseconds since the epoch: periods are counted from there.
+    #[prost(uint64, tag = "11")]
+    pub first_ms: u64,
+    /// Periods from the first time to the next.
+    #[prost(uint64, tag = "12")]
+    pub periods: u64,
+}
+
+/// How long it is from one time to the next. Months are those of the calendar in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Period {
+    /// Months.
+    #[prost(uint32, tag = "1")]
+    pub months: u32,
+    /// Milliseconds besides.
+    #[prost(uint64, tag = "2")]
+    pub millis: u64,
+}
+
+/// When a reminder whose method has failed is tried again.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct ReminderRetry {
+    /// After how long, in milliseconds.
+    #[prost(uint64, tag = "1")]
+    pub interval_ms: u64,
+    /// How often at most; absent: until it works.
+    #[prost(uint32, optional, tag = "2")]
+    pub max_retries: Option<u32>,
+}
+
+/// What becomes of the times at which a reminder was due and did not fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum CatchUp {
+    /// It fires once for all of them.
+    Once = 0,
+    /// It does not fire for those at which the host was away.
+    Skip = 1,
+    /// It fires for each of them.
+    All = 2,
+}
+
+/// Keyspace `delayed`: a message to an actor that is not due yet.
+#[derive(Clone, PartialEq, Message)]
+pub struct Delayed {
+    /// What is run when it is due.
+    #[prost(message, optional, tag = "1")]
+    pub call: Option<Call>,
+    /// When it is due, in milliseconds since the epoch.
+    #[prost(uint64, tag = "2")]
+    pub due_ms: u64,
 }
 
 /// Keyspace `task`: a scheduled activity that has not ended.

@@ -188,6 +188,8 @@ fn is_queue(keyspace: Keyspace) -> bool {
         | Keyspace::Instance
         | Keyspace::History
         | Keyspace::Actor
+        | Keyspace::Reminder
+        | Keyspace::Delayed
         | Keyspace::Topic => false,
     }
 }
@@ -200,6 +202,8 @@ fn is_short(keyspace: Keyspace) -> bool {
         | Keyspace::Instance
         | Keyspace::History
         | Keyspace::Actor
+        | Keyspace::Reminder
+        | Keyspace::Delayed
         | Keyspace::Reply
         | Keyspace::Index
         | Keyspace::Topic => false,
@@ -214,6 +218,8 @@ fn has_payloads(keyspace: Keyspace) -> bool {
         | Keyspace::History
         | Keyspace::Inbox
         | Keyspace::Actor
+        | Keyspace::Reminder
+        | Keyspace::Delayed
         | Keyspace::Reply => true,
         Keyspace::Timer | Keyspace::Task | Keyspace::Index | Keyspace::Topic => false,
     }

@@ -1,11 +1,12 @@
-//! `host actor call`: calls an actor's method and writes its answer.
+//! `host actor call` and `host actor delete`: calls an actor's method and writes its answer, or deletes the
+//! actor.
 //!
-//! Owns when it is over: once the answer is durable, or with `--wait` once nothing runs any more.
+//! Owns when a call is over: once the answer is durable, or with `--wait` once nothing runs any more.
 
 use anyhow::Error;
 use host_base::ActorKey;
 
-use crate::args::{CallArgs, Common};
+use crate::args::{ActorArgs, CallArgs, Common};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -16,8 +17,7 @@ pub(crate) fn call(common: &Common, args: &CallArgs) -> Ending {
     let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
     let detail = session::detail(common, Detail::Normal);
     session::run(common, detail, async move |session| {
-        let key = ActorKey::new(session.tenant.clone(), &args.actor_type, &args.id);
-        let key = key.or_exit(Exit::BadUsage)?;
+        let key = key(session, &args.actor)?;
         if args.wait {
             session.resume().await?;
         }
@@ -30,6 +30,24 @@ pub(crate) fn call(common: &Common, args: &CallArgs) -> Ending {
         session.console.result(&session.console.payload(&answer))?;
         finish(session, args.wait).await
     })
+}
+
+/// Deletes it.
+pub(crate) fn delete(common: &Common, args: &ActorArgs) -> Ending {
+    let detail = session::detail(common, Detail::Normal);
+    session::run(common, detail, async move |session| {
+        let key = key(session, args)?;
+        let deleted = session.runtime.delete_actor(&key).await;
+        deleted.map_err(Error::new).or_exit(Exit::Failed)?;
+        session.console.note(&format!("Actor {key} is deleted"));
+        Ok(Exit::Done)
+    })
+}
+
+/// The address of the actor.
+pub(crate) fn key(session: &Session, args: &ActorArgs) -> Result<ActorKey, Problem> {
+    let key = ActorKey::new(session.tenant.clone(), &args.actor_type, &args.id);
+    key.or_exit(Exit::BadUsage)
 }
 
 async fn finish(session: &Session, wait: bool) -> Result<Exit, Problem> {

@@ -7,12 +7,13 @@ mod choice;
 mod deploy;
 mod each;
 mod plugin;
+mod reminder;
 mod resume;
 mod run;
 mod topic;
 mod workflow;
 
-use crate::args::{ActorCommand, Cli, Command};
+use crate::args::{ActorCommand, Cli, Command, Common};
 use crate::session::Ending;
 
 /// Does what the arguments say.
@@ -21,9 +22,19 @@ pub(crate) fn run(cli: &Cli) -> Ending {
     match &cli.command {
         Command::Run(args) => run::run(common, args),
         Command::Resume => resume::run(common),
-        Command::Actor(ActorCommand::Call(args)) => actor::call(common, args),
+        Command::Actor(command) => run_actor(common, command),
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
+    }
+}
+
+fn run_actor(common: &Common, command: &ActorCommand) -> Ending {
+    match command {
+        ActorCommand::Call(args) => actor::call(common, args),
+        ActorCommand::Remind(args) => reminder::set(common, args),
+        ActorCommand::Reminders(args) => reminder::list(common, args),
+        ActorCommand::CancelReminder { actor, name } => reminder::cancel(common, actor, name),
+        ActorCommand::Delete(args) => actor::delete(common, args),
     }
 }

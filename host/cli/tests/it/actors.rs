@@ -77,3 +77,61 @@ fn an_unknown_method_or_type_is_an_error() {
         assert_eq!(output.stdout, "");
     }
 }
+
+fn remind<'a>(host: &Host, name: &'a str, options: &[&'a str]) -> crate::host::Output {
+    let words = ["actor", "remind", "Keeper", "k", name, "Ring", "5"];
+    host.run(&[&words, options].concat())
+}
+
+fn reminders(host: &Host) -> Vec<Value> {
+    let output = host.run(&["actor", "reminders", "Keeper", "k", "--json"]);
+    output.expect(0).stdout.lines().map(json).collect()
+}
+
+#[test]
+fn reminders_are_set_listed_and_cancelled() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &crate::host::plugin("sdk_probe.wasm")])
+        .expect(0);
+    remind(&host, "b", &["--due", "2999-01-01T00:00:00Z"])
+        .expect(0)
+        .says("Reminder b of actor Keeper/k is set");
+    remind(&host, "a", &["--due", "2h", "--every", "R5/PT1H"]).expect(0);
+    let listed = reminders(&host);
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["period"]),
+        (&"a".into(), &"PT3600S".into())
+    );
+    assert_eq!(
+        (&listed[0]["left"], &listed[0]["input"]),
+        (&5.into(), &5.into())
+    );
+    assert_eq!(
+        (&listed[1]["name"], &listed[1]["method"]),
+        (&"b".into(), &"Ring".into())
+    );
+    assert_eq!(listed[1]["due"], "2999-01-01T00:00:00.000Z");
+    let cancel = ["actor", "cancel-reminder", "Keeper", "k", "a"];
+    host.run(&cancel).expect(0);
+    host.run(&cancel).expect(1).says("no reminder a");
+    let table = host.run(&["actor", "reminders", "Keeper", "k"]).expect(0);
+    assert!(table.stdout.starts_with("NAME") && table.stdout.contains("2999-01-01"));
+}
+
+#[test]
+fn a_reminder_that_cannot_be_is_refused() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &crate::host::plugin("sdk_probe.wasm")])
+        .expect(0);
+    remind(&host, "r", &["--due", "soon"])
+        .expect(1)
+        .says("`soon` is not");
+    remind(&host, "r", &["--due", "1h"]).expect(0);
+    remind(&host, "r", &["--keep-existing"])
+        .expect(1)
+        .says("(already-exists)");
+    let hum = ["actor", "remind", "Keeper", "k", "r", "Hum"];
+    host.run(&hum).expect(1).says("no method Hum");
+    host.run(&["actor", "delete", "Keeper", "k"]).expect(0);
+    assert!(reminders(&host).is_empty());
+}

@@ -151,3 +151,47 @@ fn an_update_is_applied_once_and_answers_the_same_also_after_the_end() {
         .answers(&["workflow", "query", "w", "total"], "11")
         .check();
 }
+
+fn keeper<'a>(method: &'a str, input: &'a str) -> [&'a str; 8] {
+    let key = "--idempotency-key";
+    ["actor", "call", "Keeper", "k", method, input, key, method]
+}
+
+const RINGS: [&str; 5] = ["actor", "call", "Keeper", "k", "Rings"];
+
+#[test]
+fn a_reminder_fires_as_often_as_it_was_told() {
+    let tell = r#"{"workflow":"w","at":3}"#;
+    Scenario::new(&[PROBE])
+        .repeat(&["workflow", "start", "await_event", "--id", "w"])
+        .repeat(&keeper("RemindToTell", tell))
+        .resume()
+        .ends("w", "completed", "3")
+        .answers(&RINGS, "3")
+        .check();
+}
+
+#[test]
+fn a_delayed_message_is_delivered_once_and_one_that_was_taken_back_is_not() {
+    let tell = r#"{"workflow":"w","at":1}"#;
+    Scenario::new(&[PROBE])
+        .repeat(&["workflow", "start", "await_event", "--id", "w"])
+        .repeat(&keeper("TellLater", tell))
+        .resume()
+        .ends("w", "completed", "1")
+        .answers(&RINGS, "1")
+        .check();
+}
+
+#[test]
+fn an_actor_is_deleted_whole() {
+    let page = r#"{"prefix":"","after":null,"limit":9}"#;
+    Scenario::new(&[PROBE])
+        .repeat(&keeper("Fill", "20"))
+        .once(&[
+            "actor", "remind", "Keeper", "k", "r", "Ring", "1", "--due", "1h",
+        ])
+        .once(&["actor", "delete", "Keeper", "k"])
+        .answers(&["actor", "call", "Keeper", "k", "Page", page], "[[],null]")
+        .check();
+}

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use host_base::{ActorKey, Digest, Failure, Outcome, Payload, TenantId, WorkflowKey};
-use host_engine::{ActivityImports, ActivityInfo, BoxFuture, Interrupt, LogLevel};
+use host_engine::{
+    ActivityImports, ActivityInfo, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall,
+};
 use host_store::records::{EventRaised, OutcomeRecord, Reply};
 use host_store::{Batch, TaskKey};
 
@@ -94,24 +96,24 @@ impl ActivityImports for Imports {
         self.last_heartbeat.clone()
     }
 
-    fn call_actor(
-        &mut self,
-        actor_type: String,
-        actor_id: String,
-        method: String,
-        input: Payload,
-    ) -> BoxFuture<Outcome> {
+    fn call_actor(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome> {
+        let MethodCall { method, input, .. } = call;
         let checked = limits::check_call(&self.core.limits, &method, &input);
         let target = checked
             .map_err(limits::over_limit)
-            .and_then(|()| self.target(actor_type, actor_id));
+            .and_then(|()| self.target(call.actor_type, call.actor_id));
         let target = match target {
             Ok(target) => target,
             Err(failure) => return Box::pin(async { Err(failure) }),
         };
         let key = self.key(&target, &method, &input);
         let core = Arc::clone(&self.core);
-        Box::pin(async move { core.call_actor(target, method, input, key).await })
+        Box::pin(async move {
+            let who = |limit| (limit, format!("{target}.{method}"));
+            let limit = options.timeout.map(who);
+            let answer = core.call_actor(target, method, input, key);
+            limits::in_time(limit, answer).await
+        })
     }
 
     fn raise_event(

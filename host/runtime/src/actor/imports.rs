@@ -1,21 +1,30 @@
 //! What an actor's method may ask for: converts, checks limits, and notes it in the turn.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::{ActorKey, Entity, Failure, InvalidId, Outcome, Payload, Timestamp, WorkflowKey};
-use host_engine::{ActorImports, BoxFuture, Interrupt, LogLevel, StartError, WorkflowInfo};
-use host_store::ReadError;
-use host_store::records::{Call, EventRaised, Subscription};
+use host_engine::{
+    ActorImports, Alarm, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall, Moment,
+    NewReminder, ReminderInfo, StartError, StatePage, WorkflowInfo,
+};
+use host_store::records::{Call, Delayed, EventRaised, MailKind, Subscription};
+use host_store::{ReadError, StateValue};
 
+use crate::actor::alarms::{Alarms, unreadable_state};
+use crate::actor::list::List;
+use crate::actor::reminders;
 use crate::actor::turn::{Turn, Writes};
 use crate::core::Core;
 use crate::limits;
 use crate::locks::lock;
+use crate::message_id::MessageId;
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::topics::{self, TopicOp};
 use crate::view::WorkflowView;
-use crate::waits::{Awaited, Circle};
+use crate::waits::{Awaited, Circle, Waiting};
+use crate::when;
 
 /// The answers to one turn.
 pub(crate) struct Imports(Arc<Shared>);
@@ -49,6 +58,45 @@ impl Shared {
         limits::check_payload(&self.core.limits, what, payload)
     }
 
+    fn alarms(&self) -> Alarms<'_> {
+        Alarms {
+            core: &self.core,
+            actor: &self.key,
+            turn: &self.turn,
+        }
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>, limit: u32) -> List<'a> {
+        List {
+            reader: &self.core.reader,
+            actor: &self.key,
+            after,
+            limit,
+        }
+    }
+
+    /// Whether the turn may change and send something: a method that only reads may not.
+    fn may(&self, what: &str) -> Result<(), Failure> {
+        if !lock(&self.turn).only_reads {
+            return Ok(());
+        }
+        Err(self.refusal(what))
+    }
+
+    fn refusal(&self, what: &str) -> Failure {
+        let text = format!(
+            "a method of {} that is `read_only` wants to {what}",
+            self.key
+        );
+        Failure::new(code::REFUSED, text)
+    }
+
+    /// The same, where the guest has no way to be told.
+    fn must_be_allowed(&self, what: &str) -> Result<(), Interrupt> {
+        let allowed = self.may(what);
+        allowed.map_err(|failure| lock(&self.turn).stop(failure))
+    }
+
     /// What the turn has sent and started so far, if it may send so many bytes more.
     fn with_room<T>(
         &self,
@@ -57,11 +105,7 @@ impl Shared {
     ) -> Result<T, Interrupt> {
         let mut turn = lock(&self.turn);
         let writes = turn.writes();
-        let max = self.core.limits.turn_effects_max;
-        if writes.sent() >= max {
-            let text = format!("a turn may send and start {max} things (`turn_effects_max`)");
-            return Err(Interrupt(text));
-        }
+        limits::check_sent(&self.core.limits, writes.sent())?;
         limits::take_bytes(&self.core.limits, &mut writes.bytes, bytes)?;
         Ok(note(writes))
     }
@@ -77,9 +121,8 @@ impl Shared {
         } = &self.key;
         let plugin = self.core.plugins.of_actor(tenant, actor_type);
         let has = plugin.is_some_and(|plugin| {
-            let mut actors = plugin.manifest().actors.iter();
-            let actor = actors.find(|one| one.actor_type == *actor_type);
-            actor.is_some_and(|one| one.methods.iter().any(|known| known.name == method))
+            let definition = plugin.manifest().actor(actor_type);
+            definition.is_some_and(|one| one.methods.iter().any(|known| known.name == method))
         });
         if has {
             return Ok(());
@@ -88,25 +131,38 @@ impl Shared {
         Err(Interrupt(text))
     }
 
-    async fn call(&self, target: ActorKey, method: String, input: Payload) -> Outcome {
+    async fn call(&self, call: MethodCall, options: CallOptions) -> Outcome {
+        self.may("call an actor")?;
+        let MethodCall { method, input, .. } = call;
+        let target = self.actor(call.actor_type, call.actor_id)?;
         limits::check_call(&self.core.limits, &method, &input).map_err(limits::over_limit)?;
-        let waiting = self
-            .core
-            .waits
-            .begin(&self.key, Awaited::Actor(target.clone()));
-        let _waiting = waiting.map_err(|Circle| {
+        let _waiting = self.wait_for(&target, &method)?;
+        let key = lock(&self.turn).call_key(&target, &method, &input);
+        let who = |limit| (limit, format!("{target}.{method}"));
+        let limit = options.timeout.map(who);
+        let answer = self.core.call_actor(target, method, input, key);
+        limits::in_time(limit, answer).await
+    }
+
+    /// Notes that this turn waits for that one, which must not wait for this one. Whatever only reads waits
+    /// for nobody.
+    fn wait_for(&self, target: &ActorKey, method: &str) -> Result<Option<Waiting>, Failure> {
+        if self.core.plugins.of_reader(target, method).is_some() {
+            return Ok(None);
+        }
+        let awaited = Awaited::Actor(target.clone());
+        let waiting = self.core.waits.begin(&self.key, awaited);
+        waiting.map(Some).map_err(|Circle| {
             let text = format!(
                 "{} calls {target}.{method}, which waits for it already: the call would never end",
                 self.key
             );
             // Another turn of it may be the one that waits, and that one ends.
             Failure {
-                retryable: target != self.key,
+                retryable: *target != self.key,
                 ..Failure::new(code::DEADLOCK, text)
             }
-        })?;
-        let key = lock(&self.turn).call_key(&target, &method, &input);
-        self.core.call_actor(target, method, input, key).await
+        })
     }
 
     async fn start(
@@ -115,6 +171,7 @@ impl Shared {
         id: Option<String>,
         input: Payload,
     ) -> Result<String, StartError> {
+        self.may("start a workflow").map_err(StartError::Refused)?;
         let id = id.unwrap_or_else(|| start::made_id(self.core.random()));
         let key = self.workflow(id).map_err(StartError::Refused)?;
         let plugin = start::plugin_of(&self.core.plugins, &key, &name);
@@ -163,6 +220,7 @@ impl Shared {
     }
 
     fn raise(&self, id: String, name: String, value: Payload) -> Result<(), Failure> {
+        self.may("raise an event")?;
         let key = self.workflow(id)?;
         let found = self.find(&key).map_err(unreadable)?;
         start::check_raisable(&key, found.as_ref())?;
@@ -187,73 +245,180 @@ impl ActorImports for Imports {
             return Ok(known);
         }
         let value = core.reader.state(&self.0.key, key);
-        let value = value.map_err(|error| {
-            core.store_unreadable(&error);
-            lock(turn).stop(unreadable(error))
-        })?;
-        lock(turn).remember(key, value.clone());
-        Ok(value)
+        let mut turn = lock(turn);
+        let value = value.map_err(|error| unreadable_state(core, &mut turn, error))?;
+        let bytes = turn.present(value.as_ref());
+        turn.store_reads += 1;
+        turn.remember(key, value);
+        Ok(bytes)
     }
 
-    fn set_state(&mut self, key: &str, value: Option<Payload>) -> Result<(), Interrupt> {
+    fn set_state(
+        &mut self,
+        key: &str,
+        value: Option<Payload>,
+        ttl: Option<Duration>,
+    ) -> Result<(), Interrupt> {
         let max = self.0.core.limits.turn_writes_max;
         limits::check_state_key(key)?;
         if let Some(value) = &value {
             self.0.check_payload("a state value", value)?;
         }
         let mut turn = lock(&self.0.turn);
+        if turn.only_reads {
+            return Err(turn.stop(self.0.refusal("write its state")));
+        }
+        let expires = ttl.map(|ttl| turn.now.after(ttl));
         let writes = turn.writes();
         let state = &mut writes.state;
         if state.len() >= max && !state.contains_key(key) {
             let text = format!("a turn may write {max} keys (`turn_writes_max`)");
             return Err(Interrupt(text));
         }
-        let size = |value: &Option<Payload>| value.as_ref().map_or(0, Vec::len);
+        let before = state.get(key).and_then(Option::as_ref);
         // What was written before under the key is replaced, and counts no more.
-        writes.bytes -= state.get(key).map_or(0, size);
-        limits::take_bytes(&self.0.core.limits, &mut writes.bytes, size(&value))?;
+        writes.bytes -= before.map_or(0, |value| value.bytes.len());
+        let bytes = value.as_ref().map_or(0, Vec::len);
+        limits::take_bytes(&self.0.core.limits, &mut writes.bytes, bytes)?;
+        let value = value.map(|bytes| StateValue { bytes, expires });
         state.insert(key.to_owned(), value);
         Ok(())
     }
 
-    fn call(
+    fn list_state(
         &mut self,
-        actor_type: String,
-        actor_id: String,
-        method: String,
-        input: Payload,
-    ) -> BoxFuture<Outcome> {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move {
-            let target = shared.actor(actor_type, actor_id);
-            shared.call(target?, method, input).await
-        })
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<StatePage, Interrupt> {
+        let Shared { core, turn, .. } = &*self.0;
+        let mut turn = lock(turn);
+        let bytes_max = core.limits.payload_bytes_max;
+        let page = self
+            .0
+            .list(after, limit)
+            .state(&mut turn, prefix, bytes_max);
+        page.map_err(|error| unreadable_state(core, &mut turn, error))
     }
 
-    fn send(
+    fn set_reminder(&mut self, reminder: NewReminder) -> Result<Result<(), Failure>, Interrupt> {
+        self.0.must_be_allowed("set a reminder")?;
+        self.0.alarms().set_reminder(reminder)
+    }
+
+    fn cancel_reminder(&mut self, name: &str) -> Result<bool, Interrupt> {
+        self.0.must_be_allowed("cancel a reminder")?;
+        self.0.alarms().cancel_reminder(name)
+    }
+
+    fn reminder(&mut self, name: &str) -> Result<Option<ReminderInfo>, Interrupt> {
+        let found = self.0.alarms().reminder(name)?;
+        Ok(found.map(|reminder| reminders::info(name, &reminder)))
+    }
+
+    fn reminders(
         &mut self,
-        actor_type: String,
-        actor_id: String,
-        method: String,
-        input: Payload,
-    ) -> Result<(), Interrupt> {
-        let to = self.0.actor(actor_type, actor_id);
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ReminderInfo>, Interrupt> {
+        let Shared { core, turn, .. } = &*self.0;
+        let mut turn = lock(turn);
+        let found = self.0.list(after, limit).reminders(&mut turn);
+        found.map_err(|error| unreadable_state(core, &mut turn, error))
+    }
+
+    fn set_timer(&mut self, timer: Alarm) -> Result<Result<(), Failure>, Interrupt> {
+        self.0.must_be_allowed("set a timer")?;
+        self.0.alarms().set_timer(timer)
+    }
+
+    fn cancel_timer(&mut self, name: &str) -> Result<bool, Interrupt> {
+        self.0.must_be_allowed("cancel a timer")?;
+        Ok(self.0.alarms().cancel_timer(name))
+    }
+
+    fn call(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { shared.call(call, options).await })
+    }
+
+    fn send(&mut self, call: MethodCall) -> Result<(), Interrupt> {
+        self.0.must_be_allowed("send a message")?;
+        let to = self.0.actor(call.actor_type, call.actor_id);
         let to = to.map_err(|error| Interrupt(error.to_string()))?;
-        self.0.check_payload("a message", &input)?;
+        self.0.check_payload("a message", &call.input)?;
         let room = self.0.core.check_inbox(&Entity::Actor(to.clone()));
         room.map_err(|failure| lock(&self.0.turn).stop(failure))?;
-        limits::check_name("method", &method)?;
-        let bytes = input.len();
+        limits::check_name("method", &call.method)?;
+        let bytes = call.input.len();
         let call = Call {
-            method,
-            input,
+            method: call.method,
+            input: call.input,
             waiter: None,
         };
+        let message = (to, MailKind::Call(call));
         self.0
-            .with_room(bytes, |writes| writes.messages.push((to, call)))
+            .with_room(bytes, |writes| writes.messages.push(message))
+    }
+
+    fn send_later(
+        &mut self,
+        call: MethodCall,
+        due: Moment,
+    ) -> Result<Result<String, Failure>, Interrupt> {
+        self.0.must_be_allowed("send a message")?;
+        limits::check_call(&self.0.core.limits, &call.method, &call.input)?;
+        let now = lock(&self.0.turn).now;
+        let to = self.0.actor(call.actor_type, call.actor_id);
+        let due = when::resolve("the due time", &due, now);
+        let (to, due) = match (to, due) {
+            (Ok(to), Ok(due)) => (to, due),
+            (Err(error), _) => return Ok(Err(error.into())),
+            (_, Err(failure)) => return Ok(Err(failure)),
+        };
+        let id = MessageId::numbered(to, self.0.core.sequences.next());
+        let (text, bytes) = (id.to_string(), call.input.len());
+        let call = Call {
+            method: call.method,
+            input: call.input,
+            waiter: None,
+        };
+        let delayed = Delayed {
+            call: Some(call),
+            due_ms: due.0,
+        };
+        self.0
+            .with_room(bytes, |writes| writes.delayed.push((id, delayed)))?;
+        Ok(Ok(text))
+    }
+
+    fn cancel_message(&mut self, id: &str) -> Result<Result<(), Failure>, Interrupt> {
+        self.0.must_be_allowed("take back a message")?;
+        let id = match MessageId::read(&self.0.key.tenant, id) {
+            Ok(id) => id,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let MessageId { to, name } = id;
+        let message = (to, MailKind::CancelDelayed(name));
+        self.0
+            .with_room(0, |writes| writes.messages.push(message))?;
+        Ok(Ok(()))
+    }
+
+    fn deactivate(&mut self) -> Result<(), Interrupt> {
+        self.0.must_be_allowed("deactivate it")?;
+        lock(&self.0.turn).writes().deactivate = true;
+        Ok(())
+    }
+
+    fn delete(&mut self) -> Result<(), Interrupt> {
+        self.0.must_be_allowed("delete it")?;
+        lock(&self.0.turn).delete(&self.0.key);
+        Ok(())
     }
 
     fn publish(&mut self, topic: String, value: Payload) -> Result<(), Interrupt> {
+        self.0.must_be_allowed("publish")?;
         let Shared { core, key, turn } = &*self.0;
         topics::check_publishable(&core.limits, &topic, &value)?;
         let to = core.topics.entities(&key.tenant, &topic);
@@ -274,6 +439,7 @@ impl ActorImports for Imports {
     }
 
     fn subscribe(&mut self, topic: String, method: Option<String>) -> Result<(), Interrupt> {
+        self.0.must_be_allowed("subscribe")?;
         let by = Entity::Actor(self.0.key.clone());
         topics::check_subscribable(&topic)?;
         let Some(method) = method else {

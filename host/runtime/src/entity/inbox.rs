@@ -79,6 +79,8 @@ impl Inbox {
                 !self.read.remove(sequence) && !self.passing.remove(sequence)
             }
             Message::Call(_)
+            | Message::Order(_)
+            | Message::Tick
             | Message::Activity(_)
             | Message::Timer(_)
             | Message::Move(_)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use host_base::Entity;
+use host_base::{Entity, Timestamp};
 use host_store::ReadError;
 use tokio::sync::mpsc;
 
@@ -14,6 +14,8 @@ use crate::effect::Message;
 use crate::entity::inbox::Inbox;
 use crate::entity::{Newcomer, Slot};
 
+/// An entity that waits for a time looks at the clock this often.
+const WAKE_MAX: Duration = Duration::from_secs(1);
 /// Messages that one look into the mailbox takes.
 const MESSAGES_AT_ONCE: usize = 256;
 
@@ -28,6 +30,13 @@ pub(crate) trait Turns: Send + 'static {
         &mut self,
         messages: Vec<Message>,
     ) -> impl Future<Output = Result<(), ReadError>> + Send;
+
+    /// It is about to leave the memory, and may do something before. Says whether it did: that is on its way
+    /// to the disk then.
+    ///
+    /// # Errors
+    /// The store cannot be read; the entity stops.
+    fn farewell(&mut self) -> impl Future<Output = Result<bool, ReadError>> + Send;
 
     /// How it is after its last turn.
     fn standing(&self) -> Standing;
@@ -44,6 +53,8 @@ pub(crate) struct Standing {
     pub(crate) holds_place: bool,
     /// Whether nothing is left that another turn could go on with, so that it need not stay in memory.
     pub(crate) has_ended: bool,
+    /// When it has something to do by itself.
+    pub(crate) wakes: Option<Timestamp>,
 }
 
 /// Runs the entity until it leaves the memory.
@@ -79,20 +90,32 @@ pub(crate) async fn live(
         }
     }
     loop {
-        let messages = match mail.next(&mut mailbox, standing.has_ended).await {
-            Ok(Some(messages)) => messages,
-            Ok(None) => return,
+        let next = match mail.next(&mut mailbox, standing).await {
+            Ok(next) => next,
             Err(error) => return core.store_unreadable(&error),
         };
-        if messages.is_empty() {
-            continue;
+        match next {
+            Next::Messages(messages) if messages.is_empty() => {}
+            Next::Messages(messages) => {
+                mail.settled = false;
+                if let Err(error) = turns.handle(messages).await {
+                    return core.store_unreadable(&error);
+                }
+                standing = turns.standing();
+                core.entities.turned(&slot, core.clock.now(), standing);
+            }
+            Next::Leave => {
+                match turns.farewell().await {
+                    Ok(changed) => mail.settled &= !changed,
+                    Err(error) => return core.store_unreadable(&error),
+                }
+                standing = turns.standing();
+                if mail.leave(&mailbox).await {
+                    return;
+                }
+            }
+            Next::Closed => return,
         }
-        mail.settled = false;
-        if let Err(error) = turns.handle(messages).await {
-            return core.store_unreadable(&error);
-        }
-        standing = turns.standing();
-        core.entities.turned(&slot, core.clock.now(), standing);
     }
 }
 
@@ -113,6 +136,16 @@ async fn pass(
     // Older mail goes before what waits in the mailbox.
     mail.slot.missed_mail.store(true, Ordering::Release);
     Ok(false)
+}
+
+/// What comes next to an entity.
+enum Next {
+    /// Messages, perhaps none yet.
+    Messages(Vec<Message>),
+    /// It is to leave the memory, and nothing waits for it.
+    Leave,
+    /// The store takes no more changes.
+    Closed,
 }
 
 /// Takes the entity out of memory when its task ends. A panic is a defect of the host, after which only the
@@ -144,33 +177,35 @@ struct Mail<'a> {
 }
 
 impl Mail<'_> {
-    /// The next messages, perhaps none yet; `None`: the entity has left the memory.
     async fn next(
         &mut self,
         mailbox: &mut mpsc::Receiver<Message>,
-        ended: bool,
-    ) -> Result<Option<Vec<Message>>, ReadError> {
+        standing: Standing,
+    ) -> Result<Next, ReadError> {
         if self.slot.missed_mail.swap(false, Ordering::AcqRel) {
             self.inbox.begin_walk();
         }
         if self.inbox.walks() {
             return self.missed(mailbox).await;
         }
-        if ended && mailbox.is_empty() && self.leave(mailbox).await {
-            return Ok(None);
+        if standing.has_ended && mailbox.is_empty() {
+            return Ok(Next::Leave);
         }
         let mut messages = Vec::new();
         tokio::select! {
             biased;
             count = mailbox.recv_many(&mut messages, MESSAGES_AT_ONCE) => {
                 if count == 0 {
-                    return Ok(None);
+                    return Ok(Next::Closed);
                 }
             }
             () = self.slot.evict.notified() => {
-                if self.leave(mailbox).await {
-                    return Ok(None);
+                if mailbox.is_empty() && !self.slot.missed_mail.load(Ordering::Acquire) {
+                    return Ok(Next::Leave);
                 }
+            }
+            () = wake(self.core, standing.wakes), if standing.wakes.is_some() => {
+                messages.push(Message::Tick);
             }
         }
         messages.retain(|message| self.inbox.admits(message));
@@ -180,7 +215,7 @@ impl Mail<'_> {
         {
             self.slot.missed_mail.store(true, Ordering::Release);
         }
-        Ok(Some(messages))
+        Ok(Next::Messages(messages))
     }
 
     /// Leaves the memory, unless there is another message or the store is closed.
@@ -190,17 +225,14 @@ impl Mail<'_> {
     }
 
     /// Mail that lies in the store and did not come by the mailbox.
-    async fn missed(
-        &mut self,
-        mailbox: &mpsc::Receiver<Message>,
-    ) -> Result<Option<Vec<Message>>, ReadError> {
+    async fn missed(&mut self, mailbox: &mpsc::Receiver<Message>) -> Result<Next, ReadError> {
         // What was handled must have left the store before it is read, or it would be handled again.
         if !self.settle().await {
-            return Ok(None);
+            return Ok(Next::Closed);
         }
         self.inbox.settled(mailbox.len());
         let messages = self.inbox.read(&self.core.reader, self.entity)?;
-        Ok(Some(messages))
+        Ok(Next::Messages(messages))
     }
 
     /// Waits until what was handled is durable, and what lies in the store has been told. False where the
@@ -209,4 +241,13 @@ impl Mail<'_> {
         self.settled = self.settled || self.core.settle_effects().await.is_ok();
         self.settled
     }
+}
+
+/// Waits until then, or for a moment: a sleep does not follow the clock where that is set or the machine is
+/// suspended, so whoever is woken looks at the clock.
+async fn wake(core: &Core, at: Option<Timestamp>) {
+    let wait = at.map(|at| at.since(core.clock.now()));
+    // The clock counts whole milliseconds, and nothing may be early.
+    let wait = wait.unwrap_or(WAKE_MAX) + Duration::from_micros(100);
+    tokio::time::sleep(wait.min(WAKE_MAX)).await;
 }

@@ -8,14 +8,14 @@ pub(crate) mod live;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use host_base::{Entity, Limits, Timestamp};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
-use crate::effect::Message;
+use crate::effect::{Message, Progress, Rest};
 use crate::entity::live::Standing;
 use crate::locks::lock;
 
@@ -37,6 +37,8 @@ pub(crate) struct Slot {
     holds_place: AtomicBool,
     /// Whether there is mail in the store that is not in the mailbox.
     missed_mail: AtomicBool,
+    /// How far its turns are, where others may want to know.
+    progress: OnceLock<Progress>,
 }
 
 /// All entities that are in memory.
@@ -129,6 +131,22 @@ impl Entities {
         if let Some(slot) = slot {
             slot.missed_mail.store(true, Ordering::Release);
             // It looks when it is asked to leave.
+            slot.evict.notify_one();
+        }
+        slot.is_some()
+    }
+
+    /// Which turn an entity that is in memory has taken last, where none is on its way to the disk.
+    pub(crate) fn at_rest(&self, entity: &Entity) -> Option<Rest> {
+        let shard = lock(self.shard(entity));
+        shard.get(entity)?.progress.get()?.at_rest()
+    }
+
+    /// Asks the entity to leave the memory once nothing waits for it. False where it is not there.
+    pub(crate) fn ask_to_leave(&self, entity: &Entity) -> bool {
+        let shard = lock(self.shard(entity));
+        let slot = shard.get(entity);
+        if let Some(slot) = slot {
             slot.evict.notify_one();
         }
         slot.is_some()
@@ -287,8 +305,15 @@ impl Slot {
             bytes: AtomicUsize::new(0),
             holds_place: AtomicBool::new(false),
             missed_mail: AtomicBool::new(missed_mail),
+            progress: OnceLock::new(),
         });
         (slot, receiver)
+    }
+
+    /// Others may see how far its turns are.
+    pub(crate) fn shows(&self, progress: &Progress) {
+        // It is shown once, by whoever runs it.
+        drop(self.progress.set(progress.clone()));
     }
 
     fn push(&self, message: Message) -> Result<(), Full> {

@@ -110,6 +110,10 @@ impl Turns for WorkflowTurns {
         Ok(())
     }
 
+    async fn farewell(&mut self) -> Result<bool, ReadError> {
+        Ok(false)
+    }
+
     fn standing(&self) -> Standing {
         let (held, holds_place) = match &self.state {
             State::Unknown | State::Absent => (0, false),
@@ -120,6 +124,7 @@ impl Turns for WorkflowTurns {
             idle: None,
             holds_place,
             has_ended: matches!(self.state, State::Absent),
+            wakes: None,
         }
     }
 }
@@ -236,6 +241,8 @@ fn is_from_outside(message: &Message) -> bool {
             matches!(mail.kind, Some(MailKind::Raised(_) | MailKind::Control(_)))
         }
         Message::Call(_)
+        | Message::Order(_)
+        | Message::Tick
         | Message::Activity(_)
         | Message::Timer(_)
         | Message::Move(_)
@@ -519,7 +526,7 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
                 let (name, value) = (event.name, event.value);
                 (run, Arrival::Raised { name, value })
             }
-            MailKind::Call(_) | MailKind::Control(_) => return None,
+            MailKind::Call(_) | MailKind::Control(_) | MailKind::CancelDelayed(_) => return None,
         },
         Message::Activity(end) => {
             let (handle, outcome) = (end.task.handle, end.outcome);
@@ -532,9 +539,13 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
             }
             _ => return None,
         },
-        Message::Call(_) | Message::Move(_) | Message::Look | Message::Ask(_) | Message::Mailed => {
-            return None;
-        }
+        Message::Call(_)
+        | Message::Order(_)
+        | Message::Tick
+        | Message::Move(_)
+        | Message::Look
+        | Message::Ask(_)
+        | Message::Mailed => return None,
     };
     (of_run == run).then_some(arrival)
 }

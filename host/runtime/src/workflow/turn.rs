@@ -604,8 +604,13 @@ fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
             effects.push(Effect::LetGo(end.task.clone()));
         }
         Message::Timer(timer) => batch.delete_timer(timer),
-        Message::Call(_) | Message::Move(_) | Message::Look | Message::Ask(_) | Message::Mailed => {
-        }
+        Message::Call(_)
+        | Message::Order(_)
+        | Message::Tick
+        | Message::Move(_)
+        | Message::Look
+        | Message::Ask(_)
+        | Message::Mailed => {}
     }
 }
 

@@ -15,9 +15,11 @@ mod changes;
 mod crashes;
 mod determinism;
 mod host;
+mod keepers;
 mod lifecycle;
 mod limits;
 mod misbehaviour;
+mod reminders;
 mod starts;
 mod timers;
 mod topics;
@@ -39,6 +41,10 @@ fn workflow(id: &str) -> WorkflowKey {
 
 fn counter(id: &str) -> ActorKey {
     ActorKey::new(tenant(), "Counter", id).unwrap()
+}
+
+fn keeper(id: &str) -> ActorKey {
+    ActorKey::new(tenant(), "Keeper", id).unwrap()
 }
 
 fn walker(id: &str) -> ActorKey {

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use host_store::CommitError;
+use host_store::{CommitError, StateValue};
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn batches_are_applied_in_the_order_of_their_commits() {
     let scratch = Scratch::new();
     let counter = actor("counter", "c");
     let put = |number: u32| {
-        let value = number.to_be_bytes();
+        let value = number.to_be_bytes().to_vec().into();
         batch(|batch| batch.put_state(&counter, "n", &value))
     };
     let commits: Vec<_> = (0..5_000)
@@ -42,7 +42,7 @@ fn batches_are_applied_in_the_order_of_their_commits() {
         .into_iter()
         .for_each(|commit| commit.wait().unwrap());
     let last = scratch.reader.state(&counter, "n").unwrap().unwrap();
-    assert_eq!(last, 4_999_u32.to_be_bytes());
+    assert_eq!(last.bytes, 4_999_u32.to_be_bytes());
     assert_eq!(scratch.committer.backlog_bytes(), 0);
 }
 
@@ -73,6 +73,7 @@ fn an_acknowledgement_covers_what_was_committed_before_by_the_same_caller() {
 fn a_batch_larger_than_a_group_is_written_whole() {
     let scratch = Scratch::new();
     let large: Vec<u8> = (0..3 << 20_u32).map(|byte| byte as u8).collect();
+    let large = StateValue::from(large);
     let keeper = actor("keeper", "k");
     scratch.commit(|batch| {
         batch.put_state(&keeper, "a", &large);

@@ -28,7 +28,7 @@ fn nth(n: u64) -> Batch {
         batch.put_instance(&key, None, &instance("w", Status::Running));
         batch.put_event(&key, 1, 0, &event(n));
         batch.put_mail(&Entity::Workflow(key), 0, &mail("m"));
-        batch.put_state(&actor("a", &format!("{n}")), "k", &payload(n));
+        batch.put_state(&actor("a", &format!("{n}")), "k", &payload(n).into());
     })
 }
 
@@ -49,7 +49,7 @@ fn has(store: &Store, n: u64) -> bool {
         reader.instance(&key).unwrap().is_some(),
         reader.event(&key, 1, 0).unwrap() == Some(event(n)),
         mails.len() == 1,
-        state.is_some_and(|value| value == payload(n)),
+        state.is_some_and(|value| value == payload(n).into()),
     ];
     assert!(
         parts.iter().all(|part| *part == parts[0]),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use host_base::{Digest, Timestamp};
-use host_store::records::{Deployment, Reply, Task};
-use host_store::{ReadError, Reader, TaskKey, TimerKey, TimerOf, WorkflowFilter};
+use host_store::records::{Delayed, Deployment, Reminder, Reply, Task};
+use host_store::{ReadError, Reader, StateValue, TaskKey, TimerKey, TimerOf, WorkflowFilter};
 use proptest::prelude::*;
 
 use super::*;
@@ -133,17 +133,20 @@ fn an_actors_state_is_its_own_and_sorted_by_key() {
     let one = actor("counter", "a");
     scratch.commit(|batch| {
         for key in ["b", "", "a\0b", "a", "gone"] {
-            batch.put_state(&one, key, key.as_bytes());
+            batch.put_state(&one, key, &key.as_bytes().to_vec().into());
         }
         batch.delete_state(&one, "gone");
-        batch.put_state(&actor("counter", "aa"), "x", b"");
+        batch.put_state(&actor("counter", "aa"), "x", &StateValue::default());
     });
-    let row = |key: &str| (key.to_owned(), key.as_bytes().to_vec());
-    let found = pages(3, |last: Option<&(String, Vec<u8>)>, limit| {
-        let after = last.map(|(key, _)| key.as_str());
-        scratch.reader.state_keys(&one, after, limit)
-    });
-    assert_eq!(found, ["", "a", "a\0b", "b"].map(row));
+    let row = |key: &str| (key.to_owned(), StateValue::from(key.as_bytes().to_vec()));
+    let found = |prefix: &str| {
+        pages(3, |last: Option<&(String, StateValue)>, limit| {
+            let after = last.map(|(key, _)| key.as_str());
+            scratch.reader.state_keys(&one, prefix, after, limit)
+        })
+    };
+    assert_eq!(found(""), ["", "a", "a\0b", "b"].map(row));
+    assert_eq!(found("a"), ["a", "a\0b"].map(row));
 }
 
 #[test]
@@ -160,10 +163,10 @@ fn actors_with_state_are_listed_by_type_and_id() {
             .iter()
             .flat_map(|actor| ["x", "y"].map(|key| (actor, key)))
         {
-            batch.put_state(actor, key, b"1");
+            batch.put_state(actor, key, &b"1".to_vec().into());
         }
         let foreign = ActorKey::new(tenant("u"), "a", "9").unwrap();
-        batch.put_state(&foreign, "x", b"1");
+        batch.put_state(&foreign, "x", &b"1".to_vec().into());
     });
     let actors = |of_type: Option<&str>| {
         pages(1, |last, limit| {
@@ -345,4 +348,28 @@ proptest! {
         }
         check_lists(&scratch.reader, &model, limit);
     }
+}
+
+#[test]
+fn an_actor_is_deleted_with_all_that_it_owns_and_nobody_elses() {
+    let scratch = Scratch::new();
+    let (gone, kept) = (actor("a", "b"), actor("a", "bb"));
+    scratch.commit(|batch| {
+        for one in [&gone, &kept] {
+            batch.put_state(one, "k", &StateValue::default());
+            batch.put_reminder(one, "r", &Reminder::default());
+            batch.put_delayed(one, "d", &Delayed::default());
+        }
+        batch.delete_actor(&gone);
+        batch.put_state(&gone, "later", &StateValue::default());
+    });
+    let reader = &scratch.reader;
+    let owned = |one: &ActorKey| {
+        let state = reader.state_keys(one, "", None, 9).unwrap();
+        let keys: Vec<_> = state.into_iter().map(|(key, _)| key).collect();
+        let reminders = reader.reminders(one, None, 9).unwrap().len();
+        (keys.join(" "), reminders, reader.delayed(one, "d").unwrap())
+    };
+    assert_eq!(owned(&gone), ("later".to_owned(), 0, None));
+    assert_eq!(owned(&kept), ("k".to_owned(), 1, Some(Delayed::default())));
 }
