@@ -135,3 +135,28 @@ fn what_arrives_for_a_suspended_workflow_is_kept_wherever_the_process_is_killed(
         .ends("w", "completed", "1")
         .check();
 }
+
+#[test]
+fn a_cancelled_saga_is_undone_once_wherever_the_process_is_killed() {
+    let journey = r#"{"actor":"c","bookings":2,"then":"wait"}"#;
+    Scenario::new(&[PROBE])
+        .repeat(&start("journey", "w", journey))
+        .once(&["workflow", "cancel", "w", "--reason", "enough"])
+        .resume()
+        .ends("w", "cancelled", r#""cancelled""#)
+        .answers(&["actor", "call", "Counter", "c", "Get"], "0")
+        .check();
+}
+
+#[test]
+fn a_tree_is_cancelled_and_undone_once_wherever_the_process_is_killed() {
+    let journey = r#"{"actor":"c","bookings":1,"then":"wait"}"#;
+    let child = format!(r#"{{"child":"w","name":"journey","input":{journey}}}"#);
+    Scenario::new(&[PROBE])
+        .repeat(&start("run_child", "top", &child))
+        .once(&["workflow", "cancel", "top"])
+        .resume()
+        .ends("top", "cancelled", r#""cancelled""#)
+        .answers(&["actor", "call", "Counter", "c", "Get"], "0")
+        .check();
+}

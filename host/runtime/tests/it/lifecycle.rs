@@ -329,3 +329,109 @@ async fn the_runs_that_a_workflow_went_on_from_are_kept_in_a_bounded_number() {
     let kept: Vec<_> = (1..=6).map(events).collect();
     assert_eq!(kept, [0, 0, 0, 1, 1, 1]);
 }
+
+async fn cancel(host: &Host, id: &str) {
+    let key = workflow(id);
+    let asked = host.cancel_workflow(&key, "enough");
+    in_time("a request to be durable", asked).await.unwrap();
+}
+
+/// Starts a journey of three bookings and waits until all are made.
+async fn journey_that_waits(host: &Host, id: &str, then: &str) {
+    host.start("journey", id, journey(then)).await.unwrap();
+    // Its start, an activity and its end for each booking, and the wait for an event.
+    host.until_events(id, 8).await;
+    assert_eq!(host.count("c").await, 6);
+}
+
+#[tokio::test]
+async fn a_cancelled_workflow_undoes_its_saga_and_is_cancelled() {
+    let host = Scratch::new().await;
+    journey_that_waits(&host, "w", "wait").await;
+    cancel(&host, "w").await;
+    let (code, message) = failure(host.wait("w").await);
+    assert_eq!(code, "cancelled");
+    assert_eq!(message, "the workflow was asked to end: enough");
+    let view = host.view("w").unwrap();
+    assert_eq!(view.status, WorkflowStatus::Cancelled);
+    assert_eq!(view.cancel_requested.as_deref(), Some("enough"));
+    assert_eq!(activities(&host, "w"), [1, 2, 3, -3, -2, -1]);
+    assert_eq!(host.count("c").await, 0);
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_workflow_that_takes_the_request_cleans_up_and_ends_as_it_likes() {
+    let host = Scratch::new().await;
+    journey_that_waits(&host, "w", "wait-and-tell").await;
+    cancel(&host, "w").await;
+    assert_eq!(host.wait("w").await, Ok(json!("cancelled: enough")));
+    assert_eq!(status(&host, "w"), WorkflowStatus::Completed);
+    assert_eq!(host.count("c").await, 0);
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_request_that_came_while_the_host_was_down_or_the_workflow_held_is_not_lost() {
+    let host = Scratch::new().await;
+    journey_that_waits(&host, "w", "wait").await;
+    host.suspend_workflow(&workflow("w"), "").await.unwrap();
+    cancel(&host, "w").await;
+    let host = host.reopen().await;
+    assert_eq!(status(&host, "w"), WorkflowStatus::Suspended);
+    host.resume_workflow(&workflow("w")).await.unwrap();
+    let (code, _) = failure(host.wait("w").await);
+    assert_eq!(code, "cancelled");
+    assert_eq!(host.count("c").await, 0);
+}
+
+#[tokio::test]
+async fn a_request_to_end_goes_down_the_tree_and_children_clean_up() {
+    let host = Scratch::new().await;
+    let journey = json!({"child": "w", "name": "journey", "input": journey("wait")});
+    let guarded = json!({"child": "guard", "name": "guardian", "input": journey});
+    host.start("run_child", "top", guarded).await.unwrap();
+    host.until_events("w", 8).await;
+    cancel(&host, "top").await;
+    for id in ["top", "guard", "w"] {
+        let (code, _) = failure(host.wait(id).await);
+        assert_eq!(code, "cancelled", "{id}");
+        assert_eq!(status(&host, id), WorkflowStatus::Cancelled, "{id}");
+    }
+    assert_eq!(host.count("c").await, 0);
+}
+
+#[tokio::test]
+async fn a_child_is_asked_to_stop_and_its_end_arrives() {
+    let host = Scratch::new().await;
+    assert_eq!(
+        host.run("stop_child", "w", "child").await,
+        Ok(json!("cancelled"))
+    );
+    assert_eq!(status(&host, "child"), WorkflowStatus::Cancelled);
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_request_to_end_reaches_an_activity_that_runs() {
+    let host = Scratch::new().await;
+    let input = json!({"activity": "work_until_cancelled", "counter": "c"});
+    host.start("be_patient", "w", input).await.unwrap();
+    host.until_count("c", 1).await;
+    cancel(&host, "w").await;
+    let (code, _) = failure(host.wait("w").await);
+    assert_eq!(code, "cancelled");
+    // It has cleaned up, though nobody waits for it any more.
+    host.until_count("c", 101).await;
+}
+
+#[tokio::test]
+async fn an_activity_is_asked_to_stop_and_its_end_arrives() {
+    let host = Scratch::new().await;
+    host.start("stop_activity", "w", "c").await.unwrap();
+    host.until_count("c", 1).await;
+    host.raise("w", "stop", ()).await.unwrap();
+    assert_eq!(host.wait("w").await, Ok(json!("cancelled")));
+    assert_eq!(host.count("c").await, 101);
+    host.close_and_find_nothing_left().await;
+}

@@ -67,11 +67,14 @@ fn raised(name: &str, value: &str) -> Arrival {
 
 /// What a wait gives: handle and value, or `None` where the body has to wait.
 fn wait(machine: &mut Machine, handles: &[u32]) -> Option<(u32, String)> {
-    let Wakeup::Completion(completion) = machine.wait_any(handles).unwrap()? else {
-        panic!("nothing is asked here");
-    };
-    let value = String::from_utf8(completion.outcome.unwrap()).unwrap();
-    Some((completion.handle, value))
+    match machine.wait_any(handles).unwrap()? {
+        Wakeup::Completion(completion) => {
+            let value = String::from_utf8(completion.outcome.unwrap()).unwrap();
+            Some((completion.handle, value))
+        }
+        Wakeup::CancelRequested(reason) => Some((0, reason)),
+        other => panic!("{other:?} was not asked for"),
+    }
 }
 
 fn got(handle: u32, value: &str) -> Option<(u32, String)> {
@@ -552,4 +555,68 @@ fn two_steps_and_the_end() -> History {
     };
     history.push((next, event));
     history
+}
+
+fn request() -> Arrival {
+    Arrival::CancelRequested {
+        reason: "enough".to_owned(),
+    }
+}
+
+#[test]
+fn a_request_to_end_comes_once_and_in_its_order() {
+    let run = |body: &mut Machine| {
+        body.command(activity("a")).unwrap();
+        body.command(activity("b")).unwrap();
+    };
+    let mut body = fresh();
+    run(&mut body);
+    assert_eq!(wait(&mut body, &[1, 2]), None);
+    assert!(body.arrive(result_of(2, "b")));
+    assert!(body.arrive(request()));
+    assert!(body.arrive(result_of(1, "a")));
+    assert!(!body.arrive(request()));
+    let story = |body: &mut Machine| {
+        assert_eq!(wait(body, &[2]), got(2, "b"));
+        assert_eq!(wait(body, &[1]), got(0, "enough"));
+        assert_eq!(wait(body, &[1]), got(1, "a"));
+    };
+    story(&mut body);
+    let mut again = replay(&body.take_recorded());
+    run(&mut again);
+    story(&mut again);
+}
+
+#[test]
+fn code_that_is_told_nothing_else_gets_a_request_to_end_as_a_failure() {
+    let mut body = fresh();
+    body.command(activity("a")).unwrap();
+    assert_eq!(body.wait(1), Ok(None));
+    assert!(body.arrive(request()));
+    let failure = body.wait(1).unwrap().unwrap().unwrap_err();
+    assert_eq!(failure.code, "cancelled");
+    assert!(body.arrive(result_of(1, "a")));
+    assert_eq!(body.wait(1), Ok(Some(Ok(b"a".to_vec()))));
+}
+
+#[test]
+fn what_was_not_taken_goes_over_to_the_next_run_in_its_order() {
+    let mut body = fresh();
+    body.command(event("a")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    assert!(body.arrive(raised("A", "1")));
+    assert!(body.arrive(raised("b", "2")));
+    assert!(body.arrive(request()));
+    assert!(body.arrive(raised("a", "3")));
+    assert_eq!(wait(&mut body, &[1]), got(1, "1"));
+    let next = Command::ContinueAsNew {
+        input: b"4".to_vec(),
+    };
+    assert_eq!(body.command(next), Ok(0));
+    assert_eq!(body.command(Command::Cancel { handle: 1 }), Ok(0));
+    assert!(body.command(activity("late")).is_err());
+    assert_eq!(body.finish(&Ok(Vec::new())), Ok(()));
+    assert_eq!(body.continues(), Some(&b"4".to_vec()));
+    let left: Vec<_> = body.carry_over().iter().map(describe).collect();
+    assert_eq!(left, ["event b", "a request to end", "event a"]);
 }
