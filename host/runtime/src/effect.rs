@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::observer::Happening;
 use crate::rehearsal::Rehearsal;
 use crate::starts::StartPermit;
+use crate::timers::Firing;
 
 /// One consequence of a turn.
 #[derive(Debug)]
@@ -150,7 +151,7 @@ pub(crate) enum Message {
     /// To a workflow: an activity's last attempt ended.
     Activity(Box<ActivityEnd>),
     /// To a workflow or an actor: a timer is due.
-    Timer(Box<TimerKey>),
+    Timer(Box<TimerKey>, Firing),
     /// To a workflow: go on with another component.
     Move(Box<Move>),
     /// To a workflow: something about it has changed, in the store or in what is deployed. Look there.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use host_base::{Entity, Timestamp};
 use host_store::{ReadError, TimerKey, TimerOf};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::core::Core;
 use crate::effect::Message;
@@ -21,11 +21,39 @@ const PAGE: usize = 256;
 /// is suspended.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
+/// Timers that have been fired and whose turns have not begun; the walk waits while there are more. So very
+/// many that are due together neither fill the memory nor stand before other work, however fast they are read.
+const FIRING_MAX: usize = 128;
+
 /// Where the walk stands.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timers {
     state: Mutex<State>,
     changed: Notify,
+    firing: Arc<Semaphore>,
+}
+
+/// As long as it lives, a timer's turn has not begun.
+#[derive(Debug)]
+pub(crate) struct Firing {
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Firing {
+    /// Its turn has begun.
+    pub(crate) fn end(self) {
+        drop(self.place);
+    }
+}
+
+impl Default for Timers {
+    fn default() -> Timers {
+        Timers {
+            state: Mutex::default(),
+            changed: Notify::default(),
+            firing: Arc::new(Semaphore::new(FIRING_MAX)),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +80,13 @@ impl Timers {
         }
         drop(state);
         self.changed.notify_one();
+    }
+
+    /// Waits until one more may be fired.
+    async fn firing(&self) -> Firing {
+        let place = Arc::clone(&self.firing).acquire_owned().await;
+        // It is never closed.
+        Firing { place: place.ok() }
     }
 
     /// Fires again what was fired before and is still there: whoever was told may be able to act by now.
@@ -103,13 +138,13 @@ async fn scan(
             *last = None;
         }
         for timer in late.into_iter().filter(|timer| timer.due <= now) {
-            fire(core, timer);
+            fire(core, timer).await;
         }
         let due = core.reader.timers(last.as_ref(), now, PAGE)?;
         let more = due.len() == PAGE;
         for timer in due {
             *last = Some(timer.clone());
-            fire(core, timer);
+            fire(core, timer).await;
         }
         if !more {
             let next = core.reader.timers(last.as_ref(), Timestamp(u64::MAX), 1)?;
@@ -119,17 +154,18 @@ async fn scan(
     }
 }
 
-fn fire(core: &Arc<Core>, timer: TimerKey) {
+async fn fire(core: &Arc<Core>, timer: TimerKey) {
+    let firing = core.timers.firing().await;
     match &timer.of {
         TimerOf::Workflow { workflow, .. } => {
             let workflow = Entity::Workflow(workflow.clone());
-            core.notify(&workflow, Message::Timer(Box::new(timer)));
+            core.notify(&workflow, Message::Timer(Box::new(timer), firing));
         }
         TimerOf::Reminder { actor, .. }
         | TimerOf::Delayed { actor, .. }
         | TimerOf::Expiry { actor, .. } => {
             let actor = Entity::Actor(actor.clone());
-            core.notify(&actor, Message::Timer(Box::new(timer)));
+            core.notify(&actor, Message::Timer(Box::new(timer), firing));
         }
         TimerOf::Retention { .. } => core.retention.fire(timer),
         TimerOf::Schedule { .. } => {}

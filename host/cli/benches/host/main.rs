@@ -12,6 +12,7 @@ mod disk;
 mod load;
 mod report;
 mod scenes;
+mod timers;
 
 use clap::Parser;
 

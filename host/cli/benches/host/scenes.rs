@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::disk::Disk;
 use crate::load::{Bench, call_counter, cpu_time, resident, run_lesson, run_workflow, start};
 use crate::report::{Report, Row, median, p99};
+use crate::timers::timers;
 
 /// One scene; `scale` divides its work.
 pub(crate) struct Scene {
@@ -13,7 +14,7 @@ pub(crate) struct Scene {
 }
 
 /// All scenes, in the order of the table.
-pub(crate) const ALL: [Scene; 7] = [
+pub(crate) const ALL: [Scene; 8] = [
     Scene {
         name: "latency",
         run: latency,
@@ -41,6 +42,10 @@ pub(crate) const ALL: [Scene; 7] = [
     Scene {
         name: "sleeping",
         run: sleeping,
+    },
+    Scene {
+        name: "timers",
+        run: timers,
     },
 ];
 

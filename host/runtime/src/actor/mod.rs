@@ -114,7 +114,10 @@ impl Turns for ActorTurns {
             match message {
                 Message::Mail(sequence, mail) => self.mail(sequence, *mail).await?,
                 Message::Call(call) => self.call(call).await?,
-                Message::Timer(timer) => self.fire(*timer).await?,
+                Message::Timer(timer, firing) => {
+                    firing.end();
+                    self.fire(*timer).await?;
+                }
                 Message::Order(order) => self.order(*order).await,
                 // Its timers are looked at below.
                 Message::Tick => {}

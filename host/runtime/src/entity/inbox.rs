@@ -82,7 +82,7 @@ impl Inbox {
             | Message::Order(_)
             | Message::Tick
             | Message::Activity(_)
-            | Message::Timer(_)
+            | Message::Timer(..)
             | Message::Move(_)
             | Message::Look
             | Message::Ask(_)

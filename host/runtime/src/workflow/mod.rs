@@ -244,7 +244,7 @@ fn is_from_outside(message: &Message) -> bool {
         | Message::Order(_)
         | Message::Tick
         | Message::Activity(_)
-        | Message::Timer(_)
+        | Message::Timer(..)
         | Message::Move(_)
         | Message::Look
         | Message::Ask(_)
@@ -532,13 +532,16 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
             let (handle, outcome) = (end.task.handle, end.outcome);
             (end.task.run, Arrival::Resolved { handle, outcome })
         }
-        Message::Timer(timer) => match timer.of {
-            TimerOf::Workflow { run, handle, .. } => {
-                let outcome = Ok(Vec::new());
-                (run, Arrival::Resolved { handle, outcome })
+        Message::Timer(timer, firing) => {
+            firing.end();
+            match timer.of {
+                TimerOf::Workflow { run, handle, .. } => {
+                    let outcome = Ok(Vec::new());
+                    (run, Arrival::Resolved { handle, outcome })
+                }
+                _ => return None,
             }
-            _ => return None,
-        },
+        }
         Message::Call(_)
         | Message::Order(_)
         | Message::Tick

@@ -603,7 +603,7 @@ fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
             end.replies.iter().for_each(forget);
             effects.push(Effect::LetGo(end.task.clone()));
         }
-        Message::Timer(timer) => batch.delete_timer(timer),
+        Message::Timer(timer, _) => batch.delete_timer(timer),
         Message::Call(_)
         | Message::Order(_)
         | Message::Tick
