@@ -331,9 +331,9 @@ pub use value::Value;
 pub use workflow::{
     AwaitEvent, Call, CallActor, Command, Elapsed, InputOf, Instance, MarkedAsWorkflow, OutputOf,
     ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Stoppable, Workflow,
-    WorkflowContext,
+    WorkflowContext, WorkflowRng,
 };
-pub use {schemars, serde, serde_json};
+pub use {rand, schemars, serde, serde_json};
 
 /// What the macros' code calls. Not for authors: it may change at any time.
 #[doc(hidden)]

@@ -146,6 +146,11 @@ pub enum Command {
         /// What it takes.
         input: Payload,
     },
+    /// Records a value.
+    RecordValue {
+        /// Which.
+        value: Payload,
+    },
     /// Answers an update that was accepted.
     CompleteUpdate {
         /// Which.
@@ -279,6 +284,24 @@ pub trait WorkflowImports: Send + 'static {
     /// How long the history is, as far as the code has come.
     fn history_size(&self) -> HistorySize;
 
+    /// Says where the workflow stands.
+    ///
+    /// # Errors
+    /// The value is too long, or the code is in the middle of an answer.
+    fn set_status(&mut self, value: Payload) -> Result<(), Interrupt>;
+
+    /// Whether the code is to go the new way of that name.
+    ///
+    /// # Errors
+    /// A limit is reached, or the code is in the middle of an answer.
+    fn patched(&mut self, name: &str) -> Result<bool, Interrupt>;
+
+    /// The value that history holds where the code is; none where it comes there for the first time.
+    ///
+    /// # Errors
+    /// History holds something else, or the code is in the middle of an answer.
+    fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt>;
+
     /// The time of the event that is being handled. It is WASI's wall and monotonic clock too.
     fn now(&self) -> Timestamp;
 
@@ -330,6 +353,8 @@ pub struct WorkflowInfo {
     pub output: Option<Payload>,
     /// Its failure, once failed, cancelled or terminated.
     pub failure: Option<Failure>,
+    /// Where it says that it stands, if it says so.
+    pub custom_status: Option<Payload>,
 }
 
 /// Why a workflow was not started.

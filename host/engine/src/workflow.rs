@@ -225,6 +225,23 @@ impl workflow::Host for Guest {
         Ok(query.map(query_to_guest))
     }
 
+    fn set_status(&mut self, value: Payload) -> Result<()> {
+        Ok(self.workflow("set-status")?.set_status(value)?)
+    }
+
+    fn patched(&mut self, name: String) -> Result<bool> {
+        Ok(self.workflow("patched")?.patched(&name)?)
+    }
+
+    fn recorded_value(&mut self) -> Result<Option<Payload>> {
+        Ok(self.workflow("recorded-value")?.recorded_value()?)
+    }
+
+    fn record_value(&mut self, value: Payload) -> Result<()> {
+        let record = Command::RecordValue { value };
+        self.command("record-value", record).map(drop)
+    }
+
     fn now_ms(&mut self) -> Result<u64> {
         Ok(self.workflow("now-ms")?.now().0)
     }

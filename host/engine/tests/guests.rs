@@ -87,6 +87,18 @@ impl WorkflowImports for Workflow {
         Ok(())
     }
 
+    fn set_status(&mut self, _: Payload) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn patched(&mut self, _: &str) -> Result<bool, Interrupt> {
+        Ok(true)
+    }
+
+    fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt> {
+        Ok(None)
+    }
+
     fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
         Ok(None)
     }

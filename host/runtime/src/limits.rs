@@ -66,6 +66,17 @@ pub(crate) fn check_sent(limits: &Limits, sent: usize) -> Result<(), Interrupt> 
     Err(Interrupt(text))
 }
 
+/// Whether a custom status may be as long as it is.
+pub(crate) fn check_custom_status(limits: &Limits, value: &[u8]) -> Result<(), Interrupt> {
+    let (bytes, max) = (value.len(), limits.custom_status_bytes_max);
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(Interrupt(format!(
+        "a custom status of {bytes} bytes is longer than the limit `custom_status_bytes_max` of {max}"
+    )))
+}
+
 /// Counts bytes of values and inputs that a turn hands over.
 pub(crate) fn take_bytes(
     limits: &Limits,

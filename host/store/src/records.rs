@@ -124,6 +124,9 @@ pub struct Instance {
     /// Where it did not end by its code's return: the first event that the code has not seen.
     #[prost(uint64, optional, tag = "20")]
     pub unseen_from: Option<u64>,
+    /// Where its code says that it stands.
+    #[prost(bytes = "vec", optional, tag = "21")]
+    pub custom_status: Option<Vec<u8>>,
     /// Whether the parent does not wait for its end.
     #[prost(bool, tag = "10")]
     pub detached: bool,
@@ -227,7 +230,7 @@ pub struct Event {
     /// What happened. Absent only where a newer host wrote a kind that this one does not know.
     #[prost(
         oneof = "EventKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31, 60, 61, 62"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31, 32, 33, 60, 61, 62"
     )]
     pub kind: Option<EventKind>,
 }
@@ -277,6 +280,12 @@ pub enum EventKind {
     /// Command: an update that was accepted is applied.
     #[prost(message, tag = "31")]
     UpdateCompleted(UpdateCompleted),
+    /// The code goes the new way of a name.
+    #[prost(message, tag = "32")]
+    Patched(Patched),
+    /// Command: record a value.
+    #[prost(message, tag = "33")]
+    ValueRecorded(ValueRecorded),
     /// It was asked to end.
     #[prost(message, tag = "14")]
     CancelRequested(Reason),
@@ -504,6 +513,22 @@ pub struct EventRaised {
     pub name: String,
     /// Its value.
     #[prost(bytes = "vec", tag = "2")]
+    pub value: Vec<u8>,
+}
+
+/// The code goes the new way of a name.
+#[derive(Clone, PartialEq, Message)]
+pub struct Patched {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+}
+
+/// A value was recorded.
+#[derive(Clone, PartialEq, Message)]
+pub struct ValueRecorded {
+    /// Which.
+    #[prost(bytes = "vec", tag = "1")]
     pub value: Vec<u8>,
 }
 

@@ -104,6 +104,10 @@ impl Narrator {
                     update.id, update.name
                 )
             }
+            EventKind::Patched(patched) => format!("goes the new way {}", patched.name),
+            EventKind::ValueRecorded(recorded) => {
+                format!("value {} recorded", excerpt(&recorded.value))
+            }
             EventKind::UpdateCompleted(update) => {
                 let name = format!("update {}", update.id);
                 came_of(&name, "answered with", update.outcome.as_ref())
@@ -312,6 +316,12 @@ enum KindLine<'a> {
         name: &'a str,
         value: Box<RawValue>,
     },
+    Patched {
+        name: &'a str,
+    },
+    ValueRecorded {
+        value: Box<RawValue>,
+    },
     UpdateAccepted {
         id: &'a str,
         name: &'a str,
@@ -433,6 +443,12 @@ impl<'a> KindLine<'a> {
                 name: &update.name,
                 input: json::raw(&update.input),
             },
+            EventKind::Patched(patched) => KindLine::Patched {
+                name: &patched.name,
+            },
+            EventKind::ValueRecorded(recorded) => KindLine::ValueRecorded {
+                value: json::raw(&recorded.value),
+            },
             EventKind::UpdateCompleted(update) => KindLine::UpdateCompleted {
                 id: &update.id,
                 outcome: OutcomeLine::new(update.outcome.as_ref()),
@@ -519,8 +535,8 @@ impl<'a> OutcomeLine<'a> {
 #[cfg(test)]
 mod tests {
     use host_store::records::{
-        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Published, Reason,
-        Resumed, RetryRecord, Started, UpdateAccepted, UpdateCompleted,
+        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Patched, Published,
+        Reason, Resumed, RetryRecord, Started, UpdateAccepted, UpdateCompleted, ValueRecorded,
     };
 
     use super::*;
@@ -633,6 +649,12 @@ mod tests {
                 value: b"\x1b".to_vec(),
             }),
             resolved(9, OutcomeKind::Value(b"1".to_vec())),
+            EventKind::Patched(Patched {
+                name: "receipts".to_owned(),
+            }),
+            EventKind::ValueRecorded(ValueRecorded {
+                value: b"19".to_vec(),
+            }),
             EventKind::UpdateAccepted(UpdateAccepted {
                 id: "u-1".to_owned(),
                 name: "add".to_owned(),
@@ -681,6 +703,8 @@ mod tests {
             "event approved awaited",
             "event Approved raised with \\u{1b}",
             "handle 9 returned 1",
+            "goes the new way receipts",
+            "value 19 recorded",
             "update u-1 accepted: add with 2",
             "update u-1 answered with 3",
             "completed",
@@ -744,6 +768,8 @@ mod tests {
             r#""kind":"event-awaited","handle":5,"name":"approved"}"#,
             r#""kind":"event-raised","name":"Approved","value":"\u001b"}"#,
             r#""kind":"resolved","handle":9,"value":1}"#,
+            r#""kind":"patched","name":"receipts"}"#,
+            r#""kind":"value-recorded","value":19}"#,
             r#""kind":"update-accepted","id":"u-1","name":"add","input":2}"#,
             r#""kind":"update-completed","id":"u-1","value":3}"#,
             r#""kind":"completed"}"#,

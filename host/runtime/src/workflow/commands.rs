@@ -9,7 +9,7 @@ use host_engine::{Command, ParentClose, RetryPolicy};
 use host_store::records::{
     self, ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, ContinuedAsNew,
     EventAwaited, EventKind, OutcomeRecord, Published, RetryRecord, TimerScheduled, TopicNamed,
-    UpdateCompleted,
+    UpdateCompleted, ValueRecorded,
 };
 
 /// Longest excerpt of an input in a message about a divergence, in characters.
@@ -29,6 +29,7 @@ pub(crate) fn yields_handle(command: &Command) -> bool {
         | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
         | Command::RequestCancel { .. }
+        | Command::RecordValue { .. }
         | Command::CompleteUpdate { .. }
         | Command::ContinueAsNew { .. } => false,
     }
@@ -42,7 +43,7 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         | Command::SendActor { input, .. }
         | Command::Child { input, .. }
         | Command::ContinueAsNew { input } => input.len(),
-        Command::Publish { value, .. } => value.len(),
+        Command::Publish { value, .. } | Command::RecordValue { value } => value.len(),
         Command::CompleteUpdate { outcome, .. } => outcome.as_ref().map_or(0, Vec::len),
         Command::Timer { .. }
         | Command::Event { .. }
@@ -117,6 +118,7 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         Command::Subscribe { topic } => EventKind::Subscribed(TopicNamed { topic }),
         Command::Unsubscribe { topic } => EventKind::Unsubscribed(TopicNamed { topic }),
         Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
+        Command::RecordValue { value } => EventKind::ValueRecorded(ValueRecorded { value }),
         Command::CompleteUpdate { id, outcome } => EventKind::UpdateCompleted(UpdateCompleted {
             id,
             outcome: Some(OutcomeRecord::from(outcome)),
@@ -150,12 +152,13 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// Whether an event records what the code did at that very place, rather than something that arrived. An
-/// update is accepted by the code, where it waits.
+/// update is accepted by the code, where it waits. That the code goes a new way is looked up by its name.
 pub(crate) fn is_command(kind: &EventKind) -> bool {
     match kind {
         EventKind::Started(_)
         | EventKind::Resolved(_)
         | EventKind::EventRaised(_)
+        | EventKind::Patched(_)
         | EventKind::CancelRequested(_)
         | EventKind::Suspended(_)
         | EventKind::Resumed(_)
@@ -172,6 +175,7 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::Cancelled(_)
         | EventKind::UpdateAccepted(_)
         | EventKind::UpdateCompleted(_)
+        | EventKind::ValueRecorded(_)
         | EventKind::CancelSent(_)
         | EventKind::ContinuedAsNew(_)
         | EventKind::Completed(_)
@@ -216,6 +220,8 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         | EventKind::EventRaised(_)
         | EventKind::UpdateAccepted(_)
         | EventKind::UpdateCompleted(_)
+        | EventKind::Patched(_)
+        | EventKind::ValueRecorded(_)
         | EventKind::CancelRequested(_)
         | EventKind::CancelSent(_)
         | EventKind::Suspended(_)
@@ -274,6 +280,8 @@ pub(crate) fn describe(kind: &EventKind) -> String {
             format!("update {} {}({})", one.id, one.name, excerpt(&one.input))
         }
         EventKind::UpdateCompleted(one) => format!("the answer of update {}", one.id),
+        EventKind::Patched(one) => format!("the new way {}", one.name),
+        EventKind::ValueRecorded(one) => format!("the recorded value {}", excerpt(&one.value)),
         EventKind::Completed(_) => "the end, with an output".to_owned(),
         EventKind::Failed(failure) => format!("the end, with failure {}", failure.code),
         EventKind::Started(_) => "the start".to_owned(),

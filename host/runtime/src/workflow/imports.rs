@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
-use host_base::{Entity, Failure, InvalidId, Limits, Outcome, TenantId, Timestamp, WorkflowKey};
+use host_base::{
+    Entity, Failure, InvalidId, Limits, Outcome, Payload, TenantId, Timestamp, WorkflowKey,
+};
 use host_engine::{
     Command, HistorySize, Interrupt, LogLevel, Query, Wakeup, WorkflowImports, WorkflowInstance,
 };
@@ -69,6 +71,7 @@ impl Imports {
             Command::CompleteUpdate {
                 outcome: Ok(value), ..
             } => self.check_input("an update's answer", value),
+            Command::RecordValue { value } => self.check_input("a recorded value", value),
             Command::Publish { topic, value } => self.check_publish(topic, value),
             Command::Subscribe { topic } => self.check_subscribe(topic),
             Command::Unsubscribe { topic } => topics::check_subscribable(topic),
@@ -157,6 +160,20 @@ impl WorkflowImports for Imports {
 
     fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
         lock(&self.machine).next_query()
+    }
+
+    fn set_status(&mut self, value: Payload) -> Result<(), Interrupt> {
+        limits::check_custom_status(&self.limits, &value)?;
+        lock(&self.machine).set_status(value)
+    }
+
+    fn patched(&mut self, name: &str) -> Result<bool, Interrupt> {
+        limits::check_name("patch", name)?;
+        lock(&self.machine).patched(name)
+    }
+
+    fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt> {
+        lock(&self.machine).recorded_value()
     }
 
     fn history_size(&self) -> HistorySize {

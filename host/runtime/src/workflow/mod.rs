@@ -284,7 +284,11 @@ impl Loaded {
         }
         let recorded = lock(&self.machine).take_recorded();
         let lines = lock(&self.machine).take_logs();
+        let status = lock(&self.machine).take_status();
         change.record(self, recorded);
+        if let (Some(status), Step::Waits | Step::Ended(_)) = (status, &step) {
+            change.set_status(self, status);
+        }
         let next = match step {
             Step::Asleep => {
                 change.sleep_on(self);

@@ -70,6 +70,8 @@ impl Outstanding {
             | EventKind::EventRaised(_)
             | EventKind::UpdateAccepted(_)
             | EventKind::UpdateCompleted(_)
+            | EventKind::Patched(_)
+            | EventKind::ValueRecorded(_)
             | EventKind::CancelRequested(_)
             | EventKind::CancelSent(_)
             | EventKind::Suspended(_)

@@ -95,6 +95,8 @@ impl<'a> Change<'a> {
             | EventKind::Resolved(_)
             | EventKind::EventRaised(_)
             | EventKind::UpdateAccepted(_)
+            | EventKind::Patched(_)
+            | EventKind::ValueRecorded(_)
             | EventKind::Suspended(_)
             | EventKind::Resumed(_)
             | EventKind::Completed(_)
@@ -527,6 +529,13 @@ impl<'a> Change<'a> {
             workflow: self.key.clone(),
             stall,
         });
+    }
+
+    /// The code has said where it stands.
+    pub(crate) fn set_status(&mut self, loaded: &mut Loaded, value: Vec<u8>) {
+        if loaded.instance.custom_status.as_ref() != Some(&value) {
+            self.update(loaded, |instance| instance.custom_status = Some(value));
+        }
     }
 
     /// Answers a caller once the turn is durable.

@@ -262,3 +262,62 @@ async fn an_instance_whose_code_differs_from_its_history_says_so_to_whoever_asks
         "event 1 of the history is wait for event go, and the code asked for activity double(1)";
     assert!(text.ends_with(expected), "{text}");
 }
+
+#[tokio::test]
+async fn what_a_workflow_says_of_itself_is_seen_and_repeated_by_its_replay() {
+    let host = Scratch::new().await;
+    host.start("draws", "w", ()).await.unwrap();
+    host.until_events("w", 2).await;
+    let said = host.view("w").unwrap().custom_status.unwrap();
+    let drawn: Value = serde_json::from_slice(&said).unwrap();
+    let mut sorted = serde_json::from_slice::<Vec<u32>>(&said).unwrap();
+    let extra = sorted.pop().unwrap();
+    assert!((100..200).contains(&extra), "{extra}");
+    assert_ne!(sorted, (0..10).collect::<Vec<_>>());
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+    let host = host.reopen().await;
+    host.raise("w", "go", ()).await.unwrap();
+    assert_eq!(host.wait("w").await, Ok(drawn));
+    assert_eq!(host.view("w").unwrap().custom_status, Some(said));
+}
+
+#[tokio::test]
+async fn a_custom_status_is_bounded() {
+    let host = Scratch::with(|limits| limits.custom_status_bytes_max = 100).await;
+    host.run("boasts", "short", 98).await.unwrap();
+    let (code, text) = failure(host.run("boasts", "long", 99).await);
+    assert_eq!(code, "limit");
+    assert!(text.contains("`custom_status_bytes_max` of 100"), "{text}");
+    assert_eq!(host.view("long").unwrap().custom_status, None);
+}
+
+#[tokio::test]
+async fn an_old_history_goes_the_old_way_where_it_was_and_the_new_one_behind() {
+    let host = Scratch::new().await;
+    host.start("improved", "old", ()).await.unwrap();
+    host.until_events("old", 5).await;
+    host.deploy_fixture("sdk_probe_changed").await;
+    assert!(
+        host.move_workflow(&workflow("old"), false)
+            .await
+            .unwrap()
+            .moved
+    );
+    host.start("improved", "new", ()).await.unwrap();
+    host.until_events("new", 6).await;
+    let host = host.reopen().await;
+    for (id, expected) in [
+        ("old", "early false false, late true, recorded 1"),
+        ("new", "early true true, late true, recorded 2"),
+    ] {
+        host.raise(id, "go", ()).await.unwrap();
+        assert_eq!(host.wait(id).await, Ok(json!(expected)));
+    }
+    let marks = |id| {
+        let events = host.events(id);
+        let patched = |kind: &EventKind| matches!(kind, EventKind::Patched(_));
+        events.iter().filter(|(_, kind)| patched(kind)).count()
+    };
+    assert_eq!((marks("old"), marks("new")), (1, 2));
+}

@@ -10,6 +10,7 @@
 //! loses its place and the event does not get lost.
 
 mod asks;
+mod marks;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -17,8 +18,8 @@ use host_base::failure::code;
 use host_base::{Failure, Outcome, Payload, Timestamp};
 use host_engine::{Command, Completion, HistorySize, Interrupt, LogLevel, Query, Update, Wakeup};
 use host_store::records::{
-    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Reason, Resolved,
-    Resumed, Started, UpdateAccepted,
+    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Patched, Reason,
+    Resolved, Resumed, Started, UpdateAccepted,
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -31,6 +32,10 @@ use crate::workflow::commands::{
 pub use asks::Answer;
 
 use asks::Asks;
+use marks::Marks;
+
+/// What code asks for that records a value.
+const A_VALUE: &str = "a recorded value";
 
 /// The bounds of one instance.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +137,7 @@ pub struct Machine {
     ready: BTreeMap<u64, Ready>,
     channels: HashMap<String, Channel>,
     asks: Asks,
+    marks: Marks,
     /// Whether the code is run again after its end, only to be queried.
     ended: bool,
     random: ChaCha12Rng,
@@ -175,7 +181,7 @@ impl Machine {
         unseen_from: u64,
         limits: MachineLimits,
     ) -> Machine {
-        let (expected, asks) = known_in(&rest);
+        let (expected, asks, marks) = known_in(&rest);
         let cancels = |event: &Event| matches!(event.kind, Some(EventKind::CancelRequested(_)));
         let cancel_recorded = rest.iter().any(|(_, event)| cancels(event));
         Machine {
@@ -185,6 +191,7 @@ impl Machine {
                 .last()
                 .is_some_and(|(_, last)| last.kind.as_ref().is_some_and(is_end)),
             asks,
+            marks,
             unread: rest.into(),
             unseen_from,
             live: unseen_from <= 1,
@@ -392,6 +399,58 @@ impl Machine {
                 self.diverge(sequence, held, format!("a wait for {handles} handles"))
             }
         }
+    }
+
+    /// Whether the code is to go the new way of that name.
+    ///
+    /// # Errors
+    /// The history may hold no more.
+    pub fn patched(&mut self, name: &str) -> Result<bool, Interrupt> {
+        if let Some(known) = self.marks.patched(name) {
+            return Ok(known);
+        }
+        self.check_decided()?;
+        if self.live {
+            self.check_limits(0)?;
+            let name = name.to_owned();
+            self.record(EventKind::Patched(Patched { name }));
+        }
+        self.marks.decide(name, self.live);
+        Ok(self.live)
+    }
+
+    /// The value that history holds where the code is; none where the code comes there for the first time.
+    ///
+    /// # Errors
+    /// History holds another command.
+    pub fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt> {
+        self.check_decided()?;
+        match self.next_held_command() {
+            Some((event, EventKind::ValueRecorded(one))) => {
+                self.seen = event;
+                Ok(Some(one.value))
+            }
+            Some((event, held)) => self.diverge(event, describe(&held), A_VALUE.to_owned()),
+            None if !self.live => self.ended_early(A_VALUE.to_owned()),
+            None => Ok(None),
+        }
+    }
+
+    /// The code says where it stands; what it has said before counts no more.
+    ///
+    /// # Errors
+    /// It is in the middle of an answer.
+    pub fn set_status(&mut self, value: Payload) -> Result<(), Interrupt> {
+        self.check_decided()?;
+        if self.live {
+            self.marks.status = Some(value);
+        }
+        Ok(())
+    }
+
+    /// What the code has said last of where it stands, since the last call.
+    pub fn take_status(&mut self) -> Option<Payload> {
+        self.marks.status.take()
     }
 
     /// Something is asked of the code, under a number by which its answer is known.
@@ -903,9 +962,10 @@ fn asked_to_end(reason: &str) -> Failure {
     Failure::new(code::CANCELLED, text)
 }
 
-/// The handles of a history whose results have not been recorded and that were not given up, and its updates.
-fn known_in(history: &[(u64, Event)]) -> (HashSet<u32>, Asks) {
-    let (mut expected, mut asks) = (HashSet::new(), Asks::default());
+/// The handles of a history whose results have not been recorded and that were not given up, its updates, and
+/// its new ways.
+fn known_in(history: &[(u64, Event)]) -> (HashSet<u32>, Asks, Marks) {
+    let (mut expected, mut asks, mut marks) = (HashSet::new(), Asks::default(), Marks::default());
     for (sequence, event) in history {
         match &event.kind {
             Some(EventKind::Resolved(one)) => {
@@ -917,11 +977,12 @@ fn known_in(history: &[(u64, Event)]) -> (HashSet<u32>, Asks) {
             Some(kind @ (EventKind::UpdateAccepted(_) | EventKind::UpdateCompleted(_))) => {
                 asks.follow(*sequence, kind);
             }
+            Some(EventKind::Patched(one)) => marks.follow(one),
             Some(other) => expected.extend(handle_of(other)),
             None => {}
         }
     }
-    (expected, asks)
+    (expected, asks, marks)
 }
 
 /// A seed of another length than 32 bytes was written by nobody; it is cut or filled up all the same,

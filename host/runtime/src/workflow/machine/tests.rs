@@ -620,3 +620,92 @@ fn what_was_not_taken_goes_over_to_the_next_run_in_its_order() {
     let left: Vec<_> = body.carry_over().iter().map(describe).collect();
     assert_eq!(left, ["event b", "a request to end", "event a"]);
 }
+
+#[test]
+fn code_that_comes_first_goes_the_new_way_and_history_says_so_once() {
+    let mut body = fresh();
+    assert_eq!(body.patched("p"), Ok(true));
+    assert_eq!(body.patched("p"), Ok(true));
+    body.command(activity("new")).unwrap();
+    let history = body.take_recorded();
+    assert_eq!(history.len(), 2);
+    let mut again = replay(&history);
+    assert_eq!(again.patched("p"), Ok(true));
+    again.command(activity("new")).unwrap();
+    assert_eq!((again.take_recorded(), again.divergence()), (vec![], None));
+}
+
+#[test]
+fn an_old_history_keeps_the_old_way_also_where_it_has_not_been() {
+    let mut body = replay(&two_steps());
+    assert_eq!(body.patched("p"), Ok(false));
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), got(1, "a"));
+    body.command(activity("second")).unwrap();
+    assert_eq!(wait(&mut body, &[2]), None);
+    assert_eq!(body.patched("p"), Ok(false));
+    assert_eq!(body.patched("later"), Ok(true));
+    assert_eq!(body.take_recorded().len(), 1);
+}
+
+#[test]
+fn a_history_of_the_new_way_agrees_with_code_that_does_not_ask_any_more_and_not_with_the_old_code()
+{
+    let mut body = fresh();
+    body.patched("p").unwrap();
+    body.command(activity("new")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    let history = body.take_recorded();
+    let mut newer = replay(&history);
+    newer.command(activity("new")).unwrap();
+    assert_eq!(wait(&mut newer, &[1]), None);
+    assert_eq!(newer.divergence(), None);
+    let mut older = replay(&history);
+    assert!(older.command(activity("old")).is_err());
+    assert_eq!(older.divergence().map(|found| found.event), Some(2));
+}
+
+#[test]
+fn a_value_is_recorded_once_and_every_replay_is_given_it() {
+    let mut body = fresh();
+    assert_eq!(body.recorded_value(), Ok(None));
+    let value = b"7".to_vec();
+    let record = Command::RecordValue {
+        value: value.clone(),
+    };
+    assert_eq!(body.command(record), Ok(0));
+    body.command(activity("a")).unwrap();
+    let history = body.take_recorded();
+    let mut again = replay(&history);
+    assert_eq!(again.recorded_value(), Ok(Some(value)));
+    assert_eq!(again.command(activity("a")), Ok(1));
+    let mut without = replay(&history);
+    assert!(without.command(activity("a")).is_err());
+    let mut elsewhere = replay(&two_steps());
+    assert!(elsewhere.recorded_value().is_err());
+    assert_eq!(elsewhere.divergence().map(|found| found.event), Some(1));
+}
+
+#[test]
+fn only_what_is_said_behind_the_history_is_news() {
+    let mut body = replay(&two_steps());
+    body.set_status(b"1".to_vec()).unwrap();
+    assert_eq!(body.take_status(), None);
+    let mut body = fresh();
+    body.set_status(b"1".to_vec()).unwrap();
+    body.set_status(b"2".to_vec()).unwrap();
+    assert_eq!(body.take_status(), Some(b"2".to_vec()));
+    assert_eq!(body.take_status(), None);
+}
+
+#[test]
+fn a_query_neither_records_nor_says_anything() {
+    let mut body = fresh();
+    body.patched("known").unwrap();
+    assert!(ask(&mut body, 0, query("q")));
+    body.wait_any(&[]).unwrap();
+    assert_eq!(body.patched("known"), Ok(true));
+    assert!(body.patched("new").is_err());
+    assert!(body.set_status(Payload::new()).is_err());
+    assert!(body.recorded_value().is_err());
+}
