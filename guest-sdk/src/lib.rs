@@ -330,7 +330,7 @@ pub use topic::{WorkflowEvent, WorkflowStage};
 pub use value::Value;
 pub use workflow::{
     AwaitEvent, Call, CallActor, Command, Elapsed, InputOf, Instance, MarkedAsWorkflow, OutputOf,
-    ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Stoppable, Workflow,
+    ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Step, Stoppable, Workflow,
     WorkflowContext, WorkflowRng,
 };
 pub use {rand, schemars, serde, serde_json};

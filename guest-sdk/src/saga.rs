@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::scopes::{Scopes, register};
-use crate::workflow::continues_as_new;
+use crate::workflow::{Call, Step, continues_as_new};
 use crate::{Failure, WorkflowContext};
 
 /// A saga that is under way: takes the steps that undo what was done. Clones are the same saga.
@@ -17,10 +17,34 @@ pub struct Saga {
 }
 
 impl Saga {
+    /// Does a step and registers what undoes it: `undo` makes the compensation of what came of the step.
+    ///
+    /// A request to end does not interrupt the step: the host asks an activity and a child to stop, and what
+    /// they have done by then is undone.
+    ///
+    /// # Errors
+    /// The step failed; nothing is registered.
+    pub async fn step<C, T, U, V>(
+        &self,
+        step: Call<C>,
+        undo: impl FnOnce(&T) -> U,
+    ) -> Result<T, Failure>
+    where
+        C: Step<Output = Result<T, Failure>>,
+        U: IntoFuture<Output = Result<V, Failure>>,
+        U::IntoFuture: 'static,
+    {
+        let shield = self.scopes.shield();
+        let output = step.await?;
+        self.compensate(undo(&output));
+        drop(shield);
+        Ok(output)
+    }
+
     /// Registers a compensation: what undoes a step, mostly an activity. It is not begun before it is needed.
     ///
-    /// Register it behind the step that it undoes, or before that step where half of the step must be undone
-    /// as well: a step that was given up in its middle may have done its work.
+    /// [`step`](Self::step) does this for one call. By itself, it is for what takes several calls to undo, and
+    /// for a step of which half may have been done when it fails: register that before it is begun.
     pub fn compensate<T, U>(&self, undo: U)
     where
         U: IntoFuture<Output = Result<T, Failure>>,
@@ -89,8 +113,9 @@ impl WorkflowContext {
     /// #[workflow]
     /// async fn sell(ctx: WorkflowContext, order: Order) -> Result<String, Failure> {
     ///     let sale = ctx.saga(async |saga| {
-    ///         let receipt = ctx.activity(charge, order.clone()).await?;
-    ///         saga.compensate(ctx.activity(refund, receipt));
+    ///         let undo = |receipt: &String| ctx.activity(refund, receipt.clone());
+    ///         saga.step(ctx.activity(charge, order.clone()), undo).await?;
+    ///         // A parcel that is on its way although shipping it failed comes back, too.
     ///         saga.compensate(ctx.activity(call_back, order.clone()));
     ///         ctx.activity(ship, order).await
     ///     });

@@ -19,6 +19,16 @@ use crate::saga::Cancelled;
 /// A step that undoes another one. Nothing happens before it is polled.
 pub(crate) type Undo = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 
+thread_local! {
+    /// Whether a step is being undone right now: what is scheduled then is shielded from a request to end.
+    static UNDOING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what is scheduled right now undoes a step.
+pub(crate) fn is_undoing() -> bool {
+    UNDOING.get()
+}
+
 /// The scope around all others: the body.
 const BODY: u32 = 0;
 
@@ -34,8 +44,8 @@ pub(crate) struct Scopes {
     requested: RefCell<Option<String>>,
     /// Whether somebody is still to be told of it.
     pending: Cell<bool>,
-    /// How many undo something, which a request to end does not interrupt.
-    undoing: Cell<u32>,
+    /// How many do or undo a step, which a request to end does not interrupt.
+    shields: Cell<u32>,
 }
 
 struct Step {
@@ -128,8 +138,13 @@ impl Scopes {
         output.map_err(|failure| with_failures(failure, &failures))
     }
 
+    /// As long as what is returned lives, no request to end is handed out.
+    pub(crate) fn shield(&self) -> Shield<'_> {
+        Shield::raise(&self.shields)
+    }
+
     fn is_deliverable(&self) -> bool {
-        self.pending.get() && self.undoing.get() == 0
+        self.pending.get() && self.shields.get() == 0
     }
 
     /// Hands the request to whoever takes it. True where nobody does, so that the body is given up.
@@ -155,7 +170,7 @@ impl Scopes {
     /// Runs the steps of a scope, the latest first; all of them, or those alone that were abandoned. Returns
     /// the failures of those that failed: the others run all the same.
     async fn undo(&self, scope: u32, all: bool) -> Vec<Failure> {
-        let _shield = Shield::raise(&self.undoing);
+        let _shield = self.shield();
         let mut failures = Vec::new();
         while let Some(step) = self.take_last(scope, all) {
             let mut undoing = Undoing {
@@ -221,7 +236,12 @@ struct Undoing<'a> {
 impl Undoing<'_> {
     async fn finish(&mut self) -> Result<(), Failure> {
         let undone = poll_fn(|cx| match &mut self.step {
-            Some(step) => step.undo.as_mut().poll(cx),
+            Some(step) => {
+                let around = UNDOING.replace(true);
+                let polled = step.undo.as_mut().poll(cx);
+                UNDOING.set(around);
+                polled
+            }
             None => Poll::Ready(Ok(())),
         })
         .await;
@@ -237,7 +257,7 @@ impl Drop for Undoing<'_> {
 }
 
 /// As long as it lives, no request to end is handed out.
-struct Shield<'a>(&'a Cell<u32>);
+pub(crate) struct Shield<'a>(&'a Cell<u32>);
 
 impl<'a> Shield<'a> {
     fn raise(count: &'a Cell<u32>) -> Shield<'a> {

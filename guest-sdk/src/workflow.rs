@@ -24,7 +24,7 @@ use crate::executor::{Handle, Outcome, Slots, drive};
 use crate::handlers::{Answered, Handlers, Named};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
-use crate::scopes::Scopes;
+use crate::scopes::{Scopes, is_undoing};
 use crate::topic::value_of;
 use crate::value::{decode, encode};
 use crate::{Activity, Failure, MarkedAsActivity, RetryPolicy, Value};
@@ -552,6 +552,7 @@ impl WorkflowContext {
             slots,
             state,
             command,
+            shielded: false,
         }
     }
 }
@@ -602,6 +603,10 @@ pub trait Command: Unpin + private::Sealed {
     /// What comes of it.
     type Output;
 
+    /// Whether it can be asked to stop.
+    #[doc(hidden)]
+    const STOPPABLE: bool = false;
+
     #[doc(hidden)]
     fn schedule(&mut self) -> Handle;
 
@@ -623,6 +628,7 @@ pub struct Call<C: Command> {
     slots: Rc<Slots>,
     state: State,
     command: C,
+    shielded: bool,
 }
 
 enum State {
@@ -642,6 +648,9 @@ impl<C: Command> Call<C> {
         match self.state {
             State::New => {
                 let handle = self.command.schedule();
+                if C::STOPPABLE && (self.shielded || is_undoing()) {
+                    host::shield(handle);
+                }
                 self.slots.open(handle);
                 self.state = State::Waiting(handle);
                 handle
@@ -721,6 +730,23 @@ impl<C: Stoppable> Scheduled<C> {
         }
     }
 }
+
+impl<C: Stoppable> Call<C> {
+    /// Keeps a request to end the workflow from reaching it: for what must come to its end although the
+    /// workflow is given up. Compensations are shielded by themselves.
+    pub fn shielded(mut self) -> Self {
+        self.shielded = true;
+        self
+    }
+}
+
+/// What can be a step of a saga: it comes to its end soon after the workflow is asked to end.
+pub trait Step: Command {}
+
+impl<T: Value> Step for RunActivity<T> {}
+impl<T: Value> Step for RunChild<T> {}
+impl<T: Value> Step for CallActor<T> {}
+impl Step for StartChild {}
 
 impl<C: Command> Future for Scheduled<C> {
     type Output = C::Output;
@@ -807,6 +833,7 @@ impl<T> private::Sealed for RunActivity<T> {}
 
 impl<T: Value> Command for RunActivity<T> {
     type Output = Result<T, Failure>;
+    const STOPPABLE: bool = true;
 
     fn schedule(&mut self) -> Handle {
         let input = mem::take(&mut self.input);
@@ -956,6 +983,7 @@ impl<T: Value> Call<RunChild<T>> {
             command: StartChild {
                 child: mem::take(&mut self.command.child),
             },
+            shielded: self.shielded,
         }
     }
 }
@@ -964,6 +992,7 @@ impl<T> private::Sealed for RunChild<T> {}
 
 impl<T: Value> Command for RunChild<T> {
     type Output = Result<T, Failure>;
+    const STOPPABLE: bool = true;
 
     fn schedule(&mut self) -> Handle {
         self.child.schedule(false)

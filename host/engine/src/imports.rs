@@ -141,6 +141,11 @@ pub enum Command {
         /// Which.
         handle: u32,
     },
+    /// Keeps a request to end from reaching an activity or a child.
+    Shield {
+        /// Which.
+        handle: u32,
+    },
     /// Ends this run when the body returns, and begins the next one.
     ContinueAsNew {
         /// What it takes.

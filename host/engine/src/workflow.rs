@@ -162,6 +162,10 @@ impl workflow::Host for Guest {
         self.command("request-cancel", request).map(drop)
     }
 
+    fn shield(&mut self, handle: u32) -> Result<()> {
+        self.command("shield", Command::Shield { handle }).map(drop)
+    }
+
     fn continue_as_new(&mut self, input: Payload) -> Result<()> {
         let next = Command::ContinueAsNew { input };
         self.command("continue-as-new", next).map(drop)

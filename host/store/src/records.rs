@@ -230,7 +230,7 @@ pub struct Event {
     /// What happened. Absent only where a newer host wrote a kind that this one does not know.
     #[prost(
         oneof = "EventKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31, 32, 33, 60, 61, 62"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 30, 31, 32, 33, 60, 61, 62"
     )]
     pub kind: Option<EventKind>,
 }
@@ -304,6 +304,9 @@ pub enum EventKind {
     /// It is held no longer.
     #[prost(message, tag = "19")]
     Resumed(Resumed),
+    /// Command: a request to end does not reach an activity or a child.
+    #[prost(message, tag = "20")]
+    Shielded(Cancelled),
     /// Command: publish a value.
     #[prost(message, tag = "60")]
     Published(Published),

@@ -114,6 +114,9 @@ impl Narrator {
             }
             EventKind::CancelRequested(one) => told_why("asked to end", &one.reason),
             EventKind::CancelSent(one) => format!("{} asked to stop", self.name(one.handle)),
+            EventKind::Shielded(one) => {
+                format!("{} shielded from a request to end", self.name(one.handle))
+            }
             EventKind::Suspended(one) => told_why("suspended", &one.reason),
             EventKind::Resumed(_) => "resumed".to_owned(),
             EventKind::Terminated(one) => told_why("terminated", &one.reason),
@@ -337,6 +340,9 @@ enum KindLine<'a> {
     CancelSent {
         handle: u32,
     },
+    Shielded {
+        handle: u32,
+    },
     Suspended {
         reason: &'a str,
     },
@@ -457,6 +463,7 @@ impl<'a> KindLine<'a> {
                 reason: &one.reason,
             },
             EventKind::CancelSent(one) => KindLine::CancelSent { handle: one.handle },
+            EventKind::Shielded(one) => KindLine::Shielded { handle: one.handle },
             EventKind::Suspended(one) => KindLine::Suspended {
                 reason: &one.reason,
             },
@@ -625,6 +632,7 @@ mod tests {
             resolved(6, OutcomeKind::Value(b"\"w:6\"".to_vec())),
             published(),
             EventKind::CancelSent(Cancelled { handle: 6 }),
+            EventKind::Shielded(Cancelled { handle: 6 }),
             EventKind::CancelRequested(Reason::default()),
             EventKind::Suspended(Reason {
                 reason: "why".to_owned(),
@@ -693,6 +701,7 @@ mod tests {
             r#"workflow child runs as "w:6""#,
             "published to topic news: [1]",
             "workflow child asked to stop",
+            "workflow child shielded from a request to end",
             "asked to end",
             "suspended: why",
             "resumed",
@@ -758,6 +767,7 @@ mod tests {
             r#""kind":"resolved","handle":6,"value":"w:6"}"#,
             r#""kind":"published","topic":"news","value":[1]}"#,
             r#""kind":"cancel-sent","handle":6}"#,
+            r#""kind":"shielded","handle":6}"#,
             r#""kind":"cancel-requested","reason":""}"#,
             r#""kind":"suspended","reason":"why"}"#,
             r#""kind":"resumed"}"#,

@@ -31,6 +31,7 @@ pub(crate) fn yields_handle(command: &Command) -> bool {
         | Command::RequestCancel { .. }
         | Command::RecordValue { .. }
         | Command::CompleteUpdate { .. }
+        | Command::Shield { .. }
         | Command::ContinueAsNew { .. } => false,
     }
 }
@@ -50,6 +51,7 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         | Command::Subscribe { .. }
         | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
+        | Command::Shield { .. }
         | Command::RequestCancel { .. } => 0,
     }
 }
@@ -124,6 +126,7 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             outcome: Some(OutcomeRecord::from(outcome)),
         }),
         Command::RequestCancel { handle } => EventKind::CancelSent(Cancelled { handle }),
+        Command::Shield { handle } => EventKind::Shielded(Cancelled { handle }),
         Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
     }
 }
@@ -177,6 +180,7 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::UpdateCompleted(_)
         | EventKind::ValueRecorded(_)
         | EventKind::CancelSent(_)
+        | EventKind::Shielded(_)
         | EventKind::ContinuedAsNew(_)
         | EventKind::Completed(_)
         | EventKind::Failed(_) => true,
@@ -224,6 +228,7 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         | EventKind::ValueRecorded(_)
         | EventKind::CancelRequested(_)
         | EventKind::CancelSent(_)
+        | EventKind::Shielded(_)
         | EventKind::Suspended(_)
         | EventKind::Resumed(_)
         | EventKind::Completed(_)
@@ -289,6 +294,7 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::EventRaised(one) => format!("event {}", one.name),
         EventKind::CancelRequested(_) => "a request to end".to_owned(),
         EventKind::CancelSent(one) => format!("a request to stop handle {}", one.handle),
+        EventKind::Shielded(one) => format!("a shield for handle {}", one.handle),
         EventKind::Suspended(_) => "a suspension".to_owned(),
         EventKind::Resumed(_) => "a resumption".to_owned(),
         EventKind::Terminated(_) => "its termination".to_owned(),

@@ -79,7 +79,8 @@ impl Imports {
             | Command::Timer { .. }
             | Command::Event { .. }
             | Command::Cancel { .. }
-            | Command::RequestCancel { .. } => Ok(()),
+            | Command::RequestCancel { .. }
+            | Command::Shield { .. } => Ok(()),
         }
     }
 

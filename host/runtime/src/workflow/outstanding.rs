@@ -2,14 +2,18 @@
 //!
 //! Follows the events of a history; knows nothing of the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use host_base::Timestamp;
 use host_store::records::{ChildScheduled, EventKind, OutcomeKind, ParentClose, Resolved};
 
 /// Handles whose activity or timer has rows in the store, or whose child may run.
 #[derive(Debug, Default)]
-pub(crate) struct Outstanding(HashMap<u32, Kind>);
+pub(crate) struct Outstanding {
+    handles: HashMap<u32, Kind>,
+    /// Those that a request to end does not reach.
+    shielded: HashSet<u32>,
+}
 
 /// What stands behind a handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +52,22 @@ impl Outstanding {
     pub(crate) fn follow(&mut self, kind: &EventKind) -> Option<(u32, Timestamp)> {
         match kind {
             EventKind::ActivityScheduled(one) => {
-                self.0.insert(one.handle, Kind::Activity);
+                self.handles.insert(one.handle, Kind::Activity);
             }
             EventKind::TimerScheduled(one) => {
                 let due = Timestamp(one.due_ms);
-                self.0.insert(one.handle, Kind::Timer(due));
+                self.handles.insert(one.handle, Kind::Timer(due));
             }
             EventKind::ChildScheduled(one) => {
-                self.0
+                self.handles
                     .insert(one.handle, Kind::Child(RunningChild::of(one)));
             }
             EventKind::Resolved(one) => self.resolve(one),
+            EventKind::Shielded(one) => {
+                if self.handles.contains_key(&one.handle) {
+                    self.shielded.insert(one.handle);
+                }
+            }
             EventKind::Cancelled(one) => return self.give_up(one.handle),
             EventKind::Started(_)
             | EventKind::ActorCallScheduled(_)
@@ -86,27 +95,29 @@ impl Outstanding {
 
     /// What has its result is not outstanding; a detached child runs on when it is started.
     fn resolve(&mut self, resolved: &Resolved) {
-        let detached = match self.0.get(&resolved.handle) {
+        let detached = match self.handles.get(&resolved.handle) {
             Some(Kind::Child(child)) => child.detached,
             Some(Kind::Activity | Kind::Timer(_)) | None => false,
         };
         let outcome = resolved.outcome.as_ref();
         let kind = outcome.and_then(|outcome| outcome.kind.as_ref());
         if !detached || matches!(kind, Some(OutcomeKind::Failure(_))) {
-            self.0.remove(&resolved.handle);
+            self.handles.remove(&resolved.handle);
+            self.shielded.remove(&resolved.handle);
         }
     }
 
     /// What stands behind a handle, if that has not ended.
     pub(crate) fn of(&self, handle: u32) -> Option<&Kind> {
-        self.0.get(&handle)
+        self.handles.get(&handle)
     }
 
-    /// All that has not ended, in the order of the handles: a turn does the same whenever it is run.
-    pub(crate) fn all(&self) -> Vec<(u32, Kind)> {
-        let mut all: Vec<_> = self
-            .0
-            .iter()
+    /// All that has not ended and that a request to end reaches, in the order of the handles: a turn does the
+    /// same whenever it is run.
+    pub(crate) fn unshielded(&self) -> Vec<(u32, Kind)> {
+        let reached = |handle: &u32| !self.shielded.contains(handle);
+        let reached = self.handles.iter().filter(|(handle, _)| reached(handle));
+        let mut all: Vec<_> = reached
             .map(|(handle, kind)| (*handle, kind.clone()))
             .collect();
         all.sort_by_key(|(handle, _)| *handle);
@@ -115,10 +126,10 @@ impl Outstanding {
 
     /// An activity and a child run on when they are given up, and an activity's task stays until it has ended.
     fn give_up(&mut self, handle: u32) -> Option<(u32, Timestamp)> {
-        match self.0.get(&handle) {
+        match self.handles.get(&handle) {
             Some(Kind::Timer(due)) => {
                 let due = *due;
-                self.0.remove(&handle);
+                self.handles.remove(&handle);
                 Some((handle, due))
             }
             Some(Kind::Activity | Kind::Child(_)) | None => None,
@@ -127,7 +138,7 @@ impl Outstanding {
 
     /// All that is left, which is nobody's any more.
     pub(crate) fn drain(&mut self) -> Vec<(u32, Kind)> {
-        let mut all: Vec<_> = self.0.drain().collect();
+        let mut all: Vec<_> = self.handles.drain().collect();
         all.sort_by_key(|(handle, _)| *handle);
         all
     }
@@ -164,6 +175,15 @@ mod tests {
         assert_eq!(outstanding.follow(&cancel(1)), Some((1, Timestamp(7))));
         assert_eq!(outstanding.follow(&cancel(2)), None);
         assert_eq!(outstanding.drain(), [(2, Kind::Activity)]);
+    }
+
+    #[test]
+    fn a_request_to_end_does_not_reach_what_is_shielded() {
+        let mut outstanding = Outstanding::default();
+        outstanding.follow(&activity(1));
+        outstanding.follow(&activity(2));
+        outstanding.follow(&EventKind::Shielded(Cancelled { handle: 1 }));
+        assert_eq!(outstanding.unshielded(), [(2, Kind::Activity)]);
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl<'a> Change<'a> {
             | EventKind::UpdateAccepted(_)
             | EventKind::Patched(_)
             | EventKind::ValueRecorded(_)
+            | EventKind::Shielded(_)
             | EventKind::Suspended(_)
             | EventKind::Resumed(_)
             | EventKind::Completed(_)
@@ -108,7 +109,7 @@ impl<'a> Change<'a> {
 
     /// The instance was asked to end: so are the activities and the children that it waits for.
     fn cancel_tree(&mut self, loaded: &Loaded, reason: &str) {
-        for (handle, kind) in loaded.outstanding.all() {
+        for (handle, kind) in loaded.outstanding.unshielded() {
             match kind {
                 Kind::Activity => self.cancel_activity(loaded, handle),
                 Kind::Child(child) => {

@@ -435,3 +435,21 @@ async fn an_activity_is_asked_to_stop_and_its_end_arrives() {
     assert_eq!(host.count("c").await, 101);
     host.close_and_find_nothing_left().await;
 }
+
+#[tokio::test]
+async fn a_request_to_end_does_not_disturb_a_saga_that_is_being_undone() {
+    let host = Scratch::new().await;
+    let input = json!({"actor": "c", "bookings": 20, "then": "fail"});
+    host.start("journey", "w", input).await.unwrap();
+    crate::host::until("the first compensation", async || {
+        let undone = activities(&host, "w").contains(&-20);
+        undone.then_some(())
+    })
+    .await;
+    cancel(&host, "w").await;
+    let (code, _) = failure(host.wait("w").await);
+    assert_eq!(code, "lost");
+    assert_eq!(status(&host, "w"), WorkflowStatus::Failed);
+    assert_eq!(host.count("c").await, 0);
+    host.close_and_find_nothing_left().await;
+}
