@@ -9,6 +9,7 @@
 
 mod actors;
 mod approval;
+mod asked;
 mod changes;
 mod chat;
 mod crashes;
