@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::activity as host;
-use crate::client::{Address, Caller, TimedCaller, actor_methods, call_now};
+use crate::client::{Address, Caller, TimedCaller, actor_methods, call_now, call_options};
 use crate::log::log_methods;
 use crate::topic::try_value_of;
 use crate::value::{decode, encode};
@@ -179,7 +179,8 @@ impl Caller for ActivityContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        call_now(actor, &method, input, None, host::call_actor)
+        let options = call_options(None, false);
+        call_now(actor, &method, input, options, host::call_actor)
     }
 }
 
@@ -191,7 +192,8 @@ impl TimedCaller for ActivityContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        call_now(actor, &method, input, Some(limit), host::call_actor)
+        let options = call_options(Some(limit), false);
+        call_now(actor, &method, input, options, host::call_actor)
     }
 }
 

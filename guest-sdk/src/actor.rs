@@ -4,6 +4,7 @@
 //! method runs and writes it afterwards where it has changed.
 
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +15,7 @@ use crate::bindings::durable::plugin::actor as host;
 use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
 use crate::client::{
     Address, Caller, LaterSender, MessageId, Sender, TimedCaller, actor_methods, call_now,
+    call_options,
 };
 use crate::instance::{StartError, WorkflowInfo};
 use crate::log::log_methods;
@@ -34,6 +36,8 @@ pub trait Actor: Default + Value {
     const DESCRIPTION: &'static str;
     /// After how long without a call it is deactivated; the host has a default.
     const IDLE: Option<Duration>;
+    /// How often one chain of calls may be in the actor at once; none: once.
+    const REENTRANCY: Option<u32>;
     /// What is run when it becomes active.
     const ACTIVATE: Option<Hook<Self>>;
     /// What is run before it leaves the memory.
@@ -58,13 +62,17 @@ pub type Hook<A> = fn(&mut A, &ActorContext) -> Result<(), Failure>;
 /// returns, or not at all when it fails.
 #[derive(Clone, Debug)]
 pub struct ActorContext {
-    identity: Rc<Identity>,
+    turn: Rc<ThisTurn>,
 }
 
 #[derive(Debug)]
-struct Identity {
+struct ThisTurn {
     actor_type: String,
     id: String,
+    /// The typed state as the host has it.
+    stored: RefCell<Vec<u8>>,
+    /// Whether whoever is called may call this actor again.
+    reentrant: Cell<bool>,
 }
 
 actor_methods!(
@@ -80,12 +88,12 @@ log_methods!(
 impl ActorContext {
     /// The running actor's id, unique within its type.
     pub fn id(&self) -> &str {
-        &self.identity.id
+        &self.turn.id
     }
 
     /// The running actor's type.
     pub fn actor_type(&self) -> &str {
-        &self.identity.actor_type
+        &self.turn.actor_type
     }
 
     /// Starts a workflow as part of this turn.
@@ -175,6 +183,49 @@ impl ActorContext {
         host::unsubscribe(topic.as_ref());
     }
 
+    /// Makes calls in which whoever is called may call this actor again before it answers. Such a call runs
+    /// over this very turn: it sees `state` as it is here, what it changes is in `state` afterwards, and all
+    /// of it is committed together. It fails with `limit` where it goes deeper than the actor's
+    /// `reentrant(depth = ...)` allows, and with `deadlock` where the actor is not `reentrant` at all.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[derive(Default, Serialize, Deserialize, JsonSchema)] struct Bank {}
+    /// # #[actor] impl Bank { #[method] fn check(&self, account: String) -> bool { account.len() > 1 } }
+    /// #[derive(Default, Serialize, Deserialize, JsonSchema)]
+    /// struct Account { balance: i64, asked: u32 }
+    ///
+    /// #[actor(reentrant(depth = 2))]
+    /// impl Account {
+    ///     #[method]
+    ///     fn withdraw(&mut self, ctx: &ActorContext, amount: i64) -> Result<i64, Failure> {
+    ///         // The bank asks this account for its balance before it answers.
+    ///         let id = ctx.id().to_owned();
+    ///         ctx.reentrant(self, || ctx.actor::<Bank>("bank").check(id))?;
+    ///         self.balance -= amount;
+    ///         Ok(self.balance)
+    ///     }
+    ///
+    ///     #[method]
+    ///     fn balance(&mut self) -> i64 {
+    ///         self.asked += 1;
+    ///         self.balance
+    ///     }
+    /// }
+    /// ```
+    pub fn reentrant<A: Actor, T>(
+        &self,
+        state: &mut A,
+        calls: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        write(self, state)?;
+        let outer = self.turn.reentrant.replace(true);
+        let outcome = calls();
+        self.turn.reentrant.set(outer);
+        *state = read(self)?;
+        outcome
+    }
+
     /// Takes back a message that was to be delivered later. One that was delivered before its receiver learns
     /// of it stays delivered.
     pub fn cancel_message(&self, message: &MessageId) -> Result<(), Failure> {
@@ -252,7 +303,8 @@ impl Caller for ActorContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        call_now(actor, &method, input, None, host::call)
+        let options = call_options(None, self.turn.reentrant.get());
+        call_now(actor, &method, input, options, host::call)
     }
 }
 
@@ -264,7 +316,8 @@ impl TimedCaller for ActorContext {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<T, Failure> {
-        call_now(actor, &method, input, Some(limit), host::call)
+        let options = call_options(Some(limit), self.turn.reentrant.get());
+        call_now(actor, &method, input, options, host::call)
     }
 }
 
@@ -308,7 +361,7 @@ impl<'a, A: Actor> Turn<'a, A> {
         run: impl FnOnce(&A, &ActorContext, I) -> Result<O, Failure>,
     ) -> Result<Vec<u8>, Failure> {
         let input = self.decoded_input()?;
-        let state = Stored::<A>::read()?.state;
+        let state = read(self.ctx)?;
         let output = run(&state, self.ctx, input)?;
         self.encoded(&output)
     }
@@ -319,9 +372,9 @@ impl<'a, A: Actor> Turn<'a, A> {
         run: impl FnOnce(&mut A, &ActorContext, I) -> Result<O, Failure>,
     ) -> Result<Vec<u8>, Failure> {
         let input = self.decoded_input()?;
-        let mut stored = Stored::<A>::read()?;
-        let output = run(&mut stored.state, self.ctx, input)?;
-        stored.write()?;
+        let mut state = read(self.ctx)?;
+        let output = run(&mut state, self.ctx, input)?;
+        write(self.ctx, &state)?;
         self.encoded(&output)
     }
 
@@ -344,42 +397,42 @@ impl<'a, A: Actor> Turn<'a, A> {
     }
 }
 
-/// An actor's typed state and what it was before.
-struct Stored<A> {
-    state: A,
-    before: Vec<u8>,
+/// The typed state: what is stored, or the default, which is written only once it has changed.
+fn read<A: Actor>(ctx: &ActorContext) -> Result<A, Failure> {
+    let Some(stored) = host::get_state(STATE_KEY) else {
+        let state = A::default();
+        *ctx.turn.stored.borrow_mut() = encoded(&state)?;
+        return Ok(state);
+    };
+    let what = format_args!("the stored state of actor type `{}`", A::TYPE);
+    let state = decode(&stored, "bad-state", what)?;
+    *ctx.turn.stored.borrow_mut() = stored;
+    Ok(state)
 }
 
-impl<A: Actor> Stored<A> {
-    /// What is stored, or the default, which is written only once it has changed.
-    fn read() -> Result<Self, Failure> {
-        let Some(before) = host::get_state(STATE_KEY) else {
-            let state = A::default();
-            let before = Self::encoded(&state)?;
-            return Ok(Self { state, before });
-        };
-        let what = format_args!("the stored state of actor type `{}`", A::TYPE);
-        let state = decode(&before, "bad-state", what)?;
-        Ok(Self { state, before })
+/// Writes the typed state where it has changed.
+fn write<A: Actor>(ctx: &ActorContext, state: &A) -> Result<(), Failure> {
+    let now = encoded(state)?;
+    let mut stored = ctx.turn.stored.borrow_mut();
+    if now != *stored {
+        host::set_state(STATE_KEY, &now);
+        *stored = now;
     }
+    Ok(())
+}
 
-    fn write(self) -> Result<(), Failure> {
-        let after = Self::encoded(&self.state)?;
-        if after != self.before {
-            host::set_state(STATE_KEY, &after);
-        }
-        Ok(())
-    }
-
-    fn encoded(state: &A) -> Result<Vec<u8>, Failure> {
-        encode(state, format_args!("the state of actor type `{}`", A::TYPE))
-    }
+fn encoded<A: Actor>(state: &A) -> Result<Vec<u8>, Failure> {
+    encode(state, format_args!("the state of actor type `{}`", A::TYPE))
 }
 
 fn context(id: String, actor_type: &str) -> ActorContext {
-    let actor_type = actor_type.to_owned();
-    let identity = Rc::new(Identity { actor_type, id });
-    ActorContext { identity }
+    let turn = Rc::new(ThisTurn {
+        actor_type: actor_type.to_owned(),
+        id,
+        stored: RefCell::default(),
+        reentrant: Cell::new(false),
+    });
+    ActorContext { turn }
 }
 
 /// Makes the actor active on the host's behalf.
@@ -396,9 +449,10 @@ fn run_hook<A: Actor>(hook: Option<Hook<A>>, id: String) -> Result<(), Failure> 
     let Some(hook) = hook else {
         return Ok(());
     };
-    let mut stored = Stored::<A>::read()?;
-    hook(&mut stored.state, &context(id, A::TYPE))?;
-    stored.write()
+    let ctx = context(id, A::TYPE);
+    let mut state = read(&ctx)?;
+    hook(&mut state, &ctx)?;
+    write(&ctx, &state)
 }
 
 /// Runs a method on the host's behalf.

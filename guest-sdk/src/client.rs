@@ -32,17 +32,22 @@ pub(crate) fn call_now<T: Value>(
     actor: &Address,
     method: &str,
     input: &impl Serialize,
-    limit: Option<Duration>,
+    options: types::CallOptions,
     ask: impl FnOnce(&str, &str, &str, &[u8], types::CallOptions) -> Result<Vec<u8>, types::Failure>,
 ) -> Result<T, Failure> {
     let kind = &actor.actor_type;
     let input = encode(input, format_args!("the input of `{kind}.{method}`"))?;
-    let options = types::CallOptions {
-        timeout_ms: limit.map(milliseconds),
-    };
     let answer = ask(kind, &actor.id, method, &input, options)?;
     let what = format_args!("the answer of `{kind}.{method}`");
     decode(&answer, "bad-output", what)
+}
+
+/// How a call is made: the answer is waited for no longer than `limit`.
+pub(crate) fn call_options(limit: Option<Duration>, reentrant: bool) -> types::CallOptions {
+    types::CallOptions {
+        timeout_ms: limit.map(milliseconds),
+        reentrant,
+    }
 }
 
 /// Gives a context its ways to actors; `$when` says what holds for their calls.

@@ -194,7 +194,9 @@
 //! block or an `async fn` may stand for several steps. A call is made when it is first awaited; to have it
 //! made at once and to fetch its result later, [`schedule`](Call::schedule) it. A future that is dropped
 //! gives up what it waits for, which is what becomes of the slower one of two;
-//! [`detach`](Scheduled::detach) lets it run on. Another workflow is a call, too: `ctx.child(ship, order)`.
+//! [`detach`](Scheduled::detach) lets it run on. Another workflow is a call, too: `ctx.child(ship, order)`,
+//! and [`detach`](Call::detach) starts one that goes its own way. Of very many things,
+//! [`map_concurrent`](future::map_concurrent) does a few at a time.
 //!
 //! # Publish and subscribe
 //!
@@ -309,6 +311,36 @@
 //! `heartbeat_timeout` for the time from one [`heartbeat`](ActivityContext::heartbeat) to the next. A
 //! heartbeat has three more uses: its details tell the next attempt where to go on, `host workflow show` shows
 //! them, and its answer says when the activity was asked to stop.
+//!
+//! # Undoing what was done, and being asked to end
+//!
+//! A [`saga`](WorkflowContext::saga) does several steps of which all are done or none remains. Each step says
+//! what undoes it, and where the saga fails, what was done is undone in reverse, after a crash as well.
+//!
+//! ```
+//! # use guest_sdk::prelude::*;
+//! # #[activity] fn book_hotel(guest: String) -> Result<u32, Failure> { Ok(u32::try_from(guest.len())?) }
+//! # #[activity] fn cancel_hotel(booking: u32) { drop(booking.to_string()) }
+//! # #[activity] fn book_flight(guest: String) -> Result<u32, Failure> { Ok(u32::try_from(guest.len())?) }
+//! # #[activity] fn cancel_flight(booking: u32) { drop(booking.to_string()) }
+//! #[workflow]
+//! async fn travel(ctx: WorkflowContext, guest: String) -> Result<(), Failure> {
+//!     let trip = ctx.saga(async |saga| {
+//!         let cancel = |booking: &u32| ctx.activity(cancel_hotel, *booking);
+//!         saga.step(ctx.activity(book_hotel, guest.clone()), cancel).await?;
+//!         let cancel = |booking: &u32| ctx.activity(cancel_flight, *booking);
+//!         saga.step(ctx.activity(book_flight, guest), cancel).await?;
+//!         ctx.event::<()>("arrived").await
+//!     });
+//!     trip.await
+//! }
+//! ```
+//!
+//! A workflow may be asked to end, with `host workflow cancel`. Its body is given up where it waits, and what
+//! its sagas have done is undone; the activities and the children that it waits for are asked in the same
+//! moment. A body that wants to do something else first takes the request with
+//! [`cancellable`](WorkflowContext::cancellable). One that would go on for ever goes on as a new run now and
+//! then: [`continue_as_new`](WorkflowContext::continue_as_new).
 //!
 //! # What a workflow must not do
 //!

@@ -70,6 +70,7 @@ impl Manifest {
             methods: A::methods(),
             idle_ms: A::IDLE.map(milliseconds),
             deactivates: A::DEACTIVATE.is_some(),
+            reentrancy: A::REENTRANCY,
         });
         self
     }

@@ -694,7 +694,8 @@ impl<C: Command> Drop for Call<C> {
 pub struct Scheduled<C: Command>(Call<C>);
 
 impl<C: Command> Scheduled<C> {
-    /// Lets it run on without anybody waiting.
+    /// Lets it run on without anybody waiting. A child is dealt with as ever when this workflow ends; to start
+    /// one that outlives it, detach the [call](Call::detach).
     pub fn detach(mut self) {
         if let State::Waiting(handle) = mem::replace(&mut self.0.state, State::Finished) {
             self.0.slots.forget(handle);

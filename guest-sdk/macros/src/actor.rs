@@ -15,7 +15,7 @@ use crate::signature::{Output, Parameters, description, docs, refuse_async, refu
 const CONTEXT: &str = "&ActorContext";
 
 pub(crate) fn expand(options: TokenStream, mut block: ItemImpl) -> Result<TokenStream> {
-    let options = options::parse(options, &["name", "idle"])?;
+    let options = options::parse(options, &["name", "idle", "reentrant"])?;
     let name = state_name(&block)?;
     let marked = take_marked(&mut block)?;
     refuse_duplicates(&marked.methods)?;
@@ -297,6 +297,7 @@ fn implementation(
     let wire_name = options.wire_name(&name.to_string());
     let description = description(&block.attrs);
     let idle = optional(&options.idle);
+    let reentrancy = optional(&options.reentrant);
     let activate = optional(&marked.activate.as_ref().map(hook_call));
     let deactivate = optional(&marked.deactivate.as_ref().map(hook_call));
     let arms = marked.methods.iter().map(arm);
@@ -307,6 +308,7 @@ fn implementation(
             const TYPE: &'static str = #wire_name;
             const DESCRIPTION: &'static str = #description;
             const IDLE: ::core::option::Option<::core::time::Duration> = #idle;
+            const REENTRANCY: ::core::option::Option<u32> = #reentrancy;
             const ACTIVATE: ::core::option::Option<::guest_sdk::Hook<Self>> = #activate;
             const DEACTIVATE: ::core::option::Option<::guest_sdk::Hook<Self>> = #deactivate;
             type Client<C: ::guest_sdk::client::Caller> = #client_name<C>;

@@ -61,7 +61,9 @@ pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {
 /// committed, and may change and send nothing. `#[activate]` marks what runs when the actor becomes active,
 /// and `#[deactivate]` what runs before it leaves the memory.
 ///
-/// Options: `name = "..."` instead of the type's name, `idle = "10m"` for how long it stays active.
+/// Options: `name = "..."` instead of the type's name, `idle = "10m"` for how long it stays active, and
+/// `reentrant(depth = 4)` for how often one chain of calls may be in the actor at once (32 where no depth is
+/// given), for calls that are made with `ActorContext::reentrant`.
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::ItemImpl);

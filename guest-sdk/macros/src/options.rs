@@ -9,6 +9,9 @@ use syn::{LitFloat, LitInt, LitStr, Path, Result, Token, parenthesized};
 
 use crate::duration;
 
+/// How often one chain of calls may be in an actor that says `reentrant` and no more.
+const DEPTH_DEFAULT: u32 = 32;
+
 /// What `#[activity]`, `#[workflow]`, `#[actor]` and `#[method]` may say.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -28,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) queries: Vec<Path>,
     /// Constants of type `Update`.
     pub(crate) updates: Vec<Path>,
+    /// An expression for how deep.
+    pub(crate) reentrant: Option<TokenStream>,
     /// Whether the method only reads.
     pub(crate) read_only: bool,
 }
@@ -62,6 +67,7 @@ impl Options {
             "updates" => self.updates = paths(meta)?,
             "retry" => self.retry = Some(retry(meta)?),
             "read_only" => self.read_only = true,
+            "reentrant" => self.reentrant = Some(reentrant(meta)?),
             other => unreachable!("`{other}` is not among the allowed names"),
         }
         Ok(())
@@ -105,6 +111,26 @@ fn paths(meta: &ParseNestedMeta<'_>) -> Result<Vec<Path>> {
 
 fn duration(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     duration::expression(&meta.value()?.parse()?)
+}
+
+/// `reentrant` alone is as deep as most need; `reentrant(depth = 4)` says how deep.
+fn reentrant(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let mut depth = DEPTH_DEFAULT;
+    if meta.input.peek(syn::token::Paren) {
+        meta.parse_nested_meta(|meta| {
+            known_name(&meta, &["depth"], &mut Vec::new())?;
+            let number: LitInt = meta.value()?.parse()?;
+            depth = number.base10_parse()?;
+            match depth {
+                0 => Err(syn::Error::new(
+                    number.span(),
+                    "a call is in the actor at least once",
+                )),
+                _ => Ok(()),
+            }
+        })?;
+    }
+    Ok(quote!(#depth))
 }
 
 /// What is not said comes from the default policy.

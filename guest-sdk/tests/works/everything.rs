@@ -1,5 +1,6 @@
 //! Every option and every form of a function once.
 
+use guest_sdk::future::FutureExt;
 use guest_sdk::prelude::*;
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +41,22 @@ async fn order(ctx: WorkflowContext, order: Order) -> Result<u32, Failure> {
     let started = ctx.child(nothing, ()).id("x").schedule();
     ctx.child(nothing, ()).schedule().detach();
     started.await?;
+    let child = ctx.child(nothing, ()).on_parent_close(ParentClose::Abandon).shielded();
+    let id: String = child.detach().await?;
+    let stopped = ctx.activity(ship, ()).schedule();
+    stopped.cancel();
+    let shipped_again = ctx.cancellable(stopped).await?;
+    let saga = ctx.saga(async |saga| {
+        let undo = |_: &bool| ctx.activity(ship, ());
+        saga.step(ctx.activity(ship, ()), undo).await?;
+        saga.compensate(ctx.sleep(Duration::from_secs(1)).map(Ok::<_, Failure>));
+        Ok(())
+    });
+    saga.await?;
+    if ctx.continue_as_new_suggested() || ctx.history_events() > 9 {
+        return ctx.continue_as_new(crate::order, Order { number: 1 });
+    }
+    ctx.log(format!("{id} {shipped_again:?} {}", ctx.is_cancel_requested()));
     let (a, b) = guest_sdk::future::join!(ctx.event::<u32>("a"), ctx.event::<u32>("b"));
     let (mut go, mut nap) = (ctx.event::<u32>("go"), ctx.sleep(Duration::from_secs(1)));
     guest_sdk::future::select_biased! {

@@ -87,6 +87,7 @@ pub(crate) fn moment(moment: types::Moment) -> Moment {
 pub(crate) fn call_options(options: types::CallOptions) -> CallOptions {
     CallOptions {
         timeout: options.timeout_ms.map(Duration::from_millis),
+        reentrant: options.reentrant,
     }
 }
 

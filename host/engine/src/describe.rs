@@ -145,6 +145,7 @@ fn actor(actor: contract::ActorDefinition) -> ActorDefinition {
         methods: actor.methods.into_iter().map(method).collect(),
         idle: actor.idle_ms.map(Duration::from_millis),
         deactivates: actor.deactivates,
+        reentrancy: actor.reentrancy,
     }
 }
 

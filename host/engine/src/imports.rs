@@ -479,6 +479,8 @@ pub struct MethodCall {
 pub struct CallOptions {
     /// How long the answer is waited for; none: as long as the caller's own time lasts.
     pub timeout: Option<Duration>,
+    /// Whether whoever is called may call the caller again before it answers.
+    pub reentrant: bool,
 }
 
 /// What an actor's method asks for. An `Err(Interrupt)` ends the turn.

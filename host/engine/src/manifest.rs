@@ -79,6 +79,8 @@ pub struct ActorDefinition {
     pub idle: Option<Duration>,
     /// Whether it is told before it leaves the memory.
     pub deactivates: bool,
+    /// How often one chain of calls may be in the actor at once; absent: once.
+    pub reentrancy: Option<u32>,
 }
 
 impl ActorDefinition {

@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
 use crate::actor::{self, ActorTurns};
+use crate::chain::Chain;
 use crate::components::Components;
 use crate::draft::Draft;
 use crate::effect::{Ask, Asked, Deed, Effect, Message, Order, WaitingCall};
@@ -200,10 +201,22 @@ impl Core {
         input: Payload,
         key: Option<Digest>,
     ) -> Outcome {
+        self.call_in_chain(actor, method, input, key, None).await
+    }
+
+    /// The same in a chain, whose members can be entered again.
+    pub(crate) async fn call_in_chain(
+        self: &Arc<Self>,
+        actor: ActorKey,
+        method: String,
+        input: Payload,
+        key: Option<Digest>,
+        chain: Option<Chain>,
+    ) -> Outcome {
         if let Some(plugin) = self.plugins.of_reader(&actor, &method) {
             return actor::read(self, actor, plugin, method, input).await;
         }
-        self.call_in_turn(actor, method, input, key).await
+        self.call_in_turn(actor, method, input, key, chain).await
     }
 
     /// The same among the actor's turns, whatever the method does.
@@ -213,12 +226,14 @@ impl Core {
         method: String,
         input: Payload,
         key: Option<Digest>,
+        chain: Option<Chain>,
     ) -> Outcome {
         let (answer, answered) = oneshot::channel();
         let call = WaitingCall {
             method,
             input,
             key,
+            chain,
             answer,
         };
         let actor = Entity::Actor(actor);

@@ -11,6 +11,7 @@ use host_store::records::{FailureRecord, Mail, Task};
 use host_store::{TaskKey, TimerKey};
 use tokio::sync::oneshot;
 
+use crate::chain::Chain;
 use crate::observer::Happening;
 use crate::rehearsal::Rehearsal;
 use crate::starts::StartPermit;
@@ -186,6 +187,8 @@ pub(crate) struct WaitingCall {
     pub(crate) input: Payload,
     /// Under which key the answer is kept for a repeat.
     pub(crate) key: Option<Digest>,
+    /// Who can be entered again by whoever is called.
+    pub(crate) chain: Option<Chain>,
     pub(crate) answer: oneshot::Sender<Outcome>,
 }
 

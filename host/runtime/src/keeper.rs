@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_base::WorkflowKey;
 use host_store::{Batch, ReadError};
 
 use tokio::time::{Instant, MissedTickBehavior};
@@ -43,7 +44,11 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         if looks == LOOKS_PER_WALK {
             looks = 0;
-            if let Err(error) = forget_expired(&core).await {
+            let forgotten = async {
+                forget_expired(&core).await?;
+                forget_ids(&core).await
+            };
+            if let Err(error) = forgotten.await {
                 return core.store_unreadable(&error);
             }
         }
@@ -54,6 +59,27 @@ pub(crate) async fn run(core: Arc<Core>) {
 /// and few enough that most stay where they are.
 fn room(instances_max: usize) -> usize {
     (instances_max / 16).max(1)
+}
+
+/// Forgets how often the ids of deleted workflows were used, where nothing can come for them any more.
+async fn forget_ids(core: &Core) -> Result<(), ReadError> {
+    let now = core.clock.now().0;
+    let mut last: Option<WorkflowKey> = None;
+    loop {
+        let ids = core.reader.last_runs(last.as_ref(), PAGE)?;
+        let mut batch = Batch::new();
+        for (key, _) in ids.iter().filter(|(_, one)| one.expires_ms <= now) {
+            batch.delete_last_run(key);
+        }
+        if !batch.is_empty() {
+            core.commit(batch, Vec::new()).await;
+        }
+        if ids.len() < PAGE {
+            return Ok(());
+        }
+        last = ids.into_iter().next_back().map(|(key, _)| key);
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Deletes the answers whose time is over.

@@ -6,6 +6,7 @@
 
 mod activity;
 mod actor;
+mod chain;
 mod components;
 mod control;
 mod core;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use host_base::{Limits, Timestamp, WorkflowKey};
 use host_store::records::{EventKind, Instance, Status};
-use host_store::{Batch, ReadError, TimerKey, TimerOf};
+use host_store::{Batch, ReadError, Reader, TimerKey, TimerOf};
 use tokio::sync::mpsc;
 
 use crate::core::Core;
@@ -32,16 +32,33 @@ pub(crate) struct Retention {
     due: mpsc::Sender<TimerKey>,
     /// Whether there are others that found no place.
     left_out: AtomicBool,
+    /// Whether the store may know how often the id of a deleted instance was used.
+    remembers: AtomicBool,
 }
 
 /// What takes them.
 pub(crate) type Due = mpsc::Receiver<TimerKey>;
 
 impl Retention {
-    pub(crate) fn new() -> (Retention, Due) {
+    pub(crate) fn new(reader: &Reader) -> Result<(Retention, Due), ReadError> {
         let (due, receiver) = mpsc::channel(DUE_MAX);
-        let left_out = AtomicBool::new(false);
-        (Retention { due, left_out }, receiver)
+        let deleted = reader.last_runs(None, 1)?;
+        let retention = Retention {
+            due,
+            left_out: AtomicBool::new(false),
+            remembers: AtomicBool::new(!deleted.is_empty()),
+        };
+        Ok((retention, receiver))
+    }
+
+    /// How often an id has been used of which there is no instance: what still comes for one of those runs must
+    /// not be taken for the next one's.
+    pub(crate) fn last_run(&self, reader: &Reader, key: &WorkflowKey) -> Result<u32, ReadError> {
+        // Most hosts have deleted nothing lately, and need not look at each start.
+        if !self.remembers.load(Ordering::Acquire) {
+            return Ok(0);
+        }
+        Ok(reader.last_run(key)?.map_or(0, |last| last.run))
     }
 
     /// The time of an ended workflow is over.
@@ -134,7 +151,7 @@ impl Deletion {
         self.effects.push(Effect::Release(permit));
         match core.reader.instance(workflow)? {
             Some(held) if held.run == run && !is_active(&held) => {
-                self.batch.delete_instance(workflow, &held);
+                delete_instance(core, &mut self.batch, workflow, &held);
             }
             // The id is in use again.
             Some(_) => self.batch.delete_run(workflow, run),
@@ -161,12 +178,18 @@ pub(crate) async fn delete(
         return Ok(false);
     };
     let mut batch = Batch::new();
-    batch.delete_instance(key, &held);
+    delete_instance(core, &mut batch, key, &held);
     if held.retained_until_ms > 0 {
         batch.delete_timer(&timer(key, &held));
     }
     let effects = vec![Effect::Release(permit)];
     Ok(core.commit_durably(batch, effects).await.is_ok())
+}
+
+fn delete_instance(core: &Core, batch: &mut Batch, key: &WorkflowKey, held: &Instance) {
+    core.retention.remembers.store(true, Ordering::Release);
+    let expires = core.clock.now().after(core.limits.reply_retention);
+    batch.delete_instance(key, held, expires);
 }
 
 /// The ids of the children that an instance's kept histories name.

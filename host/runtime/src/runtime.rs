@@ -106,7 +106,7 @@ impl Runtime {
             instances_max: options.instances_max,
         })?;
         let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);
-        let (retention, due) = Retention::new();
+        let (retention, due) = Retention::new(&store.reader)?;
         let handles = (outbox, retention, threads.handle().clone());
         let core = core(options, store, engine, handles);
         threads.spawn(outbox::run(Arc::clone(&core), turns));
@@ -317,7 +317,7 @@ impl Runtime {
         let key = key.map_err(|error| StartError::Refused(error.into()))?;
         let plugin = start::plugin_of(&core.plugins, &key, name).map_err(StartError::Refused)?;
         let permit = core.starts.permit(&key).await;
-        let state = start::id_state(&core.reader, &key);
+        let state = start::id_state(core, &key);
         match state.map_err(|error| StartError::Refused(unreadable(error)))? {
             IdState::Active(view) => Err(StartError::AlreadyExists(view)),
             IdState::Free(before) => {

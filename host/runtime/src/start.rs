@@ -6,8 +6,9 @@ use host_base::failure::code;
 use host_base::{Failure, Payload, Timestamp, WorkflowKey};
 use host_engine::Plugin;
 use host_store::records::{Event, EventKind, Instance, Started, Status, Waiter};
-use host_store::{Batch, ReadError, Reader};
+use host_store::{Batch, ReadError};
 
+use crate::core::Core;
 use crate::plugins::Plugins;
 use crate::view::{WorkflowView, is_active};
 
@@ -21,26 +22,41 @@ pub(crate) struct NewWorkflow {
     /// Whether the parent does not wait for its end.
     pub(crate) detached: bool,
     pub(crate) seed: [u8; 32],
-    /// The instance that had the id before, if one had.
-    pub(crate) before: Option<Box<Instance>>,
+    /// What had the id before.
+    pub(crate) before: Former,
+}
+
+/// What had an id before.
+pub(crate) struct Former {
+    /// The instance, where it is still there.
+    instance: Option<Box<Instance>>,
+    /// How often the id was used.
+    runs: u32,
 }
 
 /// Whether an id can be used for a new instance.
 pub(crate) enum IdState {
     /// It can; what had it before has ended.
-    Free(Option<Box<Instance>>),
+    Free(Former),
     /// It belongs to an instance that has not ended.
     Active(Box<WorkflowView>),
 }
 
 /// Looks whether an id is free. Whoever asks holds the permit, or the answer is old at once.
-pub(crate) fn id_state(reader: &Reader, key: &WorkflowKey) -> Result<IdState, ReadError> {
-    let instance = reader.instance(key)?;
+pub(crate) fn id_state(core: &Core, key: &WorkflowKey) -> Result<IdState, ReadError> {
+    let instance = core.reader.instance(key)?;
     Ok(match instance {
         Some(instance) if is_active(&instance) => {
             IdState::Active(Box::new(WorkflowView::new(key.clone(), instance)))
         }
-        ended => IdState::Free(ended.map(Box::new)),
+        Some(ended) => IdState::Free(Former {
+            runs: ended.run,
+            instance: Some(Box::new(ended)),
+        }),
+        None => IdState::Free(Former {
+            runs: core.retention.last_run(&core.reader, key)?,
+            instance: None,
+        }),
     })
 }
 
@@ -64,7 +80,7 @@ pub(crate) fn put(
     now: Timestamp,
 ) -> Instance {
     let instance = instance(new, now);
-    batch.put_instance(&new.key, new.before.as_deref(), &instance);
+    batch.put_instance(&new.key, new.before.instance.as_deref(), &instance);
     let started = Started {
         name: new.name.clone(),
         input: new.input.clone(),
@@ -86,7 +102,7 @@ pub(crate) fn instance(new: &NewWorkflow, now: Timestamp) -> Instance {
     Instance {
         name: new.name.clone(),
         plugin: new.plugin.manifest().name.clone(),
-        run: new.before.as_ref().map_or(1, |before| before.run + 1),
+        run: new.before.runs + 1,
         status: Status::Pending.into(),
         created_ms: now.0,
         updated_ms: now.0,

@@ -17,6 +17,8 @@ pub(crate) enum Awaited {
     Actor(ActorKey),
     /// That another turn decides whether a workflow of this id is started.
     Start(WorkflowKey),
+    /// Nothing: it was entered again, and runs.
+    Nothing,
 }
 
 /// The wait would never end.
@@ -40,6 +42,7 @@ impl Graph {
             let actor = match awaited {
                 Awaited::Actor(actor) => Some(actor),
                 Awaited::Start(id) => self.starting.get(id),
+                Awaited::Nothing => None,
             };
             if actor == Some(who) {
                 return true;
@@ -55,6 +58,8 @@ impl Graph {
 pub(crate) struct Waiting {
     waits: Arc<Waits>,
     who: ActorKey,
+    /// For what it waited before, where it was entered again meanwhile.
+    before: Option<Awaited>,
 }
 
 /// As long as it lives, the actor's turn decides about the id.
@@ -78,11 +83,24 @@ impl Waits {
         if graph.closes(who, &what) {
             return Err(Circle);
         }
-        graph.waiting.insert(who.clone(), what);
-        Ok(Waiting {
+        Ok(self.note(&mut graph, who, what))
+    }
+
+    /// The turn of `who` begins to wait for a call that enters `actor` again, whose turn goes on for this call.
+    pub(crate) fn enter(self: &Arc<Self>, who: &ActorKey, actor: &ActorKey) -> [Waiting; 2] {
+        let mut graph = lock(&self.0);
+        let runs = self.note(&mut graph, actor, Awaited::Nothing);
+        let waits = self.note(&mut graph, who, Awaited::Actor(actor.clone()));
+        [waits, runs]
+    }
+
+    fn note(self: &Arc<Self>, graph: &mut Graph, who: &ActorKey, what: Awaited) -> Waiting {
+        let before = graph.waiting.insert(who.clone(), what);
+        Waiting {
             waits: Arc::clone(self),
             who: who.clone(),
-        })
+            before,
+        }
     }
 
     /// The turn of `who` decides from now on whether a workflow of this id is started.
@@ -97,7 +115,12 @@ impl Waits {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        lock(&self.waits.0).waiting.remove(&self.who);
+        let mut graph = lock(&self.waits.0);
+        match self.before.take() {
+            // In place, so that the name is not made anew.
+            Some(before) => drop(graph.waiting.get_mut(&self.who).map(|held| *held = before)),
+            None => drop(graph.waiting.remove(&self.who)),
+        }
     }
 }
 
@@ -135,6 +158,18 @@ mod tests {
         assert_eq!(waits.begin(&actor("c"), to("a")).err(), Some(Circle));
         drop(second);
         assert!(waits.begin(&actor("c"), to("a")).is_ok());
+    }
+
+    #[test]
+    fn an_actor_that_was_entered_again_runs_and_waits_again_afterwards() {
+        let waits = Arc::new(Waits::default());
+        let _outer = waits.begin(&actor("a"), to("b")).unwrap();
+        let entering = waits.enter(&actor("b"), &actor("a"));
+        // Whoever waits for it now waits for what runs.
+        let other = waits.begin(&actor("c"), to("a")).unwrap();
+        assert_eq!(waits.begin(&actor("a"), to("c")).err(), Some(Circle));
+        drop((entering, other));
+        assert_eq!(waits.begin(&actor("b"), to("a")).err(), Some(Circle));
     }
 
     #[test]

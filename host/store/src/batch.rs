@@ -3,12 +3,13 @@
 //! Encodes keys and values where the batch is made, so that the committer's thread only copies bytes. Keeps
 //! the index rows in step with the instances. Knows nothing of RocksDB.
 
-use host_base::{ActorKey, Digest, Entity, TenantId, WorkflowKey};
+use host_base::{ActorKey, Digest, Entity, TenantId, Timestamp, WorkflowKey};
 use prost::Message;
 
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Delayed, Deployment, Event, Instance, Mail, Reminder, Reply, Subscription, Task,
+    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Subscription,
+    Task,
 };
 use crate::state::StateValue;
 
@@ -97,8 +98,13 @@ impl Batch {
     }
 
     /// Deletes an instance that has ended, `held` as the store holds it: its histories, its index rows, and the
-    /// messages that still lie there for it.
-    pub fn delete_instance(&mut self, key: &WorkflowKey, held: &Instance) {
+    /// messages that still lie there for it. How often its id has been used is remembered until `expires`.
+    pub fn delete_instance(&mut self, key: &WorkflowKey, held: &Instance, expires: Timestamp) {
+        let last = LastRun {
+            run: held.run,
+            expires_ms: expires.0,
+        };
+        self.put_message(Keyspace::Meta, keys::last_run(key), &last);
         for row in index_rows(key, held) {
             self.delete(Keyspace::Index, row);
         }
@@ -106,6 +112,11 @@ impl Batch {
         // The histories of all its runs lie behind the same words.
         self.delete_all(Keyspace::History, keys::instance(key));
         self.delete_all(Keyspace::Inbox, keys::inbox(&Entity::Workflow(key.clone())));
+    }
+
+    /// Forgets how often an id has been used.
+    pub fn delete_last_run(&mut self, key: &WorkflowKey) {
+        self.delete(Keyspace::Meta, keys::last_run(key));
     }
 
     /// Puts a message into an entity's inbox.

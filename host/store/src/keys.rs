@@ -13,7 +13,7 @@
 //!
 //! | keyspace | key |
 //! |---|---|
-//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key (letters are one u8) |
+//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id (letters are one u8) |
 //! | `instance` | tenant, workflow id |
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
@@ -171,6 +171,7 @@ const DEPLOYMENT: u8 = b'd';
 const COMPONENT: u8 = b'c';
 const COMPONENT_FACTS: u8 = b'v';
 const CANCEL: u8 = b'x';
+const LAST_RUN: u8 = b'r';
 const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
 const BY_STATUS: u8 = 1;
@@ -639,6 +640,18 @@ pub(crate) fn read_task(key: &[u8]) -> Option<TaskKey> {
 }
 
 /// What the keys of all requests to cancel an activity begin with.
+pub(crate) fn last_runs() -> Vec<u8> {
+    vec![LAST_RUN]
+}
+
+pub(crate) fn last_run(key: &WorkflowKey) -> Vec<u8> {
+    Parts(last_runs()).workflow(key).0
+}
+
+pub(crate) fn read_last_run(key: &[u8]) -> Option<WorkflowKey> {
+    read_instance(key.strip_prefix(&[LAST_RUN])?)
+}
+
 pub(crate) fn cancels() -> Vec<u8> {
     vec![CANCEL]
 }

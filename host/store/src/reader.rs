@@ -13,8 +13,8 @@ use prost::Message;
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Delayed, Deployment, Event, Instance, Mail, Reminder, Reply, Status, Subscription,
-    Task,
+    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Status,
+    Subscription, Task,
 };
 use crate::state::StateValue;
 
@@ -67,6 +67,22 @@ impl Reader {
     /// The store cannot be read; so for every function here.
     pub fn instance(&self, key: &WorkflowKey) -> Read<Option<Instance>> {
         self.message(Keyspace::Instance, &keys::instance(key))
+    }
+
+    /// How often the id of an instance that was deleted has been used.
+    pub fn last_run(&self, key: &WorkflowKey) -> Read<Option<LastRun>> {
+        self.message(Keyspace::Meta, &keys::last_run(key))
+    }
+
+    /// The same for the ids of all tenants.
+    pub fn last_runs(
+        &self,
+        after: Option<&WorkflowKey>,
+        limit: usize,
+    ) -> Read<Vec<(WorkflowKey, LastRun)>> {
+        let all = KeyRange::prefix(keys::last_runs());
+        let range = after_last(all, after.map(keys::last_run));
+        self.messages(Keyspace::Meta, range, limit, keys::read_last_run)
     }
 
     /// A run's events with their numbers, beginning with number `from`.

@@ -158,6 +158,18 @@ impl Instance {
     }
 }
 
+/// Keyspace `meta`: how often the id of a deleted instance has been used. What still comes for one of those runs
+/// must not be taken for a later one's.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct LastRun {
+    /// The last run.
+    #[prost(uint32, tag = "1")]
+    pub run: u32,
+    /// When nothing can come any more and this is forgotten, in milliseconds since the epoch.
+    #[prost(uint64, tag = "2")]
+    pub expires_ms: u64,
+}
+
 /// Why an instance is held.
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
 pub struct Suspension {
@@ -798,6 +810,27 @@ pub struct Reply {
     /// When it may be forgotten, in milliseconds since the epoch.
     #[prost(uint64, tag = "2")]
     pub expires_ms: u64,
+    /// The calls by which actors that waited for the answer were entered again before it was given. Their
+    /// effects are part of turns that may not have become durable: a repeat makes them again.
+    #[prost(message, repeated, tag = "3")]
+    pub entered: Vec<Entered>,
+}
+
+/// A call that entered an actor again, over its turn that waited.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct Entered {
+    /// The actor's type.
+    #[prost(string, tag = "1")]
+    pub actor_type: String,
+    /// The actor's id.
+    #[prost(string, tag = "2")]
+    pub actor_id: String,
+    /// The method.
+    #[prost(string, tag = "3")]
+    pub method: String,
+    /// What it takes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub input: Vec<u8>,
 }
 
 /// Keyspace `meta`: which component stands for a plugin.

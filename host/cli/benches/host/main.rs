@@ -10,6 +10,7 @@
 
 mod disk;
 mod load;
+mod reminders;
 mod report;
 mod scenes;
 mod timers;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::disk::Disk;
 use crate::load::{Bench, call_counter, cpu_time, resident, run_lesson, run_workflow, start};
+use crate::reminders;
 use crate::report::{Report, Row, median, p99};
 use crate::timers::timers;
 
@@ -14,7 +15,7 @@ pub(crate) struct Scene {
 }
 
 /// All scenes, in the order of the table.
-pub(crate) const ALL: [Scene; 8] = [
+pub(crate) const ALL: [Scene; 9] = [
     Scene {
         name: "latency",
         run: latency,
@@ -46,6 +47,10 @@ pub(crate) const ALL: [Scene; 8] = [
     Scene {
         name: "timers",
         run: timers,
+    },
+    Scene {
+        name: "reminders",
+        run: reminders::run,
     },
 ];
 

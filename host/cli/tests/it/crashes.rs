@@ -195,3 +195,15 @@ fn an_actor_is_deleted_whole() {
         .answers(&["actor", "call", "Keeper", "k", "Page", page], "[[],null]")
         .check();
 }
+
+#[test]
+fn an_actor_that_was_entered_again_counts_each_call_once() {
+    let reflection = r#"{"levels":1}"#;
+    let key = ["--idempotency-key", "k"];
+    let reflect = ["actor", "call", "Mirror", "m", "Reflect", reflection];
+    Scenario::new(&[PROBE])
+        .repeat(&[&reflect[..], &key].concat())
+        .answers(&["actor", "call", "Mirror", "m", "Value"], "22")
+        .answers(&["actor", "call", "Echo", "echo-1", "Count"], "1")
+        .check();
+}

@@ -195,6 +195,7 @@ fn remembering(
         let reply = Reply {
             outcome: Some(OutcomeRecord::default()),
             expires_ms: core.clock.now().after(core.limits.reply_retention).0,
+            ..Reply::default()
         };
         batch.put_reply(tenant, &key, &reply);
     }

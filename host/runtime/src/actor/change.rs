@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host_base::{ActorKey, Digest, Entity, Outcome, Timestamp};
-use host_store::records::{Call, MailKind, OutcomeRecord, Reminder, Reply};
+use host_store::records::{Call, Entered, MailKind, OutcomeRecord, Reminder, Reply};
 use host_store::{StateValue, TimerKey, TimerOf};
 
 use crate::actor::turn::Writes;
@@ -153,13 +153,20 @@ impl Change<'_> {
     }
 
     /// Keeps the answer for a repeat, unless trying again may bring a better one. Says whether it did.
-    pub(crate) fn keep_answer(&mut self, key: &Digest, outcome: &Outcome, now: Timestamp) -> bool {
+    pub(crate) fn keep_answer(
+        &mut self,
+        key: &Digest,
+        outcome: &Outcome,
+        entered: &[Entered],
+        now: Timestamp,
+    ) -> bool {
         if outcome.as_ref().is_err_and(|failure| failure.retryable) {
             return false;
         }
         let reply = Reply {
             outcome: Some(OutcomeRecord::from(outcome.clone())),
             expires_ms: now.after(self.core.limits.reply_retention).0,
+            entered: entered.to_vec(),
         };
         let tenant = &self.actor.tenant;
         self.draft.batch.put_reply(tenant, key, &reply);

@@ -1,5 +1,6 @@
 //! What an actor's method may ask for: converts, checks limits, and notes it in the turn.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,10 +13,14 @@ use host_engine::{
 use host_store::records::{Call, Delayed, EventRaised, MailKind, Subscription};
 use host_store::{ReadError, StateValue};
 
+use tokio::sync::mpsc;
+
 use crate::actor::alarms::{Alarms, unreadable_state};
 use crate::actor::list::List;
 use crate::actor::reminders;
-use crate::actor::turn::{Turn, Writes};
+use crate::actor::run::{Method, Place, run};
+use crate::actor::turn::{Entered, Turn, Writes};
+use crate::chain::{Chain, Entry};
 use crate::core::Core;
 use crate::limits;
 use crate::locks::lock;
@@ -33,14 +38,21 @@ struct Shared {
     core: Arc<Core>,
     key: ActorKey,
     turn: Arc<Mutex<Turn>>,
+    place: Place,
 }
 
 impl Imports {
-    pub(crate) fn new(core: &Arc<Core>, key: &ActorKey, turn: &Arc<Mutex<Turn>>) -> Imports {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        key: &ActorKey,
+        turn: &Arc<Mutex<Turn>>,
+        place: Place,
+    ) -> Imports {
         Imports(Arc::new(Shared {
             core: Arc::clone(core),
             key: key.clone(),
             turn: Arc::clone(turn),
+            place,
         }))
     }
 }
@@ -136,12 +148,110 @@ impl Shared {
         let MethodCall { method, input, .. } = call;
         let target = self.actor(call.actor_type, call.actor_id)?;
         limits::check_call(&self.core.limits, &method, &input).map_err(limits::over_limit)?;
-        let _waiting = self.wait_for(&target, &method)?;
-        let key = lock(&self.turn).call_key(&target, &method, &input);
         let who = |limit| (limit, format!("{target}.{method}"));
         let limit = options.timeout.map(who);
-        let answer = self.core.call_actor(target, method, input, key);
+        let answer = self.ask(target, method, input, options.reentrant);
         limits::in_time(limit, answer).await
+    }
+
+    async fn ask(
+        &self,
+        target: ActorKey,
+        method: String,
+        input: Payload,
+        reentrant: bool,
+    ) -> Outcome {
+        if let Some(chain) = &self.place.chain
+            && chain.leads_to(&target)
+        {
+            let _entering = self.core.waits.enter(&self.key, &target);
+            if let Some(outcome) = chain.enter(&target, &method, &input).await {
+                return outcome;
+            }
+        }
+        let _waiting = self.wait_for(&target, &method)?;
+        let key = lock(&self.turn).call_key(&target, &method, &input);
+        let before = self.place.chain.clone();
+        match self.reentrancy().filter(|_| reentrant) {
+            None => {
+                let call = self.core.call_in_chain(target, method, input, key, before);
+                call.await
+            }
+            Some(max) => {
+                let (chain, entries) = Chain::open(self.key.clone(), before);
+                let chain = Some(chain);
+                let call = self.core.call_in_chain(target, method, input, key, chain);
+                self.wait_at_door(call, entries, max).await
+            }
+        }
+    }
+
+    /// How often one chain of calls may be in this actor, if more than once.
+    fn reentrancy(&self) -> Option<u32> {
+        let ActorKey {
+            tenant, actor_type, ..
+        } = &self.key;
+        let plugin = self.core.plugins.of_actor(tenant, actor_type)?;
+        plugin.manifest().actor(actor_type)?.reentrancy
+    }
+
+    /// Waits for an answer, and runs what enters the actor meanwhile.
+    async fn wait_at_door(
+        &self,
+        answer: impl Future<Output = Outcome>,
+        mut entries: mpsc::Receiver<Entry>,
+        max: u32,
+    ) -> Outcome {
+        let mut answer = pin!(answer);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut answer => return outcome,
+                Some(entry) = entries.recv() => {
+                    let outcome = self.let_in(&entry, max).await;
+                    // Whoever no longer waits does not want to know.
+                    drop(entry.answer.send(outcome));
+                }
+            }
+        }
+    }
+
+    /// Runs a call over this turn: what it wrote is part of it, unless it fails.
+    async fn let_in(&self, entry: &Entry, max: u32) -> Outcome {
+        let depth = self.place.depth + 1;
+        if depth >= max {
+            let text = format!(
+                "{}.{} would be in the actor {} times at once, and its `reentrant(depth)` is {max}",
+                self.key,
+                entry.method,
+                depth + 1
+            );
+            return Err(Failure::new(code::LIMIT, text));
+        }
+        let ActorKey {
+            tenant, actor_type, ..
+        } = &self.key;
+        let plugin = self.core.plugins.of_actor(tenant, actor_type);
+        let plugin = plugin.ok_or_else(|| {
+            let text = format!("no plugin brings the actor type {actor_type} any more");
+            Failure::new(code::NOT_FOUND, text)
+        })?;
+        let method = Method {
+            activate: false,
+            name: &entry.method,
+            input: &entry.input,
+            may_wait: false,
+            place: Place {
+                chain: Some(entry.chain.clone()),
+                depth,
+            },
+        };
+        let entered = Entered::begin(&self.turn);
+        let outcome = run(&self.core, &self.key, &self.turn, &plugin, &method).await;
+        if outcome.is_ok() {
+            entered.keep();
+        }
+        outcome
     }
 
     /// Notes that this turn waits for that one, which must not wait for this one. Whatever only reads waits
@@ -181,7 +291,7 @@ impl Shared {
         }
         let permit = self.core.starts.permit_for(&self.key, &key).await;
         let permit = permit.map_err(|Circle| StartError::Refused(start_circle(&key)))?;
-        match start::id_state(&self.core.reader, &key).map_err(unreadable_start)? {
+        match start::id_state(&self.core, &key).map_err(unreadable_start)? {
             IdState::Active(view) => Err(StartError::AlreadyExists(Box::new(view.info()))),
             IdState::Free(before) => {
                 let id = key.id.clone();
@@ -419,7 +529,9 @@ impl ActorImports for Imports {
 
     fn publish(&mut self, topic: String, value: Payload) -> Result<(), Interrupt> {
         self.0.must_be_allowed("publish")?;
-        let Shared { core, key, turn } = &*self.0;
+        let Shared {
+            core, key, turn, ..
+        } = &*self.0;
         topics::check_publishable(&core.limits, &topic, &value)?;
         let to = core.topics.entities(&key.tenant, &topic);
         for entity in &to {

@@ -17,15 +17,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, Timestamp};
+use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, Timestamp};
 use host_engine::{Interrupt, Plugin};
-use host_store::records::{Call, Mail, MailKind, Reminder};
+use host_store::records::{Call, Entered, Mail, MailKind, Reminder};
 use host_store::{ReadError, TimerKey, TimerOf};
 
 use crate::actor::alarms::Alarms;
 use crate::actor::change::Change;
-use crate::actor::run::{Method, run, run_farewell};
+use crate::actor::run::{Method, Place, run, run_farewell};
 use crate::actor::turn::{Turn, Writes};
+use crate::chain::Chain;
 use crate::core::Core;
 use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
@@ -53,9 +54,17 @@ pub(crate) struct ActorTurns {
     turns: u64,
     progress: Progress,
     /// Kept answers of turns that are not known to be durable, with the turn's number.
-    unsettled: VecDeque<(u64, Digest, Outcome)>,
+    unsettled: VecDeque<(u64, Digest, Kept)>,
     /// Delayed messages that are over in such turns.
     delivered: VecDeque<(u64, String)>,
+}
+
+/// An answer that is kept for a repeat.
+#[derive(Clone)]
+struct Kept {
+    outcome: Outcome,
+    /// The calls by which whoever waited for it was entered again.
+    entered: Vec<Entered>,
 }
 
 /// Who wants a turn.
@@ -99,6 +108,14 @@ impl Asker {
             }
             Asker::Delayed(id, ..) => Some(Cause::delayed(actor, id)),
             Asker::Timer(..) => None,
+        }
+    }
+
+    /// Who can be entered again in the turn.
+    fn chain(&self) -> Option<&Chain> {
+        match self {
+            Asker::Caller(call) => call.chain.as_ref(),
+            Asker::Mail(..) | Asker::Reminder(..) | Asker::Timer(..) | Asker::Delayed(..) => None,
         }
     }
 
@@ -212,8 +229,9 @@ impl ActorTurns {
             return Ok(());
         }
         if let Some(key) = call.key
-            && let Some(outcome) = self.kept_answer(&key)?
+            && let Some(kept) = self.kept_answer(&key)?
         {
+            let outcome = again(&self.key.tenant, call.chain.as_ref(), kept).await;
             // The turn that gave it may still be on its way to the disk.
             let effects = vec![Effect::Answer(call.answer, outcome)];
             self.core.commit(Default::default(), effects).await;
@@ -224,27 +242,36 @@ impl ActorTurns {
         Ok(())
     }
 
-    fn kept_answer(&mut self, key: &Digest) -> Result<Option<Outcome>, ReadError> {
+    fn kept_answer(&mut self, key: &Digest) -> Result<Option<Kept>, ReadError> {
         let settled = self.progress.settled();
         self.unsettled.retain(|(turn, ..)| *turn > settled);
         let unsettled = self.unsettled.iter().find(|(_, other, _)| other == key);
-        if let Some((.., outcome)) = unsettled {
-            return Ok(Some(outcome.clone()));
+        if let Some((.., kept)) = unsettled {
+            return Ok(Some(kept.clone()));
         }
         let reply = self.core.reader.reply(&self.key.tenant, key)?;
-        Ok(reply.map(|reply| Outcome::from(reply.outcome.unwrap_or_default())))
+        Ok(reply.map(|reply| Kept {
+            outcome: Outcome::from(reply.outcome.unwrap_or_default()),
+            entered: reply.entered,
+        }))
     }
 
     async fn take_turn(&mut self, asker: Asker, plugin: Result<Plugin, Failure>) {
         let now = self.core.clock.now();
         lock(&self.turn).begin(now, Calls::of(asker.cause(&self.key)));
+        let entered_before = asker.chain().map_or(0, Chain::entered);
         let outcome = match &plugin {
             Ok(plugin) => self.run(plugin, &asker).await,
             Err(failure) => Err(failure.clone()),
         };
         let writes = self.end_turn(&asker, outcome.is_ok());
         self.activated |= outcome.is_ok();
-        self.finish(asker, outcome, writes).await;
+        let entered = asker
+            .chain()
+            .map(|chain| chain.entered_since(entered_before, &self.key));
+        let entered = entered.unwrap_or_default();
+        let answer = Kept { outcome, entered };
+        self.finish(asker, answer, writes).await;
         self.bound_cache().await;
     }
 
@@ -258,6 +285,10 @@ impl ActorTurns {
             name: asker.method(),
             input: asker.input(),
             may_wait: !asker.can_be_refused(),
+            place: Place {
+                chain: asker.chain().cloned(),
+                depth: 0,
+            },
         };
         run(&self.core, &self.key, &self.turn, plugin, &method).await
     }
@@ -302,7 +333,8 @@ impl ActorTurns {
     }
 
     /// Everything that the turn changes, in one batch.
-    async fn finish(&mut self, asker: Asker, outcome: Outcome, writes: Writes) {
+    async fn finish(&mut self, asker: Asker, answer: Kept, writes: Writes) {
+        let Kept { outcome, entered } = answer;
         self.leaves |= writes.deactivate;
         let deleted = writes.deleted;
         let (turn, now) = (self.turns + 1, lock(&self.turn).now);
@@ -319,9 +351,11 @@ impl ActorTurns {
             }
             Asker::Caller(call) => {
                 if let Some(key) = call.key
-                    && change.keep_answer(&key, &outcome, now)
+                    && change.keep_answer(&key, &outcome, &entered, now)
                 {
-                    self.unsettled.push_back((turn, key, outcome.clone()));
+                    let outcome = outcome.clone();
+                    let kept = Kept { outcome, entered };
+                    self.unsettled.push_back((turn, key, kept));
                 }
                 let answer = Effect::Answer(call.answer, outcome);
                 change.draft.effects.push(answer);
@@ -553,4 +587,28 @@ impl ActorTurns {
             lock(&self.turn).forget();
         }
     }
+}
+
+/// A kept answer, given again: whoever waited for it was entered again before it was given, in a turn that did
+/// not become durable, and so it is now.
+async fn again(tenant: &TenantId, chain: Option<&Chain>, kept: Kept) -> Outcome {
+    for Entered {
+        actor_type,
+        actor_id,
+        method,
+        input,
+    } in kept.entered
+    {
+        let actor = ActorKey::new(tenant.clone(), actor_type, actor_id)?;
+        let entered = match chain {
+            // What it answers, the kept answer has regarded already.
+            Some(chain) => chain.enter(&actor, &method, &input).await.is_some(),
+            None => false,
+        };
+        if !entered {
+            let text = format!("{actor} was entered again by this call, and cannot be now");
+            return Err(Failure::new(code::REFUSED, text));
+        }
+    }
+    kept.outcome
 }

@@ -10,7 +10,7 @@ use host_base::{ActorKey, Entity, Outcome, Payload};
 use host_engine::Plugin;
 use tokio::sync::oneshot;
 
-use crate::actor::run::{Method, run};
+use crate::actor::run::{Method, Place, run};
 use crate::actor::turn::Turn;
 use crate::core::Core;
 use crate::dedup::Calls;
@@ -77,7 +77,7 @@ impl Read {
             input,
             ..
         } = self;
-        core.call_in_turn(actor, method, input, None).await
+        core.call_in_turn(actor, method, input, None, None).await
     }
 
     fn begin(&self) -> Arc<Mutex<Turn>> {
@@ -95,6 +95,7 @@ impl Read {
             name: &self.method,
             input: &self.input,
             may_wait: false,
+            place: Place::default(),
         };
         let outcome = run(&self.core, &self.actor, turn, &self.plugin, &method).await;
         drop(permit);

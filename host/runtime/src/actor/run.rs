@@ -9,6 +9,7 @@ use host_engine::{ActorCall, GuestError, Plugin, Reason};
 
 use crate::actor::imports::Imports;
 use crate::actor::turn::Turn;
+use crate::chain::Chain;
 use crate::core::Core;
 use crate::limits;
 use crate::locks::lock;
@@ -24,6 +25,17 @@ pub(crate) struct Method<'a> {
     pub(crate) input: &'a Payload,
     /// Whether it waits for a free instance: it cannot be refused any more.
     pub(crate) may_wait: bool,
+    /// Where in a chain of calls it is run.
+    pub(crate) place: Place,
+}
+
+/// A place in a chain of calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    /// Who can be entered again from here.
+    pub(crate) chain: Option<Chain>,
+    /// How often the actor was entered before, in this chain and turn.
+    pub(crate) depth: u32,
 }
 
 /// Runs a method.
@@ -62,7 +74,7 @@ async fn run_once(
         method: method.name.to_owned(),
         input: method.input.clone(),
     };
-    let imports = Box::new(Imports::new(core, key, turn));
+    let imports = Box::new(Imports::new(core, key, turn, method.place.clone()));
     in_turn_time(core, key, method.name, plugin.invoke_actor(call, imports)).await
 }
 
@@ -73,7 +85,7 @@ pub(crate) async fn run_farewell(
     turn: &Arc<Mutex<Turn>>,
     plugin: &Plugin,
 ) -> Outcome {
-    let imports = Box::new(Imports::new(core, key, turn));
+    let imports = Box::new(Imports::new(core, key, turn, Place::default()));
     let told = plugin.deactivate_actor(&key.actor_type, &key.id, imports);
     let told = in_turn_time(core, key, "deactivate", told).await;
     told.unwrap_or_else(|error| Err(failure(turn, &error)))

@@ -3,6 +3,7 @@
 //! Nothing of a turn that fails is kept but the failure.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
 
 use host_base::{ActorKey, Digest, Failure, Payload, Timestamp, WorkflowKey};
 use host_engine::{Interrupt, LogLevel};
@@ -10,6 +11,7 @@ use host_store::StateValue;
 use host_store::records::{Delayed, EventRaised, MailKind, Reminder};
 
 use crate::dedup::Calls;
+use crate::locks::lock;
 use crate::message_id::MessageId;
 use crate::start::NewWorkflow;
 use crate::starts::StartPermit;
@@ -324,6 +326,79 @@ impl Turn {
     }
 }
 
+/// What a turn has changed so far.
+struct Savepoint {
+    deleted: bool,
+    state: BTreeMap<String, Option<StateValue>>,
+    reminders: BTreeMap<String, Option<Reminder>>,
+    timers: BTreeMap<String, Option<Reminder>>,
+    delayed: Vec<(MessageId, Delayed)>,
+    messages: usize,
+    events: usize,
+    starts: usize,
+    topics: usize,
+    bytes: usize,
+    deactivate: bool,
+}
+
+impl Savepoint {
+    fn of(writes: &Writes) -> Savepoint {
+        Savepoint {
+            deleted: writes.deleted,
+            state: writes.state.clone(),
+            reminders: writes.reminders.clone(),
+            timers: writes.timers.clone(),
+            delayed: writes.delayed.clone(),
+            messages: writes.messages.len(),
+            events: writes.events.len(),
+            starts: writes.starts.len(),
+            topics: writes.topics.len(),
+            bytes: writes.bytes,
+            deactivate: writes.deactivate,
+        }
+    }
+
+    fn restore(self, writes: &mut Writes) {
+        writes.deleted = self.deleted;
+        writes.state = self.state;
+        writes.reminders = self.reminders;
+        writes.timers = self.timers;
+        writes.delayed = self.delayed;
+        writes.messages.truncate(self.messages);
+        writes.events.truncate(self.events);
+        writes.starts.truncate(self.starts);
+        writes.topics.truncate(self.topics);
+        writes.bytes = self.bytes;
+        writes.deactivate = self.deactivate;
+    }
+}
+
+/// A call that has entered a turn again. What it changes is taken back unless it is kept.
+pub(crate) struct Entered<'a> {
+    turn: &'a Mutex<Turn>,
+    savepoint: Option<Savepoint>,
+}
+
+impl Entered<'_> {
+    pub(crate) fn begin(turn: &Mutex<Turn>) -> Entered<'_> {
+        let savepoint = Some(Savepoint::of(&lock(turn).writes));
+        Entered { turn, savepoint }
+    }
+
+    /// What it has changed is part of the turn.
+    pub(crate) fn keep(mut self) {
+        self.savepoint = None;
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(savepoint) = self.savepoint.take() {
+            savepoint.restore(&mut lock(self.turn).writes);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use host_base::TenantId;
@@ -407,6 +482,22 @@ mod tests {
             (turn.known("later"), turn.known("old")),
             (Some(Some("2".into())), None)
         );
+    }
+
+    #[test]
+    fn what_entered_a_turn_again_and_failed_leaves_nothing() {
+        let turn = Mutex::new(begun());
+        write(&mut lock(&turn), "a", Some("1"));
+        let entered = Entered::begin(&turn);
+        write(&mut lock(&turn), "a", Some("2"));
+        lock(&turn).writes().deactivate = true;
+        drop(entered);
+        assert_eq!(lock(&turn).known("a"), Some(Some("1".into())));
+        assert!(!lock(&turn).writes().deactivate);
+        let entered = Entered::begin(&turn);
+        write(&mut lock(&turn), "a", Some("3"));
+        entered.keep();
+        assert_eq!(lock(&turn).known("a"), Some(Some("3".into())));
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn started(
         let text = format!("workflow {} is being started by another; try again", key.id);
         return Ok(Err(Failure::transient(code::BUSY, text)));
     };
-    let before = match start::id_state(&core.reader, &key)? {
+    let before = match start::id_state(core, &key)? {
         IdState::Active(view) => return Ok(Err(taken(&key, view.status_name()))),
         IdState::Free(before) => before,
     };

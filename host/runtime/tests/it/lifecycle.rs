@@ -259,9 +259,10 @@ async fn only_what_has_ended_is_purged_unless_it_is_forced() {
     assert_eq!((purged.deleted, purged.left), (1, 0));
     assert_eq!(host.view("w"), None);
     assert_eq!(host.history(&workflow("w"), 1, 0, 10).unwrap(), []);
-    // Its id begins anew.
+    // Its id begins anew, and what may still come for its old run is not taken for the new one's.
+    let host = host.reopen().await;
     waiting(&host, "w").await;
-    assert_eq!(host.view("w").unwrap().run, 1);
+    assert_eq!(host.view("w").unwrap().run, 2);
     host.raise("w", "go", 7).await.unwrap();
     assert_eq!(host.wait("w").await, Ok(json!(7)));
     host.close_and_find_nothing_left().await;

@@ -19,6 +19,7 @@ mod keepers;
 mod lifecycle;
 mod limits;
 mod misbehaviour;
+mod reentrancy;
 mod reminders;
 mod starts;
 mod timers;

@@ -234,6 +234,7 @@ fn replies_deployments_and_components_come_back_as_they_were() {
     let reply = Reply {
         outcome: None,
         expires_ms: 9,
+        ..Reply::default()
     };
     let deployment = Deployment {
         file: "a.wasm".to_owned(),
