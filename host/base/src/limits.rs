@@ -29,6 +29,10 @@ pub struct Limits {
     /// How long an attempt of an activity may go on after it was asked to stop; then it is dropped.
     /// Default 5 s.
     pub activity_cancel_grace: Duration,
+    /// Schedules of all tenants. Default 10,000.
+    pub schedules_max: usize,
+    /// Times that one schedule may make up for with one backfill. Default 1,000.
+    pub schedule_backfill_max: usize,
     /// Activities that run at once. Default 256.
     pub activities_running_max: usize,
     /// Activities that are held in memory, those that wait for their turn or their next attempt included;
@@ -120,6 +124,8 @@ impl Default for Limits {
             activity_time_default: Duration::from_secs(60),
             heartbeat_bytes_max: 64 * KIB,
             activity_cancel_grace: Duration::from_secs(5),
+            schedules_max: 10_000,
+            schedule_backfill_max: 1_000,
             activities_running_max: 256,
             activities_held_max: 100_000,
             workflow_pending_max: 10_000,

@@ -62,7 +62,10 @@ pub(crate) enum Command {
     /// Deploys plugins, goes on with what is unfinished, and runs a workflow to its end.
     Run(RunArgs),
     /// Goes on with what is unfinished, until all of it has ended.
-    Resume,
+    Resume(ResumeArgs),
+    /// Has workflows started and actors called again and again, by a cron expression or an interval.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Drives actors.
     #[command(subcommand)]
     Actor(ActorCommand),
@@ -109,6 +112,125 @@ pub(crate) struct RunArgs {
     /// the new one whose history agrees with it.
     #[arg(long)]
     pub(crate) pin: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ResumeArgs {
+    /// Goes on until it is stopped: schedules and reminders are met while it does.
+    #[arg(long)]
+    pub(crate) forever: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Creates a schedule. It is met while a host runs on the directory: "host resume --forever".
+    Create(CreateScheduleArgs),
+    /// Lists the schedules in the order of their names.
+    List,
+    /// Shows all that is known of one schedule.
+    Show {
+        /// The schedule's name.
+        name: String,
+    },
+    /// Has nothing done at its times until it is resumed.
+    Pause {
+        /// The schedule's name.
+        name: String,
+    },
+    /// Goes on with it from now; times at which it was paused are not made up for.
+    Resume {
+        /// The schedule's name.
+        name: String,
+    },
+    /// Does now what it does at its times.
+    Trigger {
+        /// The schedule's name.
+        name: String,
+    },
+    /// Makes up for its times in a range, one after the other unless they may overlap. A time that was met
+    /// already is left out.
+    Backfill {
+        /// The schedule's name.
+        name: String,
+        /// The first time that counts: 2030-01-31T12:00:00Z.
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// The last time that counts.
+        #[arg(long, value_name = "TIME")]
+        to: String,
+    },
+    /// Deletes it. What it has started goes on.
+    Delete {
+        /// The schedule's name.
+        name: String,
+    },
+}
+
+/// What a schedule does, and when.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct CreateScheduleArgs {
+    /// Its name. One of the same name and definition is left as it is.
+    pub(crate) name: String,
+    /// When: minute, hour, day of the month, month, day of the week, with seconds before them if you like;
+    /// or @hourly, @daily, @weekly.
+    #[arg(long, value_name = "EXPRESSION", required_unless_present = "every")]
+    pub(crate) cron: Option<String>,
+    /// The time zone in which the expression is read.
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) zone: String,
+    /// After how long again, counted from now: 90s, 1h30m or PT1H30M.
+    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["cron", "zone"])]
+    pub(crate) every: Option<String>,
+    /// The workflow that it starts.
+    #[arg(long, value_name = "NAME", required_unless_present = "actor")]
+    pub(crate) workflow: Option<String>,
+    /// The workflow's id; {schedule} and {time} stand for the schedule's name and the time that is met.
+    /// [default: {schedule}-{time}]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// The actor that it calls, and the method.
+    #[arg(
+        long,
+        num_args = 3,
+        value_names = ["TYPE", "ID", "METHOD"],
+        conflicts_with_all = ["workflow", "id", "overlap", "queue"]
+    )]
+    pub(crate) actor: Vec<String>,
+    /// What the workflow or the method takes: JSON, @FILE, or - for standard input.
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
+    /// What becomes of a time at which the workflow that it started last still goes on.
+    #[arg(long, value_name = "POLICY", default_value = "skip")]
+    pub(crate) overlap: Overlap,
+    /// How many times may wait, with --overlap queue.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) queue: u32,
+    /// Times are made up for that passed no longer ago while no host ran.
+    #[arg(long, value_name = "PERIOD", default_value = "1h")]
+    pub(crate) catch_up: String,
+    /// Puts each time off by up to so much, so that not all schedules are met at once.
+    #[arg(long, value_name = "PERIOD", default_value = "0s")]
+    pub(crate) jitter: String,
+    /// Replaces one of the same name.
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+/// What becomes of a time at which the workflow that a schedule started last still goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Overlap {
+    /// Nothing is started.
+    Skip,
+    /// It waits until that one has ended.
+    Queue,
+    /// Another one is started beside it.
+    Allow,
+    /// That one is asked to end, and another one is started when it has.
+    Cancel,
+    /// That one is ended at once, and another one is started.
+    Terminate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -313,7 +435,7 @@ pub(crate) struct PurgeArgs {
     #[arg(required_unless_present_any = ["status", "name"], conflicts_with_all = ["status", "name"])]
     pub(crate) id: Option<String>,
     /// Terminates first what has not ended, its children included.
-    #[arg(long, requires = "id")]
+    #[arg(long, conflicts_with_all = ["status", "name"])]
     pub(crate) force: bool,
     /// All that ended so: completed, failed, cancelled or terminated.
     #[arg(long, value_parser = ended_status())]
@@ -503,10 +625,8 @@ mod tests {
         assert!(parse("workflow purge --status failed --name n").is_ok());
         let missing = ErrorKind::MissingRequiredArgument;
         assert_eq!(parse("workflow purge").unwrap_err(), missing);
-        assert_eq!(
-            parse("workflow purge --name n --force").unwrap_err(),
-            missing
-        );
+        let forced = parse("workflow purge --name n --force");
+        assert_eq!(forced.unwrap_err(), ErrorKind::ArgumentConflict);
         let both = parse("workflow purge w --name n").unwrap_err();
         assert_eq!(both, ErrorKind::ArgumentConflict);
         let running = parse("workflow purge --status running").unwrap_err();

@@ -31,6 +31,7 @@ use crate::observer::{Happening, Observer};
 use crate::outbox::Queued;
 use crate::plugins::Plugins;
 use crate::retention::Retention;
+use crate::schedules::Schedules;
 use crate::start::{self, unreadable};
 use crate::starts::Starts;
 use crate::timers::Timers;
@@ -62,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) topics: Arc<Topics>,
     pub(crate) retention: Retention,
     pub(crate) activities: Activities,
+    pub(crate) schedules: Schedules,
     pub(crate) watchers: Watchers,
     pub(crate) updates: Updates,
     /// One permit for each workflow instance that the engine's pool holds.

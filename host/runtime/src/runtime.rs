@@ -31,6 +31,7 @@ use crate::plugins::Plugins;
 use crate::rehearsal::Rehearsal;
 use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
+use crate::schedules::{self, Ask, Schedules};
 use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
@@ -107,7 +108,8 @@ impl Runtime {
         })?;
         let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);
         let (retention, due) = Retention::new(&store.reader)?;
-        let handles = (outbox, retention, threads.handle().clone());
+        let (schedules, asked) = Schedules::new();
+        let handles = (outbox, retention, schedules, threads.handle().clone());
         let core = core(options, store, engine, handles);
         threads.spawn(outbox::run(Arc::clone(&core), turns));
         threads.spawn(keeper::run(Arc::clone(&core)));
@@ -115,6 +117,8 @@ impl Runtime {
         threads.spawn(components::run(Arc::clone(&core)));
         core.topics.load(&core.reader)?;
         load_remembered(&core, &threads)?;
+        let scheduled = schedules::load(&core)?;
+        threads.spawn(schedules::run(Arc::clone(&core), scheduled, asked));
         Ok(Runtime {
             core,
             threads: Some(threads),
@@ -277,11 +281,26 @@ impl Runtime {
         if first {
             let core = Arc::clone(&self.core);
             self.core.tasks.spawn(timers::run(core));
+            self.core.schedules.ask(Ask::Go).await;
         }
         let core = Arc::clone(&self.core);
         self.on_threads(async move { recovery::go_on(&core).await })
             .await?;
         Ok(unfinished)
+    }
+
+    /// Some of a tenant's workflows that are to be run or are running: none only where there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn some_active(
+        &self,
+        tenant: &TenantId,
+        limit: usize,
+    ) -> Result<Vec<WorkflowKey>, StoreError> {
+        let statuses = [Status::Pending, Status::Running];
+        let active = self.core.reader.some_with_status(tenant, &statuses, limit);
+        Ok(active?)
     }
 
     /// What has not ended.
@@ -595,8 +614,8 @@ impl Runtime {
             .collect())
     }
 
-    /// Deletes an actor with all that it owns: state, reminders, timers and messages to it that are not due
-    /// yet; durable when this returns. Messages that wait in its inbox are not lost: they bring it into
+    /// Deletes an actor with all that it owns: state, reminders, timers, subscriptions and messages to it that
+    /// are not due yet; durable when this returns. Messages that wait in its inbox are not lost: they bring it into
     /// being anew.
     ///
     /// # Errors
@@ -675,9 +694,10 @@ fn core(
     options: RuntimeOptions,
     store: Store,
     engine: Engine,
-    (outbox, retention, tasks): (
+    (outbox, retention, schedules, tasks): (
         mpsc::Sender<outbox::Queued>,
         Retention,
+        Schedules,
         tokio::runtime::Handle,
     ),
 ) -> Arc<Core> {
@@ -700,6 +720,7 @@ fn core(
         retention,
         reads: Arc::new(Semaphore::new(options.limits.actor_reads_max)),
         activities: Activities::new(&options.limits),
+        schedules,
         watchers: Watchers::default(),
         updates: Updates::default(),
         outbox,

@@ -34,6 +34,13 @@ pub(crate) struct Former {
     runs: u32,
 }
 
+impl Former {
+    /// Whether there was anything.
+    pub(crate) fn was_used(&self) -> bool {
+        self.runs > 0
+    }
+}
+
 /// Whether an id can be used for a new instance.
 pub(crate) enum IdState {
     /// It can; what had it before has ended.

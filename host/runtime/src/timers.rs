@@ -168,7 +168,6 @@ async fn fire(core: &Arc<Core>, timer: TimerKey) {
             core.notify(&actor, Message::Timer(Box::new(timer), firing));
         }
         TimerOf::Retention { .. } => core.retention.fire(timer),
-        TimerOf::Schedule { .. } => {}
     }
 }
 

@@ -8,8 +8,8 @@ use prost::Message;
 
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Subscription,
-    Task,
+    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Schedule,
+    Subscription, Task,
 };
 use crate::state::StateValue;
 
@@ -175,6 +175,16 @@ impl Batch {
     /// Deletes an activity that has ended.
     pub fn delete_task(&mut self, key: &TaskKey) {
         self.delete(Keyspace::Task, keys::task(key));
+    }
+
+    /// Writes a schedule.
+    pub fn put_schedule(&mut self, tenant: &TenantId, name: &str, schedule: &Schedule) {
+        self.put_message(Keyspace::Meta, keys::schedule(tenant, name), schedule);
+    }
+
+    /// Deletes a schedule.
+    pub fn delete_schedule(&mut self, tenant: &TenantId, name: &str) {
+        self.delete(Keyspace::Meta, keys::schedule(tenant, name));
     }
 
     /// Asks an activity to stop. In a row of its own, because its workflow writes it, and only whoever runs

@@ -13,7 +13,7 @@
 //!
 //! | keyspace | key |
 //! |---|---|
-//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id (letters are one u8) |
+//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id · `"s"` tenant, schedule (letters are one u8) |
 //! | `instance` | tenant, workflow id |
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
@@ -156,13 +156,6 @@ pub enum TimerOf {
         /// Its run.
         run: u32,
     },
-    /// The next time of a schedule.
-    Schedule {
-        /// Whose.
-        tenant: TenantId,
-        /// The schedule's name, unique for the tenant.
-        name: String,
-    },
 }
 
 const FORMAT: u8 = b'f';
@@ -172,6 +165,7 @@ const COMPONENT: u8 = b'c';
 const COMPONENT_FACTS: u8 = b'v';
 const CANCEL: u8 = b'x';
 const LAST_RUN: u8 = b'r';
+const SCHEDULED: u8 = b's';
 const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
 const BY_STATUS: u8 = 1;
@@ -180,7 +174,6 @@ const REMINDER: u8 = 1;
 const DELAYED: u8 = 2;
 const EXPIRY: u8 = 3;
 const RETENTION: u8 = 4;
-const SCHEDULE: u8 = 5;
 const TEXT_END: u8 = 0;
 const ESCAPE: u8 = 1;
 
@@ -374,10 +367,6 @@ impl Cursor<'_> {
                 let workflow = WorkflowKey::new(tenant, self.text()?).ok()?;
                 let run = self.u32()?;
                 TimerOf::Retention { workflow, run }
-            }
-            SCHEDULE => {
-                let name = self.text()?;
-                TimerOf::Schedule { tenant, name }
             }
             _ => return None,
         })
@@ -603,7 +592,6 @@ pub(crate) fn timer(key: &TimerKey) -> Vec<u8> {
             let parts = due.other_timer(&workflow.tenant, RETENTION);
             parts.text(&workflow.id).u32(*run)
         }
-        TimerOf::Schedule { tenant, name } => due.other_timer(tenant, SCHEDULE).text(name),
     };
     parts.0
 }
@@ -639,7 +627,29 @@ pub(crate) fn read_task(key: &[u8]) -> Option<TaskKey> {
     Some(task)
 }
 
-/// What the keys of all requests to cancel an activity begin with.
+/// What the keys of all schedules begin with.
+pub(crate) fn schedules() -> Vec<u8> {
+    vec![SCHEDULED]
+}
+
+/// What the keys of a tenant's schedules begin with.
+pub(crate) fn schedules_of(tenant: &TenantId) -> Vec<u8> {
+    Parts::default().u8(SCHEDULED).tenant(tenant).0
+}
+
+pub(crate) fn schedule(tenant: &TenantId, name: &str) -> Vec<u8> {
+    Parts(schedules_of(tenant)).text(name).0
+}
+
+pub(crate) fn read_schedule(key: &[u8]) -> Option<(TenantId, String)> {
+    let mut cursor = Cursor(key);
+    cursor.tag(SCHEDULED)?;
+    let parts = (cursor.tenant()?, cursor.text()?);
+    cursor.end()?;
+    Some(parts)
+}
+
+/// What the keys of the ids of all deleted instances begin with.
 pub(crate) fn last_runs() -> Vec<u8> {
     vec![LAST_RUN]
 }
@@ -652,6 +662,7 @@ pub(crate) fn read_last_run(key: &[u8]) -> Option<WorkflowKey> {
     read_instance(key.strip_prefix(&[LAST_RUN])?)
 }
 
+/// What the keys of all requests to cancel an activity begin with.
 pub(crate) fn cancels() -> Vec<u8> {
     vec![CANCEL]
 }
@@ -748,10 +759,6 @@ mod tests {
             (actors(), TEXT).prop_map(|(actor, id)| TimerOf::Delayed { actor, id }),
             (actors(), TEXT).prop_map(|(actor, key)| TimerOf::Expiry { actor, key }),
             (workflows(), any::<u32>()).prop_map(|(workflow, run)| TimerOf::Retention { workflow, run }),
-            (ID, TEXT).prop_map(|(tenant, name)| {
-                let tenant = TenantId::new(tenant).unwrap();
-                TimerOf::Schedule { tenant, name }
-            }),
         ]) -> TimerKey {
             TimerKey { due: Timestamp(due), of }
         }
@@ -816,6 +823,8 @@ mod tests {
             let of_actor = self::actor(&actor);
             prop_assert_eq!(read_last_text(&state(&actor, &text), &of_actor), Some(text.clone()));
             prop_assert_eq!(read_state(&state(&actor, &text)), Some((actor, text.clone())));
+            let a_schedule = schedule(&owner, &text);
+            prop_assert_eq!(read_schedule(&a_schedule), Some((owner.clone(), text.clone())));
             prop_assert_eq!(read_cancel(&cancel(&a_task)), Some(a_task.clone()));
             prop_assert_eq!(read_task(&task(&a_task)), Some(a_task));
             prop_assert_eq!(read_timer(&timer(&a_timer)), Some(a_timer));

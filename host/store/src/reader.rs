@@ -13,8 +13,8 @@ use prost::Message;
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Status,
-    Subscription, Task,
+    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Schedule,
+    Status, Subscription, Task,
 };
 use crate::state::StateValue;
 
@@ -223,6 +223,25 @@ impl Reader {
         self.message(Keyspace::Task, &keys::task(key))
     }
 
+    /// One schedule.
+    pub fn schedule(&self, tenant: &TenantId, name: &str) -> Read<Option<Schedule>> {
+        self.message(Keyspace::Meta, &keys::schedule(tenant, name))
+    }
+
+    /// A tenant's schedules by name.
+    pub fn schedules_of(&self, tenant: &TenantId) -> Read<Vec<(String, Schedule)>> {
+        let range = KeyRange::prefix(keys::schedules_of(tenant));
+        self.messages(Keyspace::Meta, range, usize::MAX, |key| {
+            keys::read_schedule(key).map(|(_, name)| name)
+        })
+    }
+
+    /// The schedules of all tenants.
+    pub fn schedules(&self) -> Read<Vec<((TenantId, String), Schedule)>> {
+        let range = KeyRange::prefix(keys::schedules());
+        self.messages(Keyspace::Meta, range, usize::MAX, keys::read_schedule)
+    }
+
     /// Whether an activity was asked to stop.
     pub fn is_cancelled(&self, key: &TaskKey) -> Read<bool> {
         Ok(self.bytes(Keyspace::Meta, &keys::cancel(key))?.is_some())
@@ -334,6 +353,27 @@ impl Reader {
             }));
             let others = KeyRange::all().beyond(&keys::tenant(&tenant));
             place = next_tenant(&view, others)?;
+        }
+        Ok(found)
+    }
+
+    /// Some of a tenant's instances that stand in one of these places, as of one moment: none only where
+    /// there is none, however they move from place to place. Reads the index only.
+    pub fn some_with_status(
+        &self,
+        tenant: &TenantId,
+        statuses: &[Status],
+        limit: usize,
+    ) -> Read<Vec<WorkflowKey>> {
+        let view = self.0.view();
+        let mut found = Vec::new();
+        for status in statuses {
+            let rows = keys::index_of_status(tenant, (*status).into());
+            let ids = ids_in(&view, rows, None, limit - found.len())?;
+            found.extend(ids.into_iter().map(|id| WorkflowKey {
+                tenant: tenant.clone(),
+                id,
+            }));
         }
         Ok(found)
     }

@@ -863,3 +863,120 @@ pub struct Component {
     #[prost(uint64, tag = "4")]
     pub deployed_ms: u64,
 }
+
+/// Keyspace `meta`: a schedule, which starts a workflow or calls an actor again and again.
+#[derive(Clone, PartialEq, Message)]
+pub struct Schedule {
+    /// When, as a cron expression; empty: see `interval_ms`.
+    #[prost(string, tag = "1")]
+    pub cron: String,
+    /// After how long again, in milliseconds, counted from `created_ms`.
+    #[prost(uint64, tag = "2")]
+    pub interval_ms: u64,
+    /// The time zone in which the expression is read.
+    #[prost(string, tag = "3")]
+    pub zone: String,
+    /// What is done.
+    #[prost(oneof = "ScheduleTarget", tags = "4, 5")]
+    pub target: Option<ScheduleTarget>,
+    /// What the workflow or the method takes.
+    #[prost(bytes = "vec", tag = "6")]
+    pub input: Vec<u8>,
+    /// What becomes of a time at which the last workflow still goes on.
+    #[prost(enumeration = "Overlap", tag = "7")]
+    pub overlap: i32,
+    /// How many times may wait where they are queued.
+    #[prost(uint32, tag = "8")]
+    pub queue_max: u32,
+    /// How long ago a time may be for which it is not too late, in milliseconds.
+    #[prost(uint64, tag = "9")]
+    pub catch_up_ms: u64,
+    /// By how much a time may be put off by chance, in milliseconds.
+    #[prost(uint64, tag = "10")]
+    pub jitter_ms: u64,
+    /// When it was created, in milliseconds since the epoch.
+    #[prost(uint64, tag = "11")]
+    pub created_ms: u64,
+    /// Whether nothing is done until it is resumed.
+    #[prost(bool, tag = "12")]
+    pub paused: bool,
+    /// The next time by its definition, in milliseconds since the epoch; 0: there is none.
+    #[prost(uint64, tag = "13")]
+    pub next_ms: u64,
+    /// The same, put off by chance.
+    #[prost(uint64, tag = "14")]
+    pub due_ms: u64,
+    /// Times that wait until the last workflow has ended.
+    #[prost(uint64, repeated, tag = "15")]
+    pub queued: Vec<u64>,
+    /// The id of the workflow that was started last.
+    #[prost(string, tag = "16")]
+    pub running: String,
+    /// For how many times something was started or called.
+    #[prost(uint64, tag = "17")]
+    pub started: u64,
+    /// For how many times nothing was.
+    #[prost(uint64, tag = "18")]
+    pub skipped: u64,
+    /// How often times were too long ago.
+    #[prost(uint64, tag = "19")]
+    pub missed: u64,
+    /// The last time for which something was started or called, in milliseconds since the epoch.
+    #[prost(uint64, tag = "20")]
+    pub last_ms: u64,
+    /// Why nothing was, the last time that was so; empty since it worked.
+    #[prost(string, tag = "21")]
+    pub problem: String,
+}
+
+/// What a schedule does.
+#[derive(Clone, PartialEq, Eq, Hash, Oneof)]
+pub enum ScheduleTarget {
+    /// It starts a workflow.
+    #[prost(message, tag = "4")]
+    Workflow(ScheduledWorkflow),
+    /// It calls an actor's method.
+    #[prost(message, tag = "5")]
+    Actor(ScheduledCall),
+}
+
+/// A workflow that is started by a schedule.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct ScheduledWorkflow {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Its id; `{schedule}` and `{time}` stand for the schedule's name and the time.
+    #[prost(string, tag = "2")]
+    pub id: String,
+}
+
+/// A method that is called by a schedule.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct ScheduledCall {
+    /// The actor's type.
+    #[prost(string, tag = "1")]
+    pub actor_type: String,
+    /// The actor's id.
+    #[prost(string, tag = "2")]
+    pub actor_id: String,
+    /// The method.
+    #[prost(string, tag = "3")]
+    pub method: String,
+}
+
+/// What becomes of a time at which the workflow that a schedule started last still goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum Overlap {
+    /// Nothing is started.
+    Skip = 0,
+    /// It waits until that one has ended.
+    Queue = 1,
+    /// Another one is started beside it.
+    Allow = 2,
+    /// That one is asked to end, and another one is started when it has.
+    Cancel = 3,
+    /// That one is ended at once, and another one is started.
+    Terminate = 4,
+}

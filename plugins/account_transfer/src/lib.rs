@@ -1,7 +1,8 @@
 //! Transfers: two actors that own accounts, and a workflow that moves money between them.
 //!
-//! Shows that money is never made or lost: each step takes effect once, and one that cannot be followed by the
-//! next is taken back. Nothing here looks for repeats; that each call counts once is the host's business.
+//! Shows a saga, and that money is never made or lost: each step takes effect once, and one that cannot be
+//! followed by the next is taken back, also where somebody asks the workflow to end. Nothing here looks for
+//! repeats; that each call counts once is the host's business.
 
 use guest_sdk::prelude::*;
 
@@ -93,14 +94,16 @@ impl Transfer {
 /// Moves money from one account to another, or leaves both as they were.
 #[workflow]
 async fn transfer(ctx: WorkflowContext, transfer: Transfer) -> Result<i64, Failure> {
-    let account = |id: &str| ctx.actor::<Account>(id);
-    account(&transfer.from).post(transfer.entry(-1)).await?;
-    let cleared = ctx.activity(clear, transfer.clone()).await;
-    if let Err(failure) = cleared {
-        account(&transfer.from).post(transfer.entry(1)).await?;
-        return Err(failure);
-    }
-    account(&transfer.to).post(transfer.entry(1)).await
+    let post = |id: &str, sign| ctx.actor::<Account>(id).post(transfer.entry(sign));
+    let moving = ctx.saga(async |saga| {
+        let give_back = |_: &i64| post(&transfer.from, 1);
+        saga.step(post(&transfer.from, -1), give_back).await?;
+        ctx.activity(clear, transfer.clone()).await?;
+        // A step like the first, so that a request to end does not come between it and the end.
+        saga.step(post(&transfer.to, 1), |_| post(&transfer.to, -1))
+            .await
+    });
+    moving.await
 }
 
 /// Asks the clearing house, which is often busy at first and refuses some amounts for good.

@@ -10,6 +10,7 @@ mod plugin;
 mod reminder;
 mod resume;
 mod run;
+mod schedule;
 mod topic;
 mod workflow;
 
@@ -21,7 +22,8 @@ pub(crate) fn run(cli: &Cli) -> Ending {
     let common = &cli.common;
     match &cli.command {
         Command::Run(args) => run::run(common, args),
-        Command::Resume => resume::run(common),
+        Command::Resume(args) => resume::run(common, args),
+        Command::Schedule(command) => schedule::run(common, command),
         Command::Actor(command) => run_actor(common, command),
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),

@@ -2,15 +2,17 @@
 //!
 //! Knows nothing of how it came there.
 
+use std::time::Duration;
+
 use host_base::WorkflowKey;
-use host_runtime::{Unfinished, WorkflowView};
-use host_store::WorkflowFilter;
-use host_store::records::Status;
+use host_runtime::Unfinished;
 
 use super::{Ending, Session};
 use crate::exit::{self, Exit, Problem};
 use crate::show::text::count;
 
+/// How often something is looked for that nobody tells.
+const LOOK: Duration = Duration::from_millis(5);
 /// Workflows that are read at once.
 const PAGE: usize = 1000;
 
@@ -37,9 +39,13 @@ impl Session {
     pub(crate) async fn wait_for_all(&self) -> Ending {
         let mut exit = Exit::Done;
         loop {
-            let active = self.active()?;
+            let active = self.runtime.some_active(&self.tenant, PAGE)?;
             if active.is_empty() {
-                break;
+                if !self.schedule_waits()? {
+                    break;
+                }
+                // The next of its times is met when what it waits for is known to have ended.
+                tokio::time::sleep(LOOK).await;
             }
             for key in active {
                 let view = self.runtime.wait_for_workflow(&key).await?;
@@ -51,18 +57,19 @@ impl Session {
         Ok(if failed { Exit::Failed } else { exit })
     }
 
-    fn active(&self) -> Result<Vec<WorkflowKey>, Problem> {
-        let mut active = self.page(Status::Running)?;
-        active.extend(self.page(Status::Pending)?);
-        Ok(active.into_iter().map(|view| view.key).collect())
-    }
-
-    fn page(&self, status: Status) -> Result<Vec<WorkflowView>, Problem> {
-        let filter = WorkflowFilter {
-            status: Some(status),
-            name: None,
-        };
-        Ok(self.runtime.workflows(&self.tenant, &filter, None, PAGE)?)
+    /// Whether times of a schedule have waited for a workflow that has ended by now.
+    fn schedule_waits(&self) -> Result<bool, Problem> {
+        for one in self.runtime.schedules(&self.tenant)? {
+            if one.schedule.queued.is_empty() {
+                continue;
+            }
+            let key = WorkflowKey::new(self.tenant.clone(), one.schedule.running).ok();
+            let last = key.map(|key| self.runtime.workflow(&key)).transpose()?;
+            if last.flatten().is_none_or(|last| last.has_ended()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -207,3 +207,23 @@ fn an_actor_that_was_entered_again_counts_each_call_once() {
         .answers(&["actor", "call", "Echo", "echo-1", "Count"], "1")
         .check();
 }
+
+#[test]
+fn each_time_of_a_schedule_is_met_once_and_one_after_the_other() {
+    let create = ["schedule", "create", "s", "--cron", "0 0 1 1 *"];
+    let starts = ["--workflow", "nap", "--input", "1"];
+    let backfill = ["schedule", "backfill", "s"];
+    let range = [
+        "--from",
+        "2024-01-01T00:00:00Z",
+        "--to",
+        "2025-12-31T00:00:00Z",
+    ];
+    Scenario::new(&[PROBE])
+        .repeat(&[&create[..], &starts].concat())
+        .repeat(&[&backfill[..], &range].concat())
+        .resume()
+        .ends("s-2024-01-01T00:00:00Z", "completed", r#""rested""#)
+        .ends("s-2025-01-01T00:00:00Z", "completed", r#""rested""#)
+        .check();
+}

@@ -8,17 +8,20 @@
 )]
 
 mod actors;
+mod agent_loop;
 mod approval;
 mod asked;
 mod changes;
 mod chat;
 mod crashes;
+mod deadline;
 mod directories;
 mod host;
 mod kills;
 mod lifecycle;
 mod many;
 mod monitor;
+mod order_saga;
 mod runs;
 mod scenario;
 mod sigkill;

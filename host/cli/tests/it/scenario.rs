@@ -23,7 +23,7 @@
 //! - [`Scenario::once`] is for those that may not, such as `workflow raise`. They are given again only where
 //!   they were stopped before their first commit, which must be what they are for.
 //!
-//! Where a round fails, its last line on standard error says which it was.
+//! Where a round fails, standard error says which it was and what its commands said.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -119,11 +119,13 @@ impl Scenario {
 
     /// Runs all rounds.
     pub(crate) fn check(self) {
-        let mut stopped = self.round(Stop::Nowhere);
+        let fresh = Host::new();
+        deploy(&fresh, &self.plugins);
+        let mut stopped = self.round(&fresh, Stop::Nowhere);
         assert!(!stopped, "nobody has asked for a stop");
         let mut n = 1;
         loop {
-            stopped = self.round(Stop::Before(n)) && self.round(Stop::After(n));
+            stopped = self.round(&fresh, Stop::Before(n)) && self.round(&fresh, Stop::After(n));
             if !stopped {
                 break;
             }
@@ -131,7 +133,7 @@ impl Scenario {
             assert!(n / self.stride <= COMMITS_MAX, "too many commits: {n}");
         }
         assert!(n > 1, "the scenario commits nothing");
-        self.round(Stop::AfterEvery);
+        self.round(&fresh, Stop::AfterEvery);
     }
 
     fn step(mut self, command: &[&str], codes: &'static [i32], repeats: bool) -> Scenario {
@@ -159,11 +161,10 @@ impl Scenario {
         self
     }
 
-    /// All commands, stopped there; tells whether one was.
-    fn round(&self, stop: Stop) -> bool {
+    /// All commands in a copy of a fresh directory, stopped there; tells whether one was.
+    fn round(&self, fresh: &Host, stop: Stop) -> bool {
         eprintln!("scenario: stop {stop:?}");
-        let host = Host::new();
-        deploy(&host, &self.plugins);
+        let host = fresh.copy();
         let mut stopped = false;
         for step in &self.steps {
             stopped |= step.run(&host, stop);
@@ -219,6 +220,11 @@ fn invoke(host: &Host, command: &[String], stop: Stop) -> Option<Output> {
     };
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    eprintln!(
+        "scenario: {} ends with {}\n{stderr}",
+        words.join(" "),
+        output.status
+    );
     if output.status.signal().is_some() && stderr.contains("as a test has asked for") {
         return None;
     }

@@ -382,9 +382,7 @@ impl ActorTurns {
             TimerOf::Delayed { id, .. } => self.deliver(id, due).await,
             TimerOf::Expiry { key, .. } => self.expire(key, due).await,
             // Nobody tells an actor of these.
-            TimerOf::Workflow { .. } | TimerOf::Retention { .. } | TimerOf::Schedule { .. } => {
-                Ok(())
-            }
+            TimerOf::Workflow { .. } | TimerOf::Retention { .. } => Ok(()),
         }
     }
 

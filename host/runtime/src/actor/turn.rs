@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
-use host_base::{ActorKey, Digest, Failure, Payload, Timestamp, WorkflowKey};
+use host_base::{ActorKey, Digest, Entity, Failure, Payload, Timestamp, WorkflowKey};
 use host_engine::{Interrupt, LogLevel};
 use host_store::StateValue;
 use host_store::records::{Delayed, EventRaised, MailKind, Reminder};
@@ -261,6 +261,9 @@ impl Turn {
         writes.reminders.clear();
         writes.timers.clear();
         writes.delayed.retain(|(id, _)| id.to != *actor);
+        // Behind what the turn has subscribed to, and before what it will.
+        let forget = TopicOp::Forget(Entity::Actor(actor.clone()));
+        writes.topics.push(forget);
     }
 
     /// Keeps what was read or written.

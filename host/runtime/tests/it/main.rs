@@ -21,6 +21,7 @@ mod limits;
 mod misbehaviour;
 mod reentrancy;
 mod reminders;
+mod schedules;
 mod starts;
 mod timers;
 mod topics;

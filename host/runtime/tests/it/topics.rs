@@ -118,6 +118,20 @@ async fn subscriptions_outlast_the_host_and_end_with_the_workflow_or_when_told()
 }
 
 #[tokio::test]
+async fn an_actor_that_is_deleted_has_subscribed_to_nothing() {
+    let host = Scratch::new().await;
+    listen(&host, "a", "news").await;
+    listen(&host, "a", "olds").await;
+    listen(&host, "b", "news").await;
+    host.call(&listener("a"), "Vanish", ()).await.unwrap();
+    let left = subscriptions(&host);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(host.publish(&tenant(), "news", payload(1)).await, Ok(1));
+    let host = host.reopen().await;
+    assert_eq!(subscriptions(&host), left);
+}
+
+#[tokio::test]
 async fn who_subscribes_while_others_publish_hears_all_from_then_on() {
     let host = Scratch::new().await;
     let said = saying("news", 0..300);
@@ -188,4 +202,17 @@ async fn what_may_not_be_published_or_subscribed_is_refused_by_name() {
     let reserved = host.publish(&tenant(), "$workflow/nap", payload(1)).await;
     assert_eq!(reserved.unwrap_err().code, "limit");
     assert_eq!(subscriptions(&host).len(), 1);
+}
+
+#[tokio::test]
+async fn an_actor_that_is_deleted_hears_nothing_any_more() {
+    let host = Scratch::new().await;
+    listen(&host, "a", "news").await;
+    listen(&host, "b", "news").await;
+    host.delete_actor(&listener("a")).await.unwrap();
+    host.run("say", "w", saying("news", 0..3)).await.unwrap();
+    assert_eq!(until_heard(&host, "b", 3).await, numbers(0..3));
+    assert_eq!(heard(&host, "a").await, numbers(0..0));
+    assert_eq!(subscriptions(&host).len(), 1);
+    host.close_and_find_nothing_left().await;
 }

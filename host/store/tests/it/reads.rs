@@ -299,6 +299,15 @@ fn check_lists(reader: &Reader, model: &Model, limit: usize) {
         });
         assert_eq!(found, expected);
     }
+    let statuses = [Status::Pending, Status::Running];
+    for tenant in [tenant("t"), tenant("u")] {
+        let fits = |(key, instance): &(&WorkflowKey, &Instance)| {
+            key.tenant == tenant && statuses.contains(&instance.status())
+        };
+        let found = reader.some_with_status(&tenant, &statuses, limit);
+        let expected = model.iter().filter(fits).count().min(limit);
+        assert_eq!(found.unwrap().len(), expected);
+    }
 }
 
 fn check_list(reader: &Reader, model: &Model, limit: usize, filter: &WorkflowFilter) {

@@ -1,0 +1,256 @@
+//! The one task that owns all schedules: does what is due, and what is asked of them.
+//!
+//! A schedule moves on in the batch that holds what it started, so that each of its times counts once. What
+//! is in memory is what the store has, or will have when what is queued is durable.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_base::failure::code;
+use host_base::{Failure, TenantId, Timestamp, WorkflowKey};
+use host_store::ReadError;
+use host_store::records::Schedule;
+use tokio::sync::mpsc;
+
+use crate::core::Core;
+use crate::schedules::turn::{Came, Turn, aim};
+use crate::schedules::{Ask, Deed, Fired, Order};
+use crate::view::is_active;
+
+/// A sleep is no longer than this, because it does not follow the clock where that is set.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// After how long a start is tried again whose id was being started by somebody else.
+const BUSY_WAIT: Duration = Duration::from_millis(5);
+
+/// Whose schedule, and which.
+pub(crate) type Name = (TenantId, String);
+/// All schedules by tenant and name.
+pub(crate) type Rows = BTreeMap<Name, Schedule>;
+
+/// The schedules that the store holds.
+pub(crate) fn load(core: &Core) -> Result<Rows, ReadError> {
+    Ok(core.reader.schedules()?.into_iter().collect())
+}
+
+struct Book {
+    core: Arc<Core>,
+    rows: Rows,
+    /// The workflows whose end is waited for.
+    watched: HashSet<WorkflowKey>,
+    going: bool,
+}
+
+/// Runs until the core is gone or the store cannot be read.
+pub(crate) async fn run(core: Arc<Core>, rows: Rows, mut asked: mpsc::Receiver<Ask>) {
+    let mut book = Book {
+        core,
+        rows,
+        watched: HashSet::new(),
+        going: false,
+    };
+    loop {
+        let wait = match book.pass().await {
+            Ok(wait) => wait,
+            Err(error) => return book.core.store_unreadable(&error),
+        };
+        // Either is a reason to look again.
+        let ask = match tokio::time::timeout(wait, asked.recv()).await {
+            Ok(Some(ask)) => ask,
+            Ok(None) => return,
+            Err(_) => continue,
+        };
+        if let Err(error) = book.answer(ask).await {
+            return book.core.store_unreadable(&error);
+        }
+    }
+}
+
+impl Book {
+    /// Does what is due; returns for how long nothing is.
+    async fn pass(&mut self) -> Result<Duration, ReadError> {
+        if !self.going {
+            return Ok(SLEEP_MAX);
+        }
+        let now = self.core.clock.now();
+        let mut turn = Turn::new(&self.core, now);
+        let mut wait = SLEEP_MAX;
+        for (name, row) in &mut self.rows {
+            let mut later = false;
+            if turn.concerns(row) {
+                let before = row.clone();
+                later = turn.dequeue(name, row)? || turn.due(name, row)?;
+                if *row != before {
+                    turn.draft.batch.put_schedule(&name.0, &name.1, row);
+                }
+            }
+            if later {
+                wait = BUSY_WAIT;
+            } else if row.next_ms != 0 && !row.paused {
+                wait = wait.min(Timestamp(row.due_ms).since(now));
+            }
+        }
+        turn.commit().await;
+        self.watch();
+        Ok(wait)
+    }
+
+    /// Has itself told when the workflows end that queued times wait for.
+    fn watch(&mut self) {
+        for ((tenant, _), row) in &self.rows {
+            let waits = !row.queued.is_empty() && !row.running.is_empty();
+            let Some(key) = waits
+                .then(|| WorkflowKey::new(tenant.clone(), &*row.running).ok())
+                .flatten()
+            else {
+                continue;
+            };
+            if !self.watched.insert(key.clone()) {
+                continue;
+            }
+            let core = Arc::clone(&self.core);
+            let mut watch = core.watchers.watch(&key);
+            core.tasks.clone().spawn(async move {
+                // It may have ended before it was watched.
+                let instance = core.reader.instance(&key).ok().flatten();
+                if instance.is_some_and(|instance| is_active(&instance)) {
+                    watch.told().await;
+                }
+                core.schedules.ask(Ask::Look(key)).await;
+            });
+        }
+    }
+
+    async fn answer(&mut self, ask: Ask) -> Result<(), ReadError> {
+        match ask {
+            Ask::Go => self.going = true,
+            Ask::Look(key) => {
+                self.watched.remove(&key);
+            }
+            Ask::Do(order) => {
+                let Order {
+                    tenant,
+                    name,
+                    deed,
+                    answer,
+                } = *order;
+                let done = self.carry_out(&(tenant, name), deed).await?;
+                // Whoever no longer waits does not want to know.
+                drop(answer.send(done));
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(
+        &mut self,
+        name: &Name,
+        deed: Deed,
+    ) -> Result<Result<Fired, Failure>, ReadError> {
+        let now = self.core.clock.now();
+        let mut turn = Turn::new(&self.core, now);
+        let done = match (deed, self.rows.get_mut(name)) {
+            (Deed::Create(schedule, replace), _) => {
+                let count = self.rows.len();
+                let found = self.rows.get(name);
+                match created(&self.core, *schedule, found, replace, count) {
+                    Ok(Some(mut schedule)) => {
+                        aim(&name.1, &mut schedule, now);
+                        self.rows.insert(name.clone(), schedule);
+                    }
+                    Ok(None) => return Ok(Ok(Fired::default())),
+                    Err(failure) => return Ok(Err(failure)),
+                }
+                Fired::default()
+            }
+            (_, None) => return Ok(Err(not_found(&name.1))),
+            (Deed::Pause, Some(row)) => {
+                row.paused = true;
+                Fired::default()
+            }
+            (Deed::Resume, Some(row)) => {
+                if row.paused {
+                    row.paused = false;
+                    aim(&name.1, row, now);
+                }
+                Fired::default()
+            }
+            (Deed::Trigger, Some(row)) => {
+                let came = loop {
+                    match turn.meet(name, row, now)? {
+                        Came::Later => tokio::time::sleep(BUSY_WAIT).await,
+                        came => break came,
+                    }
+                };
+                let fired = came.fired();
+                came.note(row, now);
+                fired
+            }
+            (Deed::Backfill(from, to), Some(row)) => match turn.backfill(name, row, from, to)? {
+                Ok(fired) => fired,
+                Err(failure) => return Ok(Err(failure)),
+            },
+            (Deed::Delete, Some(_)) => {
+                self.rows.remove(name);
+                turn.draft.batch.delete_schedule(&name.0, &name.1);
+                Fired::default()
+            }
+        };
+        if let Some(row) = self.rows.get(name) {
+            turn.draft.batch.put_schedule(&name.0, &name.1, row);
+        }
+        let durable = turn.commit().await;
+        Ok(if durable {
+            Ok(done)
+        } else {
+            Err(Failure::transient(
+                code::BUSY,
+                self.core.closed().to_string(),
+            ))
+        })
+    }
+}
+
+/// The schedule as it comes into being; none where it is there already.
+fn created(
+    core: &Core,
+    new: Schedule,
+    found: Option<&Schedule>,
+    replace: bool,
+    count: usize,
+) -> Result<Option<Schedule>, Failure> {
+    let max = core.limits.schedules_max;
+    match found {
+        Some(found) if definition(found) == definition(&new) => Ok(None),
+        Some(_) if !replace => {
+            let text = "there is a schedule of that name with another definition";
+            Err(Failure::new(code::ALREADY_EXISTS, text))
+        }
+        None if count >= max => {
+            let text = format!("there are {max} schedules, which is `schedules_max`");
+            Err(Failure::new(code::LIMIT, text))
+        }
+        Some(_) | None => Ok(Some(new)),
+    }
+}
+
+/// What its creator said of it.
+fn definition(schedule: &Schedule) -> Schedule {
+    Schedule {
+        cron: schedule.cron.clone(),
+        interval_ms: schedule.interval_ms,
+        zone: schedule.zone.clone(),
+        target: schedule.target.clone(),
+        input: schedule.input.clone(),
+        overlap: schedule.overlap,
+        queue_max: schedule.queue_max,
+        catch_up_ms: schedule.catch_up_ms,
+        jitter_ms: schedule.jitter_ms,
+        ..Schedule::default()
+    }
+}
+
+fn not_found(name: &str) -> Failure {
+    let text = format!("no schedule has the name {name}");
+    Failure::new(code::NOT_FOUND, text)
+}

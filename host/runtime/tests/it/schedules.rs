@@ -1,0 +1,262 @@
+//! Schedules: each of their times counts once, and what becomes of it where the last one still goes on.
+
+use host_base::Timestamp;
+use host_base::time::ManualClock;
+use host_runtime::Fired;
+use host_store::records::{Overlap, Schedule, ScheduleTarget, ScheduledCall, ScheduledWorkflow};
+
+use super::*;
+use crate::host::{payload, until};
+
+/// 2026-01-01T00:00:00Z.
+const START: u64 = 1_767_225_600_000;
+const MINUTE: u64 = 60_000;
+
+/// Every minute, a workflow of that name, whose id is `s-` and the time.
+fn every_minute(workflow: &str, overlap: Overlap) -> Schedule {
+    let target = ScheduleTarget::Workflow(ScheduledWorkflow {
+        name: workflow.to_owned(),
+        id: "{schedule}-{time}".to_owned(),
+    });
+    Schedule {
+        cron: "* * * * *".to_owned(),
+        zone: "UTC".to_owned(),
+        target: Some(target),
+        overlap: overlap.into(),
+        queue_max: 1,
+        catch_up_ms: 10 * MINUTE,
+        ..Schedule::default()
+    }
+}
+
+/// The id of the workflow of that minute.
+fn id(minute: u64) -> String {
+    format!("s-2026-01-01T00:{minute:02}:00Z")
+}
+
+async fn hosts() -> (Scratch, ManualClock) {
+    let clock = ManualClock::at(Timestamp(START));
+    (Scratch::at(clock.clone()).await, clock)
+}
+
+async fn create(host: &Host, schedule: Schedule) {
+    let created = host.create_schedule(&tenant(), "s", schedule, false).await;
+    created.unwrap();
+}
+
+fn shown(host: &Host) -> Schedule {
+    host.schedule(&tenant(), "s", 0).unwrap().unwrap().schedule
+}
+
+async fn until_shown(host: &Host, what: &str, is: impl Fn(&Schedule) -> bool) -> Schedule {
+    let look = async || Some(shown(host)).filter(|schedule| is(schedule));
+    until(what, look).await
+}
+
+#[tokio::test]
+async fn a_workflow_is_started_once_for_each_time() {
+    let (host, clock) = hosts().await;
+    let mut schedule = every_minute("nap", Overlap::Skip);
+    schedule.input = payload(0);
+    create(&host, schedule).await;
+    for minute in 1..=2 {
+        clock.set(Timestamp(START + minute * MINUTE));
+        until_shown(&host, "a time to be met", |one| one.started == minute).await;
+        assert_eq!(host.until_ended(&id(minute)).await, Ok(json!("rested")));
+    }
+    let host = host.reopen().await;
+    assert_eq!(host.view(&id(1)).unwrap().run, 1);
+}
+
+#[tokio::test]
+async fn a_time_is_left_out_while_the_last_workflow_goes_on() {
+    let (host, clock) = hosts().await;
+    create(&host, every_minute("await_event", Overlap::Skip)).await;
+    clock.set(Timestamp(START + MINUTE));
+    until_shown(&host, "the first", |one| one.started == 1).await;
+    clock.set(Timestamp(START + 2 * MINUTE));
+    let one = until_shown(&host, "the second", |one| one.skipped == 1).await;
+    assert_eq!(one.problem, format!("workflow {} still went on", id(1)));
+    assert!(host.view(&id(2)).is_none());
+    host.raise(&id(1), "go", 1).await.unwrap();
+    host.until_ended(&id(1)).await.unwrap();
+    clock.set(Timestamp(START + 3 * MINUTE));
+    until_shown(&host, "the third", |one| one.started == 2).await;
+}
+
+#[tokio::test]
+async fn a_time_waits_until_the_last_workflow_has_ended() {
+    let (host, clock) = hosts().await;
+    create(&host, every_minute("await_event", Overlap::Queue)).await;
+    clock.set(Timestamp(START + MINUTE));
+    until_shown(&host, "the first", |one| one.started == 1).await;
+    clock.set(Timestamp(START + 3 * MINUTE));
+    // One may wait.
+    until_shown(&host, "the third", |one| {
+        one.skipped == 1 && one.queued.len() == 1
+    })
+    .await;
+    host.raise(&id(1), "go", 1).await.unwrap();
+    let one = until_shown(&host, "the second", |one| one.started == 2).await;
+    assert_eq!((one.queued, one.running), (Vec::new(), id(2)));
+}
+
+#[tokio::test]
+async fn the_workflow_that_goes_on_is_ended_for_the_next() {
+    for (overlap, status) in [
+        (Overlap::Cancel, "cancelled"),
+        (Overlap::Terminate, "terminated"),
+    ] {
+        let (host, clock) = hosts().await;
+        create(&host, every_minute("await_event", overlap)).await;
+        clock.set(Timestamp(START + MINUTE));
+        until_shown(&host, "the first", |one| one.started == 1).await;
+        clock.set(Timestamp(START + 2 * MINUTE));
+        until_shown(&host, "the second", |one| one.started == 2).await;
+        assert_eq!(host.view(&id(1)).unwrap().status_name(), status);
+        assert!(!host.view(&id(2)).unwrap().has_ended());
+    }
+}
+
+#[tokio::test]
+async fn times_are_made_up_for_as_long_ago_as_is_said() {
+    let (host, clock) = hosts().await;
+    let mut schedule = every_minute("await_event", Overlap::Allow);
+    schedule.catch_up_ms = 3 * MINUTE;
+    create(&host, schedule).await;
+    clock.set(Timestamp(START + 30 * MINUTE));
+    let one = until_shown(&host, "the last ones", |one| one.started == 4).await;
+    assert_eq!((one.missed, one.next_ms), (1, START + 31 * MINUTE));
+    assert!(host.view(&id(26)).is_none() && host.view(&id(27)).is_some());
+}
+
+#[tokio::test]
+async fn a_range_is_made_up_for_once_and_one_after_the_other() {
+    let (host, _clock) = hosts().await;
+    let mut schedule = every_minute("nap", Overlap::Skip);
+    schedule.input = payload(0);
+    create(&host, schedule).await;
+    let range = (Timestamp(START - 3 * MINUTE), Timestamp(START - MINUTE));
+    let fired = async || {
+        let tenant = tenant();
+        let fired = host.backfill_schedule(&tenant, "s", range.0, range.1);
+        fired.await.unwrap()
+    };
+    assert_eq!(
+        fired().await,
+        Fired {
+            started: 1,
+            queued: 2,
+            skipped: 0
+        }
+    );
+    until_shown(&host, "all three", |one| one.started == 3).await;
+    let last = "s-2025-12-31T23:59:00Z";
+    assert_eq!(host.until_ended(last).await, Ok(json!("rested")));
+    assert_eq!(
+        fired().await,
+        Fired {
+            started: 0,
+            queued: 0,
+            skipped: 3
+        }
+    );
+    assert_eq!(host.view(last).unwrap().run, 1);
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_paused_does_nothing_until_it_is_resumed() {
+    let (host, clock) = hosts().await;
+    create(&host, every_minute("nap", Overlap::Allow)).await;
+    host.pause_schedule(&tenant(), "s").await.unwrap();
+    clock.set(Timestamp(START + 5 * MINUTE));
+    host.resume_schedule(&tenant(), "s").await.unwrap();
+    assert_eq!(shown(&host).next_ms, START + 6 * MINUTE);
+    clock.set(Timestamp(START + 6 * MINUTE));
+    until_shown(&host, "the next", |one| one.started == 1).await;
+    assert_eq!(shown(&host).missed, 0);
+    host.delete_schedule(&tenant(), "s").await.unwrap();
+    assert_eq!(host.schedule(&tenant(), "s", 0).unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_actor_is_called_at_each_time_and_when_it_is_triggered() {
+    let (host, clock) = hosts().await;
+    let call = ScheduledCall {
+        actor_type: "Counter".to_owned(),
+        actor_id: "c".to_owned(),
+        method: "Add".to_owned(),
+    };
+    let schedule = Schedule {
+        interval_ms: MINUTE,
+        target: Some(ScheduleTarget::Actor(call)),
+        input: payload(1),
+        catch_up_ms: MINUTE,
+        ..Schedule::default()
+    };
+    create(&host, schedule.clone()).await;
+    create(&host, schedule).await;
+    clock.set(Timestamp(START + MINUTE));
+    host.until_count("c", 1).await;
+    host.trigger_schedule(&tenant(), "s").await.unwrap();
+    host.until_count("c", 2).await;
+    assert_eq!(shown(&host).started, 2);
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_with_its_reason() {
+    let (host, _clock) = hosts().await;
+    let refused = async |schedule: Schedule, expected: &str| {
+        let refused = host.create_schedule(&tenant(), "s", schedule, false).await;
+        let message = refused.unwrap_err().message;
+        assert!(message.contains(expected), "{message}");
+    };
+    let good = || every_minute("nap", Overlap::Skip);
+    refused(
+        every_minute("no-such", Overlap::Skip),
+        "no plugin brings a workflow",
+    )
+    .await;
+    refused(
+        Schedule {
+            cron: "x".to_owned(),
+            ..good()
+        },
+        "no cron expression",
+    )
+    .await;
+    refused(
+        Schedule {
+            zone: "Nowhere".to_owned(),
+            ..good()
+        },
+        "no time zone `Nowhere`",
+    )
+    .await;
+    refused(
+        Schedule {
+            cron: "0 0 30 2 *".to_owned(),
+            ..good()
+        },
+        "names no time",
+    )
+    .await;
+    create(&host, good()).await;
+    refused(
+        every_minute("await_event", Overlap::Skip),
+        "another definition",
+    )
+    .await;
+    let missing = host.trigger_schedule(&tenant(), "other").await.unwrap_err();
+    assert_eq!(missing.code, "not-found");
+    let (from, to) = (Timestamp(0), Timestamp(START));
+    let endless = host
+        .backfill_schedule(&tenant(), "s", from, to)
+        .await
+        .unwrap_err();
+    assert!(
+        endless.message.contains("`schedule_backfill_max` of 1000"),
+        "{endless}"
+    );
+}
