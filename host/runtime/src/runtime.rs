@@ -21,7 +21,7 @@ use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
-use crate::effect::{Ask, Deed, Message};
+use crate::effect::{self, Deed, Message};
 use crate::entity::Entities;
 use crate::error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
 use crate::locks::lock;
@@ -526,7 +526,7 @@ impl Runtime {
         let limit = core.limits.query_time_max;
         // On the runtime's threads, which have timers.
         let asking = self.core.tasks.spawn(async move {
-            let ask = Ask::Query(Query {
+            let ask = effect::Ask::Query(Query {
                 name: name.clone(),
                 input,
             });
@@ -566,7 +566,7 @@ impl Runtime {
             input,
             accepted: false,
         };
-        core.ask(key, Ask::Update(update)).await
+        core.ask(key, effect::Ask::Update(update)).await
     }
 
     fn stopped(&self) -> Failure {
