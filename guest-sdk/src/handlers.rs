@@ -159,6 +159,11 @@ impl Handlers {
         !self.updates.borrow().is_empty()
     }
 
+    /// Whether there is anything that a body which has returned can be asked.
+    pub(crate) fn knows_queries(&self) -> bool {
+        !self.queries.borrow().is_empty()
+    }
+
     /// Answers a query.
     pub(crate) fn answer(&self, name: &str, input: &[u8]) -> Answered {
         let handler = self.queries.borrow().get(name).cloned();

@@ -1105,7 +1105,9 @@ pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
         wait(&handlers, &scopes, handles)
     });
     handlers.give_up();
-    while let Some(query) = host::next_query() {
+    while handlers.knows_queries()
+        && let Some(query) = host::next_query()
+    {
         answer_query(&handlers, &query);
     }
     encode(&output?, format_args!("the result of workflow `{name}`"))
