@@ -49,6 +49,8 @@ pub struct WorkflowInfo {
     pub output: Option<Value>,
     /// Its failure, once failed, cancelled or terminated.
     pub failure: Option<Failure>,
+    /// Where it says that it stands, if it says so: see [`WorkflowContext::set_status`](crate::WorkflowContext::set_status).
+    pub custom_status: Option<Value>,
 }
 
 /// Why a workflow was not started.
@@ -115,6 +117,7 @@ impl From<types::WorkflowInfo> for WorkflowInfo {
             updated_ms: info.updated_ms,
             output,
             failure: info.failure.map(Failure::from),
+            custom_status: info.custom_status.map(read_output),
         }
     }
 }

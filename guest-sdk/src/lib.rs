@@ -235,6 +235,42 @@
 //! }
 //! ```
 //!
+//! # Being asked
+//!
+//! Whoever has an instance's id can ask it: [`on_query`](WorkflowContext::on_query) answers questions while it
+//! runs and after it has ended, and [`on_update`](WorkflowContext::on_update) judges changes, applies them and
+//! answers when that is done. [`until`](WorkflowContext::until) waits for what updates do, and
+//! [`set_status`](WorkflowContext::set_status) says where the instance stands.
+//!
+//! ```
+//! # use guest_sdk::prelude::*;
+//! # use std::cell::Cell;
+//! # use std::rc::Rc;
+//! const LEFT: Query<(), u32> = Query::new("left");
+//! const BOOK: Update<u32, u32> = Update::new("book");
+//!
+//! /// Sells the seats of a show.
+//! #[workflow(queries(LEFT), updates(BOOK))]
+//! async fn sell_seats(ctx: WorkflowContext, seats: u32) -> Result<(), Failure> {
+//!     let left = Rc::new(Cell::new(seats));
+//!     let state = left.clone();
+//!     ctx.on_query(LEFT, move |()| Ok(state.get()));
+//!     let state = left.clone();
+//!     let are_left = move |seats: &u32| match *seats <= state.get() {
+//!         true => Ok(()),
+//!         false => Err(failure!("sold-out", "only {} are left", state.get())),
+//!     };
+//!     let state = left.clone();
+//!     ctx.on_update(BOOK, are_left, move |seats| {
+//!         state.set(state.get() - seats);
+//!         let left = state.get();
+//!         async move { Ok(left) }
+//!     });
+//!     ctx.until(move || left.get() == 0).await;
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Failures
 //!
 //! A [`Failure`] has a code for programs and a message for people. `?` makes one of most errors of the
@@ -314,7 +350,7 @@
 //!
 //! * Do work in activities. A workflow has no files, no sockets and no HTTP; trying fails and says so.
 //! * When you change a workflow of which instances are running, do not change what it asks for up to the
-//!   point where they are. The host compares each step with the history, and parks an instance that would
+//!   point where they are, or ask [`patched`](WorkflowContext::patched) which way to go. The host compares each step with the history, and parks an instance that would
 //!   go another way until it is given code that goes the old one.
 //!
 //! [`&ActivityContext`]: ActivityContext
@@ -331,6 +367,7 @@ pub mod client;
 mod executor;
 mod failure;
 pub mod future;
+mod handlers;
 mod instance;
 mod log;
 mod moment;
@@ -350,6 +387,7 @@ pub use alarm::{CatchUp, FailurePolicy, Reminder, ReminderInfo, Timer};
 pub use client::MessageId;
 pub use failure::{Cause, Failure};
 pub use guest_sdk_macros::{activity, actor, export, workflow};
+pub use handlers::{Named, Query, Update};
 pub use instance::{StartError, WorkflowInfo, WorkflowStatus};
 pub use log::LogLevel;
 pub use moment::Moment;
@@ -361,9 +399,9 @@ pub use value::Value;
 pub use workflow::{
     AwaitEvent, Call, CallActor, Command, Elapsed, InputOf, Instance, MarkedAsWorkflow, OutputOf,
     ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Step, Stoppable, Workflow,
-    WorkflowContext,
+    WorkflowContext, WorkflowRng,
 };
-pub use {schemars, serde, serde_json};
+pub use {rand, schemars, serde, serde_json};
 
 /// What the macros' code calls. Not for authors: it may change at any time.
 #[doc(hidden)]
@@ -371,7 +409,9 @@ pub mod macros {
     pub use crate::activity::run_activity;
     pub use crate::actor::{Turn, activate, deactivate, invoke};
     pub use crate::bindings::export_plugin;
-    pub use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
+    pub use crate::bindings::exports::durable::plugin::manifest::{
+        AskDefinition, MethodDefinition,
+    };
     pub use crate::plugin::{Found, Manifest, Plugin, are_distinct, method};
     pub use crate::workflow::run_workflow;
 }

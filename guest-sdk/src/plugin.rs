@@ -54,6 +54,8 @@ impl Manifest {
             description: N::Workflow::DESCRIPTION.to_owned(),
             input_schema: input_schema::<InputOf<N>>(),
             output_schema: output_schema::<OutputOf<N>>(),
+            queries: N::Workflow::queries(),
+            updates: N::Workflow::updates(),
         });
         self
     }
@@ -235,7 +237,10 @@ mod tests {
         ctx.log("nothing");
     }
 
-    #[workflow]
+    const SIZE: Query<(), u8> = Query::new("size");
+    const GROW: Update<u8, ()> = Update::new("grow");
+
+    #[workflow(queries(SIZE), updates(GROW))]
     async fn echo(text: String) -> String {
         text
     }
@@ -286,6 +291,19 @@ mod tests {
     fn what_takes_and_returns_nothing_has_no_schemas() {
         let nothing = &manifest().workflows[0];
         assert_eq!((&*nothing.input_schema, &*nothing.output_schema), ("", ""));
+    }
+
+    #[test]
+    fn a_workflow_is_described_with_what_it_can_be_asked() {
+        let manifest = Manifest::new("p", "1").workflow(nothing).workflow(echo).0;
+        assert!(manifest.workflows[0].queries.is_empty());
+        let (size, grow) = (
+            &manifest.workflows[1].queries[0],
+            &manifest.workflows[1].updates[0],
+        );
+        assert_eq!((&*size.name, &*size.input_schema), ("size", ""));
+        assert!(size.output_schema.contains("\"maximum\":255"));
+        assert_eq!((&*grow.name, &*grow.output_schema), ("grow", ""));
     }
 
     #[test]

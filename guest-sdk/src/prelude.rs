@@ -10,6 +10,6 @@ pub use crate::future::{
 };
 pub use crate::{
     ActivityContext, ActorContext, Cancelled, CatchUp, Elapsed, Failure, FailurePolicy, LogLevel,
-    MessageId, ParentClose, RetryPolicy, StartError, WorkflowContext, WorkflowEvent, WorkflowStage,
-    WorkflowStatus, activity, actor, failure, topic, workflow,
+    MessageId, ParentClose, Query, RetryPolicy, StartError, Update, WorkflowContext, WorkflowEvent,
+    WorkflowStage, WorkflowStatus, activity, actor, failure, topic, workflow,
 };

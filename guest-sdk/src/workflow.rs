@@ -5,6 +5,7 @@
 //! because a body is run again from its history at any time.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::mem;
 use std::pin::{Pin, pin};
@@ -13,11 +14,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{Either, FusedFuture, select};
+use rand::TryRng;
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::workflow as host;
+use crate::bindings::exports::durable::plugin::manifest::AskDefinition;
 use crate::client::{Address, Caller, Sender, actor_methods};
 use crate::executor::{Handle, Outcome, Slots, drive};
+use crate::handlers::{Answered, Handlers, Named};
 use crate::log::log_methods;
 use crate::policy::milliseconds;
 use crate::scopes::{Scopes, is_undoing};
@@ -40,6 +44,18 @@ pub trait Workflow {
     type Input: Value;
     /// What it returns.
     type Output: Value;
+
+    /// The queries that the manifest lists.
+    #[doc(hidden)]
+    fn queries() -> Vec<AskDefinition> {
+        Vec::new()
+    }
+
+    /// The updates that the manifest lists.
+    #[doc(hidden)]
+    fn updates() -> Vec<AskDefinition> {
+        Vec::new()
+    }
 
     /// Runs it from its beginning.
     fn run(
@@ -72,6 +88,7 @@ pub type OutputOf<N> = <<N as MarkedAsWorkflow>::Workflow as Workflow>::Output;
 #[derive(Clone)]
 pub struct WorkflowContext {
     slots: Rc<Slots>,
+    handlers: Rc<Handlers>,
     scopes: Rc<Scopes>,
 }
 
@@ -279,6 +296,113 @@ impl WorkflowContext {
         }
     }
 
+    /// Says how a query is answered: a question that anybody may ask while the workflow runs, and after it
+    /// has ended.
+    ///
+    /// The handler only looks: it cannot await, and scheduling something in it ends the query. Share the
+    /// state that it looks at by `Rc<Cell<_>>` or `Rc<RefCell<_>>`. Queries are not recorded. Register
+    /// handlers before the first `await`, or a query may come too early.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// use guest_sdk::prelude::*;
+    /// # #[activity] fn count_box(number: u32) -> u32 { number }
+    ///
+    /// const COUNTED: Query<(), u32> = Query::new("counted");
+    ///
+    /// #[workflow(queries(COUNTED))]
+    /// async fn count_boxes(ctx: WorkflowContext, boxes: u32) -> Result<u32, Failure> {
+    ///     let counted = Rc::new(Cell::new(0));
+    ///     let state = counted.clone();
+    ///     ctx.on_query(COUNTED, move |()| Ok(state.get()));
+    ///     for number in 0..boxes {
+    ///         counted.set(counted.get() + ctx.activity(count_box, number).await?);
+    ///     }
+    ///     Ok(counted.get())
+    /// }
+    /// ```
+    ///
+    /// A name that is only text works as well; then the manifest does not list the query:
+    /// `ctx.on_query("counted", move |()| Ok(state.get()))`.
+    pub fn on_query<I: Value, O: Value>(
+        &self,
+        name: impl Named<I, O>,
+        answer: impl Fn(I) -> Result<O, Failure> + 'static,
+    ) {
+        self.handlers.on_query(name, answer);
+    }
+
+    /// Says how an update is applied: a change that a caller asks for, and an answer once it is made.
+    ///
+    /// `validate` looks at it first and may refuse, which leaves no trace; it only looks, like a query. What
+    /// is accepted is recorded and applied: `apply` may await whatever the context offers, and runs beside
+    /// the body. An update is applied once for each id that callers give it, and its answer is repeated to
+    /// whoever repeats the id, also after a crash. Updates that are not applied when the workflow ends fail
+    /// with `already-ended`; [`updates_applied`](Self::updates_applied) waits for them.
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    ///
+    /// use guest_sdk::prelude::*;
+    /// # #[activity] fn reserve(item: String) -> Result<(), Failure> { drop(item); Ok(()) }
+    ///
+    /// const ADD: Update<String, usize> = Update::new("add");
+    /// const CHECK_OUT: Update<(), ()> = Update::new("check-out");
+    ///
+    /// #[workflow(updates(ADD, CHECK_OUT))]
+    /// async fn basket(ctx: WorkflowContext) -> Vec<String> {
+    ///     let (items, open) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(true)));
+    ///     let (here, state) = (ctx.clone(), items.clone());
+    ///     let not_empty = |item: &String| match item.is_empty() {
+    ///         true => Err(failure!("no-item", "an item has a name")),
+    ///         false => Ok(()),
+    ///     };
+    ///     ctx.on_update(ADD, not_empty, move |item| {
+    ///         let (ctx, items) = (here.clone(), state.clone());
+    ///         async move {
+    ///             ctx.activity(reserve, item.clone()).await?;
+    ///             items.borrow_mut().push(item);
+    ///             Ok(items.borrow().len())
+    ///         }
+    ///     });
+    ///     let state = open.clone();
+    ///     ctx.on_update(CHECK_OUT, |()| Ok(()), move |()| {
+    ///         state.replace(false);
+    ///         async { Ok(()) }
+    ///     });
+    ///     ctx.until(move || !*open.borrow()).await;
+    ///     ctx.updates_applied().await;
+    ///     items.take()
+    /// }
+    /// ```
+    pub fn on_update<I: Value + 'static, O: Value, F>(
+        &self,
+        name: impl Named<I, O>,
+        validate: impl Fn(&I) -> Result<(), Failure> + 'static,
+        apply: impl Fn(I) -> F + 'static,
+    ) where
+        F: Future<Output = Result<O, Failure>> + 'static,
+    {
+        self.handlers.on_update(name, validate, apply);
+    }
+
+    /// Waits until a condition holds. It is looked at whenever the body or an update has done something, and
+    /// must only look.
+    pub fn until<C: Fn() -> bool + 'static>(&self, holds: C) -> impl Future<Output = ()> + use<C> {
+        let (handlers, holds) = (self.handlers.clone(), Rc::new(holds));
+        async move { handlers.until(holds).await }
+    }
+
+    /// Waits until no update is being applied. To be awaited by the body: an update that awaits it waits for
+    /// itself.
+    pub fn updates_applied(&self) -> impl Future<Output = ()> + 'static {
+        let handlers = self.handlers.clone();
+        self.until(move || !handlers.is_applying())
+    }
+
     /// Who the running instance is.
     pub fn info(&self) -> Instance {
         let host::Instance { id, name, run } = host::info();
@@ -298,6 +422,118 @@ impl WorkflowContext {
     /// The next number of this instance's own random stream; the same whenever the body is run again.
     pub fn random_u64(&self) -> u64 {
         host::random_u64()
+    }
+
+    /// Says where the workflow stands, in a shape of its own, to whoever looks at it: `host workflow show`,
+    /// actors that look it up. Each call takes the place of the one before.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[activity] fn pack(item: String) -> bool { !item.is_empty() }
+    /// #[workflow]
+    /// async fn pack_all(ctx: WorkflowContext, items: Vec<String>) -> Result<(), Failure> {
+    ///     let all = items.len();
+    ///     for (done, item) in items.into_iter().enumerate() {
+    ///         ctx.set_status(format!("{done} of {all} packed"));
+    ///         ctx.activity(pack, item).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn set_status(&self, value: impl Serialize) {
+        let value = encode(&value, "the custom status").unwrap_or_else(|why| panic!("{why}"));
+        host::set_status(&value);
+    }
+
+    /// Whether to go a new way, by which a workflow can be changed while instances of it run.
+    ///
+    /// An instance that comes here for the first time goes the new way, and its history says so. One whose
+    /// history had come by here before there was a new way goes the old one, to its end. The answer for
+    /// a name is the same in the whole run, so that a loop goes one way; a run that
+    /// [continues as new](Self::continue_as_new) asks anew.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[activity] fn charge(cents: u32) -> u32 { cents }
+    /// # #[activity] fn charge_with_receipt(cents: u32) -> u32 { cents }
+    /// #[workflow]
+    /// async fn sell(ctx: WorkflowContext, cents: u32) -> Result<u32, Failure> {
+    ///     if ctx.patched("receipts") {
+    ///         ctx.activity(charge_with_receipt, cents).await
+    ///     } else {
+    ///         ctx.activity(charge, cents).await
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Once no instance of the old way runs any more, keep the new way and put
+    /// [`deprecate_patch`](Self::deprecate_patch) in place of the question.
+    pub fn patched(&self, name: &str) -> bool {
+        host::patched(name)
+    }
+
+    /// The old way of this name is gone from the code. Histories still say that the new one was gone, so that
+    /// the code from before, which asks [`patched`](Self::patched), agrees with them if it comes back. When
+    /// that is out of the question, this can go too: a history that says so agrees with code that does
+    /// not ask.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[activity] fn charge_with_receipt(cents: u32) -> u32 { cents }
+    /// #[workflow]
+    /// async fn sell(ctx: WorkflowContext, cents: u32) -> Result<u32, Failure> {
+    ///     ctx.deprecate_patch("receipts");
+    ///     ctx.activity(charge_with_receipt, cents).await
+    /// }
+    /// ```
+    pub fn deprecate_patch(&self, name: &str) {
+        host::patched(name);
+    }
+
+    /// Makes a value once and records it: when the body is run again, it gets that value and `make` is not
+    /// called. It is for what may be different with another version of the code, such as a constant or a
+    /// table; work belongs into activities. `make` must not use the context.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// const RATE: u32 = 19;
+    ///
+    /// #[workflow]
+    /// async fn tax(ctx: WorkflowContext, net: u32) -> u32 {
+    ///     // The rate of the day on which it began, whatever the code says later.
+    ///     let rate: u32 = ctx.side_effect(|| RATE);
+    ///     ctx.sleep(Duration::from_hours(24)).await;
+    ///     net + net * rate / 100
+    /// }
+    /// ```
+    pub fn side_effect<T: Value>(&self, make: impl FnOnce() -> T) -> T {
+        let value = host::recorded_value().unwrap_or_else(|| {
+            let value = encode(&make(), "a value to be recorded");
+            let value = value.unwrap_or_else(|why| panic!("{why}"));
+            host::record_value(&value);
+            value
+        });
+        let read = decode(&value, "bad-output", "the recorded value");
+        read.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// This instance's own random numbers as a generator of the crate `rand`: for ranges, choices and
+    /// shuffling. They are the same whenever the body is run again, with the same version of `rand`.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// use guest_sdk::rand::RngExt;
+    /// use guest_sdk::rand::seq::SliceRandom;
+    ///
+    /// #[workflow]
+    /// async fn draw(ctx: WorkflowContext, mut people: Vec<String>) -> Vec<String> {
+    ///     people.shuffle(&mut ctx.rng());
+    ///     people.truncate(ctx.rng().random_range(1..=3));
+    ///     people
+    /// }
+    /// ```
+    pub fn rng(&self) -> WorkflowRng {
+        WorkflowRng(())
     }
 
     /// A new unique id; the same whenever the body is run again.
@@ -325,6 +561,30 @@ impl WorkflowContext {
 fn input_of(what: &str, input: &impl Serialize) -> Vec<u8> {
     encode(input, format_args!("the input of `{what}`"))
         .unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// A workflow instance's own random numbers; see [`WorkflowContext::rng`].
+pub struct WorkflowRng(());
+
+impl TryRng for WorkflowRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        // The upper half, as every number takes one step.
+        Ok((host::random_u64() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(host::random_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(size_of::<u64>()) {
+            let number = host::random_u64().to_le_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
+        Ok(())
+    }
 }
 
 /// The time was up before the work was done.
@@ -826,30 +1086,79 @@ fn may_undo<T>(output: &Result<T, Failure>) -> bool {
     !output.as_ref().is_err_and(continues_as_new)
 }
 
-/// Waits for one of the handles; none where something else came that the body may go on with.
-fn wait(scopes: &Scopes, handles: &[Handle]) -> Option<(Handle, Outcome)> {
-    match host::wait_any(handles) {
-        host::Wakeup::Completion(one) => Some((one.handle, one.outcome)),
-        host::Wakeup::CancelRequested(reason) => {
-            scopes.request_end(reason);
-            None
-        }
-    }
-}
-
 /// Runs the workflow on the host's behalf.
 pub fn run_workflow<W: Workflow>(input: &[u8]) -> Result<Vec<u8>, Failure> {
     let name = W::NAME;
     let what = format_args!("the input of workflow `{name}`");
     let input = decode(input, "bad-input", what)?;
     let slots = Rc::new(Slots::new(host::cancel));
-    let scopes = Rc::new(Scopes::default());
+    let (handlers, scopes) = (Rc::new(Handlers::default()), Rc::new(Scopes::default()));
     let context = WorkflowContext {
         slots: slots.clone(),
+        handlers: handlers.clone(),
         scopes: scopes.clone(),
     };
     let body = scopes.watch(W::run(context, input), may_undo);
-    let others = || false;
-    let output = drive(&slots, body, others, |handles| wait(&scopes, handles))?;
-    encode(&output, format_args!("the result of workflow `{name}`"))
+    let body = handlers.beside(body, complete_update);
+    let others = || handlers.knows_updates();
+    let output = drive(&slots, body, others, |handles| {
+        wait(&handlers, &scopes, handles)
+    });
+    handlers.give_up();
+    while handlers.knows_queries()
+        && let Some(query) = host::next_query()
+    {
+        answer_query(&handlers, &query);
+    }
+    encode(&output?, format_args!("the result of workflow `{name}`"))
+}
+
+/// Waits for one of the handles; none where something else came that the body may go on with.
+fn wait(handlers: &Handlers, scopes: &Scopes, handles: &[Handle]) -> Option<(Handle, Outcome)> {
+    loop {
+        match host::wait_any(handles) {
+            host::Wakeup::Completion(one) => return Some((one.handle, one.outcome)),
+            host::Wakeup::Update(update) => {
+                if begin_update(handlers, update) {
+                    return None;
+                }
+            }
+            host::Wakeup::Query(query) => answer_query(handlers, &query),
+            host::Wakeup::CancelRequested(reason) => {
+                scopes.request_end(reason);
+                return None;
+            }
+        }
+    }
+}
+
+/// Judges an update and begins to apply it. False where it was refused.
+fn begin_update(handlers: &Handlers, update: host::Update) -> bool {
+    let host::Update {
+        id,
+        name,
+        input,
+        accepted,
+    } = update;
+    match handlers.judge(&name, &input, accepted) {
+        Ok(applying) => {
+            host::accept_update();
+            handlers.begin(id, applying);
+            true
+        }
+        Err(why) => {
+            // What was accepted by code that knew it, this code refuses, and the host compares the two.
+            host::refuse_update(&why.into());
+            false
+        }
+    }
+}
+
+fn complete_update(id: &str, answered: Answered) {
+    host::complete_update(id, answered.map_err(Failure::into).as_deref());
+}
+
+fn answer_query(handlers: &Handlers, query: &host::Query) {
+    let answered = handlers.answer(&query.name, &query.input);
+    host::answer_query(answered.map_err(Failure::into).as_deref());
 }

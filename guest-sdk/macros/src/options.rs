@@ -5,7 +5,7 @@ use quote::quote;
 use syn::meta::{ParseNestedMeta, parser};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{LitFloat, LitInt, LitStr, Result, Token};
+use syn::{LitFloat, LitInt, LitStr, Path, Result, Token, parenthesized};
 
 use crate::duration;
 
@@ -27,6 +27,10 @@ pub(crate) struct Options {
     pub(crate) idle: Option<TokenStream>,
     /// An expression for a `RetryPolicy`.
     pub(crate) retry: Option<TokenStream>,
+    /// Constants of type `Query`.
+    pub(crate) queries: Vec<Path>,
+    /// Constants of type `Update`.
+    pub(crate) updates: Vec<Path>,
     /// An expression for how deep.
     pub(crate) reentrant: Option<TokenStream>,
     /// Whether the method only reads.
@@ -59,6 +63,8 @@ impl Options {
             "schedule_to_close" => self.schedule_to_close = Some(duration(meta)?),
             "heartbeat_timeout" => self.heartbeat_timeout = Some(duration(meta)?),
             "idle" => self.idle = Some(duration(meta)?),
+            "queries" => self.queries = paths(meta)?,
+            "updates" => self.updates = paths(meta)?,
             "retry" => self.retry = Some(retry(meta)?),
             "read_only" => self.read_only = true,
             "reentrant" => self.reentrant = Some(reentrant(meta)?),
@@ -94,6 +100,13 @@ fn text(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
         return Err(syn::Error::new(text.span(), "a name is not empty"));
     }
     Ok(text)
+}
+
+fn paths(meta: &ParseNestedMeta<'_>) -> Result<Vec<Path>> {
+    let list;
+    parenthesized!(list in meta.input);
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&list)?;
+    Ok(paths.into_iter().collect())
 }
 
 fn duration(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {

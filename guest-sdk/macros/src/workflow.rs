@@ -12,7 +12,7 @@ use crate::signature::{Output, Parameters, description, refuse_odd, refuse_recei
 const KIND: &str = "a workflow";
 
 pub(crate) fn expand(options: TokenStream, function: ItemFn) -> Result<TokenStream> {
-    let options = options::parse(options, &["name"])?;
+    let options = options::parse(options, &["name", "queries", "updates"])?;
     check(&function.sig)?;
     let marker = marker(&function);
     let implementation = implementation(&options, &function)?;
@@ -37,6 +37,7 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let description = description(&function.attrs);
     let (input_type, output_type) = (&parameters.input, &output.value);
     let arguments = parameters.arguments();
+    let (queries, updates) = (&options.queries, &options.updates);
     let run = output.as_result(&quote!(Self::call(#arguments).await));
     Ok(quote! {
         impl ::guest_sdk::Workflow for #name {
@@ -44,6 +45,14 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
             const DESCRIPTION: &'static str = #description;
             type Input = #input_type;
             type Output = #output_type;
+
+            fn queries() -> ::std::vec::Vec<::guest_sdk::macros::AskDefinition> {
+                ::std::vec![#(#queries.definition()),*]
+            }
+
+            fn updates() -> ::std::vec::Vec<::guest_sdk::macros::AskDefinition> {
+                ::std::vec![#(#updates.definition()),*]
+            }
 
             #[allow(unused_variables, reason = "the function may do without them")]
             async fn run(

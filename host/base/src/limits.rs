@@ -85,6 +85,10 @@ pub struct Limits {
     /// Components that stand for no plugin any more and stay in memory for the instances that run on them;
     /// more are loaded again when they are needed. Default 16.
     pub components_loaded_max: usize,
+    /// Largest custom status of a workflow, in bytes: it is part of each list. Default 16 KiB.
+    pub custom_status_bytes_max: usize,
+    /// How long a caller waits for the answer to a query. Default 10 s.
+    pub query_time_max: Duration,
     /// How long an answer is kept for a repeat. Default 24 h.
     pub reply_retention: Duration,
 }
@@ -145,6 +149,8 @@ impl Default for Limits {
             log_line_bytes_max: 16 * KIB,
             component_bytes_max: 64 * MIB,
             components_loaded_max: 16,
+            custom_status_bytes_max: 16 * KIB,
+            query_time_max: Duration::from_secs(10),
             reply_retention: Duration::from_secs(24 * 60 * 60),
         }
     }

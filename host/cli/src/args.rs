@@ -347,6 +347,20 @@ pub(crate) enum WorkflowCommand {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         run: Option<u32>,
     },
+    /// Asks a workflow a question, and writes its answer to standard output. Nothing is recorded; a workflow
+    /// that has ended answers, too.
+    Query {
+        /// The workflow's id.
+        id: String,
+        /// The query's name.
+        name: String,
+        /// What the query takes: JSON, @FILE, or - for standard input.
+        #[arg(value_name = "JSON", allow_negative_numbers = true)]
+        input: Option<String>,
+    },
+    /// Has a workflow apply an update, and writes its answer to standard output. Goes on with what is
+    /// unfinished meanwhile.
+    Update(UpdateArgs),
     /// Moves an unfinished workflow to the component that is deployed, if its history agrees with it.
     Move {
         /// The workflow's id.
@@ -439,6 +453,21 @@ fn ended_status() -> impl TypedValueParser<Value = Status> {
             Err("only what has ended is purged")
         }
     })
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct UpdateArgs {
+    /// The workflow's id.
+    pub(crate) workflow: String,
+    /// The update's name.
+    pub(crate) name: String,
+    /// What the update takes: JSON, @FILE, or - for standard input.
+    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
+    /// Names this update: a repeat with the same key gets the same answer and is not applied again.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
 }
 
 #[derive(Args, Debug)]

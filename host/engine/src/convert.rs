@@ -111,6 +111,7 @@ pub(crate) fn workflow_info(info: WorkflowInfo) -> types::WorkflowInfo {
         updated_ms: info.updated.0,
         output: info.output,
         failure: info.failure.map(failure_to_guest),
+        custom_status: info.custom_status,
     }
 }
 

@@ -14,7 +14,9 @@ use crate::convert;
 use crate::engine::Shared;
 use crate::guest::{self, Guest, Side};
 use crate::inspect::{Exports, Problem};
-use crate::manifest::{ActivityDefinition, ActorDefinition, Definition, Example, Manifest};
+use crate::manifest::{
+    ActivityDefinition, ActorDefinition, Definition, Example, Manifest, WorkflowDefinition,
+};
 use crate::panics::caught;
 use crate::randomness::Randomness;
 use crate::stop;
@@ -104,12 +106,23 @@ fn convert(plugin: contract::Plugin) -> Manifest {
     }
 }
 
-fn workflow(workflow: contract::WorkflowDefinition) -> Definition {
-    Definition {
+fn workflow(workflow: contract::WorkflowDefinition) -> WorkflowDefinition {
+    WorkflowDefinition {
         name: workflow.name,
         description: workflow.description,
         input_schema: workflow.input_schema,
         output_schema: workflow.output_schema,
+        queries: workflow.queries.into_iter().map(ask).collect(),
+        updates: workflow.updates.into_iter().map(ask).collect(),
+    }
+}
+
+fn ask(ask: contract::AskDefinition) -> Definition {
+    Definition {
+        name: ask.name,
+        description: String::new(),
+        input_schema: ask.input_schema,
+        output_schema: ask.output_schema,
     }
 }
 
@@ -150,7 +163,7 @@ fn activity(activity: contract::ActivityDefinition) -> ActivityDefinition {
 
 fn check(manifest: &Manifest, exports: Exports) -> Result<(), String> {
     check_name("plugin name", &manifest.name)?;
-    check_definitions("workflow", manifest.workflows.iter())?;
+    check_workflows(&manifest.workflows)?;
     let activities = manifest.activities.iter();
     check_definitions("activity", activities.map(|activity| &activity.definition))?;
     let types = manifest.actors.iter();
@@ -165,6 +178,19 @@ fn check(manifest: &Manifest, exports: Exports) -> Result<(), String> {
     check_exported("activity", manifest.activities.len(), exports.activities)?;
     let example = manifest.example.as_ref();
     example.map_or(Ok(()), |example| check_example(example, manifest))
+}
+
+fn check_workflows(workflows: &[WorkflowDefinition]) -> Result<(), String> {
+    check_names("workflow", workflows.iter().map(|one| one.name.as_str()))?;
+    for workflow in workflows {
+        let name = &workflow.name;
+        check_schema("workflow", name, &workflow.input_schema)?;
+        check_schema("workflow", name, &workflow.output_schema)?;
+        check_definitions("query", workflow.queries.iter())
+            .and_then(|()| check_definitions("update", workflow.updates.iter()))
+            .map_err(|what| format!("workflow `{name}`: {what}"))?;
+    }
+    Ok(())
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<(), String> {
@@ -250,13 +276,20 @@ mod tests {
     fn good() -> Manifest {
         Manifest {
             name: "plugin".to_owned(),
-            workflows: vec![definition("run")],
+            workflows: vec![workflow("run")],
             example: Some(Example {
                 workflow: "run".to_owned(),
                 id: "run-{id}".to_owned(),
                 input: r#"{"id": "7"}"#.to_owned(),
             }),
             ..Manifest::default()
+        }
+    }
+
+    fn workflow(name: &str) -> WorkflowDefinition {
+        WorkflowDefinition {
+            name: name.to_owned(),
+            ..WorkflowDefinition::default()
         }
     }
 
@@ -289,8 +322,12 @@ mod tests {
             "control characters",
         );
         refused(
-            |m| m.workflows.push(definition("run")),
+            |m| m.workflows.push(workflow("run")),
             "the workflow `run` twice",
+        );
+        refused(
+            |m| m.workflows[0].queries = vec![definition("ask"), definition("ask")],
+            "workflow `run`: it names the query `ask` twice",
         );
         let actor = || ActorDefinition {
             actor_type: "A".to_owned(),

@@ -151,6 +151,53 @@ pub enum Command {
         /// What it takes.
         input: Payload,
     },
+    /// Records a value.
+    RecordValue {
+        /// Which.
+        value: Payload,
+    },
+    /// Answers an update that was accepted.
+    CompleteUpdate {
+        /// Which.
+        id: String,
+        /// With what.
+        outcome: Outcome,
+    },
+}
+
+/// What ends a workflow's wait.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wakeup {
+    /// One of the handles is complete.
+    Completion(Completion),
+    /// The workflow is asked to stop, for that reason.
+    CancelRequested(String),
+    /// An update is to be judged and applied.
+    Update(Update),
+    /// A query is to be answered.
+    Query(Query),
+}
+
+/// A question about a workflow instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// What is asked.
+    pub name: String,
+    /// What the asker says besides.
+    pub input: Payload,
+}
+
+/// A change that somebody wants of a workflow instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The same id is applied once.
+    pub id: String,
+    /// What is to be changed.
+    pub name: String,
+    /// How.
+    pub input: Payload,
+    /// Whether history says that it was accepted.
+    pub accepted: bool,
 }
 
 /// What becomes of a child that runs when its parent ends.
@@ -171,15 +218,6 @@ pub struct HistorySize {
     pub events: u64,
     /// Whether the code should continue as new soon.
     pub continue_as_new_suggested: bool,
-}
-
-/// What ends a workflow's wait.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Wakeup {
-    /// One of the handles is complete.
-    Completion(Completion),
-    /// The workflow is asked to stop, for that reason.
-    CancelRequested(String),
 }
 
 /// What came of one scheduled thing.
@@ -224,8 +262,50 @@ pub trait WorkflowImports: Send + 'static {
     /// What came of this handle, for code that can be told nothing else meanwhile.
     fn poll_wait(&mut self, handle: u32, cx: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>>;
 
+    /// The code accepts the update that its last wait returned.
+    ///
+    /// # Errors
+    /// None is being judged.
+    fn accept_update(&mut self) -> Result<(), Interrupt>;
+
+    /// The code refuses it.
+    ///
+    /// # Errors
+    /// None is being judged, or history says that it was accepted.
+    fn refuse_update(&mut self, why: Failure) -> Result<(), Interrupt>;
+
+    /// The code answers the query that it was given last.
+    ///
+    /// # Errors
+    /// None is being answered.
+    fn answer_query(&mut self, outcome: Outcome) -> Result<(), Interrupt>;
+
+    /// The next query for code that has come to its end; always none in an ordinary run.
+    ///
+    /// # Errors
+    /// History says that the code went on.
+    fn next_query(&mut self) -> Result<Option<Query>, Interrupt>;
+
     /// How long the history is, as far as the code has come.
     fn history_size(&self) -> HistorySize;
+
+    /// Says where the workflow stands.
+    ///
+    /// # Errors
+    /// The value is too long, or the code is in the middle of an answer.
+    fn set_status(&mut self, value: Payload) -> Result<(), Interrupt>;
+
+    /// Whether the code is to go the new way of that name.
+    ///
+    /// # Errors
+    /// A limit is reached, or the code is in the middle of an answer.
+    fn patched(&mut self, name: &str) -> Result<bool, Interrupt>;
+
+    /// The value that history holds where the code is; none where it comes there for the first time.
+    ///
+    /// # Errors
+    /// History holds something else, or the code is in the middle of an answer.
+    fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt>;
 
     /// The time of the event that is being handled. It is WASI's wall and monotonic clock too.
     fn now(&self) -> Timestamp;
@@ -278,6 +358,8 @@ pub struct WorkflowInfo {
     pub output: Option<Payload>,
     /// Its failure, once failed, cancelled or terminated.
     pub failure: Option<Failure>,
+    /// Where it says that it stands, if it says so.
+    pub custom_status: Option<Payload>,
 }
 
 /// Why a workflow was not started.

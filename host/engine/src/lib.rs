@@ -37,8 +37,8 @@ pub use error::{EngineError, GuestError, Interrupt, LoadError, Reason, Role};
 pub use imports::{
     ActivityImports, ActivityInfo, ActivityOptions, ActorImports, Alarm, BoxFuture, CallOptions,
     CatchUp, Command, Completion, ConstantRetry, HistorySize, LogLevel, MethodCall, Moment,
-    NewReminder, ParentClose, ReminderInfo, RetryPolicy, StartError, StatePage, Wakeup,
-    WorkflowImports, WorkflowInfo, WorkflowInstance, WorkflowStatus,
+    NewReminder, ParentClose, Query, ReminderInfo, RetryPolicy, StartError, StatePage, Update,
+    Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance, WorkflowStatus,
 };
 pub use manifest::{ActorDefinition, Manifest};
 pub use plugin::{ActorCall, Plugin, WeakPlugin, WorkflowRun};

@@ -14,7 +14,7 @@ pub struct Manifest {
     /// The plugin's version, for people.
     pub version: String,
     /// The workflows.
-    pub workflows: Vec<Definition>,
+    pub workflows: Vec<WorkflowDefinition>,
     /// The actor types.
     pub actors: Vec<ActorDefinition>,
     /// The activities.
@@ -31,7 +31,25 @@ impl Manifest {
     }
 }
 
-/// A workflow or an actor's method. Schemas are JSON Schema documents; empty means that anything goes.
+/// A workflow. Schemas are JSON Schema documents; empty means that anything goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WorkflowDefinition {
+    /// Its name, unique in the plugin.
+    pub name: String,
+    /// What it does, for people.
+    pub description: String,
+    /// What it takes.
+    pub input_schema: String,
+    /// What it returns.
+    pub output_schema: String,
+    /// The queries that it is known to answer.
+    pub queries: Vec<Definition>,
+    /// The updates that it is known to apply.
+    pub updates: Vec<Definition>,
+}
+
+/// An activity, an actor's method, a query or an update. Schemas are JSON Schema documents; empty means that
+/// anything goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Definition {
     /// Its name, unique among its like in the plugin.

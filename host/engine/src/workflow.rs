@@ -11,7 +11,7 @@ use crate::bindings::durable::plugin::{types, workflow};
 use crate::convert;
 use crate::error::{Interrupt, Role};
 use crate::guest::{Guest, Side, timed};
-use crate::imports::{Command, ParentClose, Wakeup, WorkflowImports};
+use crate::imports::{Command, ParentClose, Query, Wakeup, WorkflowImports};
 use crate::refuse;
 
 type GuestOutcome = std::result::Result<Payload, types::Failure>;
@@ -200,6 +200,52 @@ impl workflow::Host for Guest {
         self.wait_for("call-activity", handle).await
     }
 
+    fn accept_update(&mut self) -> Result<()> {
+        Ok(self.workflow("accept-update")?.accept_update()?)
+    }
+
+    fn refuse_update(&mut self, why: types::Failure) -> Result<()> {
+        let why = convert::failure(why);
+        Ok(self.workflow("refuse-update")?.refuse_update(why)?)
+    }
+
+    fn complete_update(&mut self, id: String, outcome: GuestOutcome) -> Result<()> {
+        let outcome = convert::outcome(outcome);
+        let answer = Command::CompleteUpdate { id, outcome };
+        self.command("complete-update", answer).map(drop)
+    }
+
+    fn answer_query(&mut self, outcome: GuestOutcome) -> Result<()> {
+        let outcome = convert::outcome(outcome);
+        Ok(self.workflow("answer-query")?.answer_query(outcome)?)
+    }
+
+    fn next_query(&mut self) -> Result<Option<workflow::Query>> {
+        let query = self.workflow("next-query")?.next_query()?;
+        if query.is_some() {
+            // Each has the time of a turn.
+            self.begin_turn();
+        }
+        Ok(query.map(query_to_guest))
+    }
+
+    fn set_status(&mut self, value: Payload) -> Result<()> {
+        Ok(self.workflow("set-status")?.set_status(value)?)
+    }
+
+    fn patched(&mut self, name: String) -> Result<bool> {
+        Ok(self.workflow("patched")?.patched(&name)?)
+    }
+
+    fn recorded_value(&mut self) -> Result<Option<Payload>> {
+        Ok(self.workflow("recorded-value")?.recorded_value()?)
+    }
+
+    fn record_value(&mut self, value: Payload) -> Result<()> {
+        let record = Command::RecordValue { value };
+        self.command("record-value", record).map(drop)
+    }
+
     fn now_ms(&mut self) -> Result<u64> {
         Ok(self.workflow("now-ms")?.now().0)
     }
@@ -226,6 +272,20 @@ fn wakeup_to_guest(wakeup: Wakeup) -> workflow::Wakeup {
             outcome: completion.outcome.map_err(convert::failure_to_guest),
         }),
         Wakeup::CancelRequested(reason) => workflow::Wakeup::CancelRequested(reason),
+        Wakeup::Update(update) => workflow::Wakeup::Update(workflow::Update {
+            id: update.id,
+            name: update.name,
+            input: update.input,
+            accepted: update.accepted,
+        }),
+        Wakeup::Query(query) => workflow::Wakeup::Query(query_to_guest(query)),
+    }
+}
+
+fn query_to_guest(query: Query) -> workflow::Query {
+    workflow::Query {
+        name: query.name,
+        input: query.input,
     }
 }
 

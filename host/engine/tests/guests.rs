@@ -11,8 +11,8 @@ use host_base::{Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
     ActivityImports, ActivityInfo, ActorCall, ActorImports, Alarm, BoxFuture, CallOptions, Command,
     Completion, Engine, EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel,
-    MethodCall, Moment, NewReminder, Plugin, Reason, ReminderInfo, StartError, StatePage, Wakeup,
-    WorkflowImports, WorkflowInfo, WorkflowInstance,
+    MethodCall, Moment, NewReminder, Plugin, Query, Reason, ReminderInfo, StartError, StatePage,
+    Wakeup, WorkflowImports, WorkflowInfo, WorkflowInstance,
 };
 
 type Lines = Arc<Mutex<Vec<(LogLevel, String)>>>;
@@ -73,6 +73,34 @@ impl WorkflowImports for Workflow {
 
     fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
         Poll::Ready(Ok(Ok(handle.to_string().into_bytes())))
+    }
+
+    fn accept_update(&mut self) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn refuse_update(&mut self, _: Failure) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn answer_query(&mut self, _: Outcome) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn set_status(&mut self, _: Payload) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn patched(&mut self, _: &str) -> Result<bool, Interrupt> {
+        Ok(true)
+    }
+
+    fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt> {
+        Ok(None)
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
+        Ok(None)
     }
 
     fn history_size(&self) -> HistorySize {

@@ -24,7 +24,7 @@ use crate::actor::{self, ActorTurns};
 use crate::chain::Chain;
 use crate::components::Components;
 use crate::draft::Draft;
-use crate::effect::{Deed, Effect, Message, Order, WaitingCall};
+use crate::effect::{Ask, Asked, Deed, Effect, Message, Order, WaitingCall};
 use crate::entity::{Entities, Full, Newcomer, live};
 use crate::locks::lock;
 use crate::observer::{Happening, Observer};
@@ -36,6 +36,7 @@ use crate::start::{self, unreadable};
 use crate::starts::Starts;
 use crate::timers::Timers;
 use crate::topics::{TopicOp, Topics};
+use crate::updates::Updates;
 use crate::view::WorkflowView;
 use crate::waits::Waits;
 use crate::watchers::Watchers;
@@ -64,6 +65,7 @@ pub(crate) struct Core {
     pub(crate) activities: Activities,
     pub(crate) schedules: Schedules,
     pub(crate) watchers: Watchers,
+    pub(crate) updates: Updates,
     /// One permit for each workflow instance that the engine's pool holds.
     pub(crate) fibers: Arc<Semaphore>,
     /// One permit for each read-only method that may run at once.
@@ -236,7 +238,8 @@ impl Core {
             chain,
             answer,
         };
-        self.ask(actor, Message::Call(Box::new(call)), answered)
+        let actor = Entity::Actor(actor);
+        self.answer_of(actor, Message::Call(Box::new(call)), answered)
             .await
     }
 
@@ -244,23 +247,36 @@ impl Core {
     pub(crate) async fn order(self: &Arc<Self>, actor: ActorKey, what: Deed) -> Outcome {
         let (answer, answered) = oneshot::channel();
         let order = Order { what, answer };
-        self.ask(actor, Message::Order(Box::new(order)), answered)
+        let actor = Entity::Actor(actor);
+        self.answer_of(actor, Message::Order(Box::new(order)), answered)
             .await
     }
 
-    async fn ask(
+    async fn answer_of(
         self: &Arc<Self>,
-        actor: ActorKey,
+        entity: Entity,
         message: Message,
         answered: oneshot::Receiver<Outcome>,
     ) -> Outcome {
-        let actor = Entity::Actor(actor);
-        if self.send(&actor, message).is_err() {
-            return Err(self.inbox_full(&actor));
+        if self.send(&entity, message).is_err() {
+            return Err(self.inbox_full(&entity));
         }
         answered
             .await
-            .unwrap_or_else(|_| Err(self.no_answer(&actor)))
+            .unwrap_or_else(|_| Err(self.no_answer(&entity)))
+    }
+
+    /// Asks a workflow's code and waits for the answer.
+    pub(crate) async fn ask(self: &Arc<Self>, workflow: &WorkflowKey, ask: Ask) -> Outcome {
+        let found = self.reader.instance(workflow).map_err(unreadable)?;
+        if found.is_none() {
+            return Err(start::no_workflow(workflow));
+        }
+        let (answer, answered) = oneshot::channel();
+        let asked = Asked { ask, answer };
+        let workflow = Entity::Workflow(workflow.clone());
+        self.answer_of(workflow, Message::Ask(Box::new(asked)), answered)
+            .await
     }
 
     /// Raises an event for a workflow, in one batch with what `batch` holds; durable when this returns.
@@ -390,6 +406,7 @@ impl Core {
 
     fn stop(&self, why: &dyn fmt::Display) {
         self.watchers.close();
+        self.updates.close();
         if !self.stopping.swap(true, Ordering::AcqRel) {
             tracing::error!(error = %why, "stop taking work");
             let reason = why.to_string();

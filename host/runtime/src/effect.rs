@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
-use host_engine::{ActivityOptions, NewReminder, Plugin};
+use host_engine::{ActivityOptions, NewReminder, Plugin, Query, Update};
 use host_store::records::{FailureRecord, Mail, Task};
 use host_store::{TaskKey, TimerKey};
 use tokio::sync::oneshot;
@@ -38,6 +38,10 @@ pub(crate) enum Effect {
     Stopped(WorkflowKey),
     /// Something happened that may be told.
     Tell(Box<Happening>),
+    /// An update of a workflow's run is applied, with that outcome.
+    Applied(WorkflowKey, u32, String, Outcome),
+    /// A workflow's run has ended, and its updates with it.
+    Unapplied(WorkflowKey, u32),
     /// The start that the permit was for is durable.
     Release(StartPermit),
     /// The turn of that number is durable.
@@ -153,6 +157,8 @@ pub(crate) enum Message {
     Move(Box<Move>),
     /// To a workflow: something about it has changed, in the store or in what is deployed. Look there.
     Look,
+    /// To a workflow: somebody asks its code, and waits.
+    Ask(Box<Asked>),
     /// There is mail in the store that may not have been handled.
     Mailed,
 }
@@ -211,4 +217,20 @@ pub(crate) struct ActivityEnd {
     pub(crate) outcome: Outcome,
     /// The keys of the calls that it made: nobody repeats them any more.
     pub(crate) replies: Vec<Digest>,
+}
+
+/// A query or an update whose caller waits. If the caller goes away before the code was asked, it is not.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) ask: Ask,
+    pub(crate) answer: oneshot::Sender<Outcome>,
+}
+
+/// What is asked of a workflow's code while it waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// A question.
+    Query(Query),
+    /// A change.
+    Update(Update),
 }

@@ -34,6 +34,7 @@ mod start;
 mod starts;
 mod timers;
 mod topics;
+mod updates;
 mod view;
 mod waits;
 mod watchers;

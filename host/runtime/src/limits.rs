@@ -45,6 +45,17 @@ pub(crate) fn check_event(limits: &Limits, name: &str, value: &[u8]) -> Result<(
     check_payload(limits, "an event's value", value)
 }
 
+/// Whether a workflow may be asked that; `what` is a query or an update.
+pub(crate) fn check_ask(
+    limits: &Limits,
+    what: &'static str,
+    name: &str,
+    input: &[u8],
+) -> Result<(), Interrupt> {
+    check_name(what, name)?;
+    check_payload(limits, "what a workflow is asked with", input)
+}
+
 /// Whether a turn that has sent so much may send one thing more.
 pub(crate) fn check_sent(limits: &Limits, sent: usize) -> Result<(), Interrupt> {
     let max = limits.turn_effects_max;
@@ -53,6 +64,17 @@ pub(crate) fn check_sent(limits: &Limits, sent: usize) -> Result<(), Interrupt> 
     }
     let text = format!("a turn may send and start {max} things (`turn_effects_max`)");
     Err(Interrupt(text))
+}
+
+/// Whether a custom status may be as long as it is.
+pub(crate) fn check_custom_status(limits: &Limits, value: &[u8]) -> Result<(), Interrupt> {
+    let (bytes, max) = (value.len(), limits.custom_status_bytes_max);
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(Interrupt(format!(
+        "a custom status of {bytes} bytes is longer than the limit `custom_status_bytes_max` of {max}"
+    )))
 }
 
 /// Counts bytes of values and inputs that a turn hands over.
@@ -93,12 +115,27 @@ pub(crate) fn bounded(limits: &Limits, who: impl fmt::Display, outcome: Outcome)
         Ok(output) => output.len(),
         Err(failure) => failure_bytes(failure),
     };
-    let max = limits.payload_bytes_max;
-    if bytes <= max {
-        return outcome;
+    match over_payload(limits, who, bytes) {
+        None => outcome,
+        Some(failure) => Err(failure),
     }
-    let text = format!("{who} answered {bytes} bytes; `payload_bytes_max` is {max}");
-    Err(Failure::new(code::LIMIT, text))
+}
+
+/// A failure of code, or why it is too long. `who` gave it.
+pub(crate) fn bounded_failure(
+    limits: &Limits,
+    who: impl fmt::Display,
+    failure: Failure,
+) -> Failure {
+    over_payload(limits, who, failure_bytes(&failure)).unwrap_or(failure)
+}
+
+fn over_payload(limits: &Limits, who: impl fmt::Display, bytes: usize) -> Option<Failure> {
+    let max = limits.payload_bytes_max;
+    (bytes > max).then(|| {
+        let text = format!("{who} answered {bytes} bytes; `payload_bytes_max` is {max}");
+        Failure::new(code::LIMIT, text)
+    })
 }
 
 fn failure_bytes(failure: &Failure) -> usize {

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use host_base::failure::code;
+use host_base::ids::check_id;
 use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, WorkflowKey};
-use host_engine::{Engine, EngineOptions, Manifest, NewReminder, ReminderInfo};
+use host_engine::{Engine, EngineOptions, Manifest, NewReminder, Query, ReminderInfo, Update};
 use host_store::records::{Deployment, Event, EventRaised, Status};
 use host_store::{Batch, ReadError, Reader, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -20,7 +21,7 @@ use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
-use crate::effect::{Deed, Message};
+use crate::effect::{self, Deed, Message};
 use crate::entity::Entities;
 use crate::error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
 use crate::locks::lock;
@@ -35,6 +36,7 @@ use crate::start::{self, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
 use crate::topics::{self, SubscriptionView};
+use crate::updates::Updates;
 use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
 use crate::watchers::Watchers;
@@ -511,6 +513,66 @@ impl Runtime {
         self.core.call_actor(actor, method, input, key).await
     }
 
+    /// Asks a workflow a question, which its code answers from where it stands: also when it has ended, and
+    /// then with what it knew at its end. Nothing is recorded or changed.
+    ///
+    /// # Errors
+    /// The answer's failure, or why there is none: there is no such instance or no such query, its code does
+    /// not answer, or not in time.
+    pub async fn query_workflow(&self, key: &WorkflowKey, name: &str, input: Payload) -> Outcome {
+        let core = Arc::clone(&self.core);
+        limits::check_ask(&core.limits, "query", name, &input).map_err(limits::over_limit)?;
+        let (key, name) = (key.clone(), name.to_owned());
+        let limit = core.limits.query_time_max;
+        // On the runtime's threads, which have timers.
+        let asking = self.core.tasks.spawn(async move {
+            let ask = effect::Ask::Query(Query {
+                name: name.clone(),
+                input,
+            });
+            let answer = tokio::time::timeout(limit, core.ask(&key, ask)).await;
+            answer.unwrap_or_else(|_| {
+                let text = format!(
+                    "workflow {} did not answer query {name} within `query_time_max` of {limit:?}",
+                    key.id
+                );
+                Err(Failure::transient(code::TIMEOUT, text))
+            })
+        });
+        asking.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    /// Asks a workflow for a change and waits until it is made: the code judges it first, and what it accepts is
+    /// recorded and applied. An update of the same `id` is applied once in a run: whoever repeats it gets
+    /// the first one's answer. Without an id, the host makes one.
+    ///
+    /// # Errors
+    /// Why it was refused, which leaves no trace; the failure that it was answered with; or why it cannot be
+    /// applied: there is no such instance, it has ended, or it cannot go on at present.
+    pub async fn update_workflow(
+        &self,
+        key: &WorkflowKey,
+        name: &str,
+        input: Payload,
+        id: Option<&str>,
+    ) -> Outcome {
+        let core = &self.core;
+        limits::check_ask(&core.limits, "update", name, &input).map_err(limits::over_limit)?;
+        let id = id.map_or_else(|| start::made_id(core.random()), str::to_owned);
+        check_id("update id", &id)?;
+        let update = Update {
+            id,
+            name: name.to_owned(),
+            input,
+            accepted: false,
+        };
+        core.ask(key, effect::Ask::Update(update)).await
+    }
+
+    fn stopped(&self) -> Failure {
+        Failure::transient(code::BUSY, self.core.closed().to_string())
+    }
+
     /// Sets a reminder of an actor; durable when this returns.
     ///
     /// # Errors
@@ -660,6 +722,7 @@ fn core(
         activities: Activities::new(&options.limits),
         schedules,
         watchers: Watchers::default(),
+        updates: Updates::default(),
         outbox,
         order: Mutex::default(),
         deploying: tokio::sync::Mutex::default(),

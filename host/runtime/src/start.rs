@@ -126,16 +126,19 @@ pub(crate) fn check_raisable(
     found: Option<&WorkflowView>,
 ) -> Result<(), Failure> {
     match found {
-        None => {
-            let text = format!("no workflow has the id {}", key.id);
-            Err(Failure::new(code::NOT_FOUND, text))
-        }
+        None => Err(no_workflow(key)),
         Some(view) if view.has_ended() => {
             let text = format!("workflow {} is {} already", key.id, view.status_name());
             Err(Failure::new(code::ALREADY_ENDED, text))
         }
         Some(_) => Ok(()),
     }
+}
+
+/// No instance has that id.
+pub(crate) fn no_workflow(key: &WorkflowKey) -> Failure {
+    let text = format!("no workflow has the id {}", key.id);
+    Failure::new(code::NOT_FOUND, text)
 }
 
 /// The store cannot be read, as an answer to whoever wanted something of it.

@@ -2,7 +2,7 @@
 //!
 //! Knows the records; the store and the entity that own them are elsewhere.
 
-use host_base::{Digest, Outcome, Timestamp, WorkflowKey};
+use host_base::{Digest, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{Plugin, WorkflowInfo, WorkflowStatus};
 use host_store::records::{Instance, Stall, Status, Suspension};
 
@@ -33,6 +33,8 @@ pub struct WorkflowView {
     pub suspension: Option<Suspension>,
     /// Why it was asked to end, once it was.
     pub cancel_requested: Option<String>,
+    /// Where its code says that it stands.
+    pub custom_status: Option<Payload>,
 }
 
 impl WorkflowView {
@@ -50,6 +52,7 @@ impl WorkflowView {
             component: Digest::from_bytes(&instance.component),
             suspension: instance.suspension,
             cancel_requested: instance.cancel_reason,
+            custom_status: instance.custom_status,
         }
     }
 
@@ -99,6 +102,7 @@ impl WorkflowView {
             updated: self.updated,
             output,
             failure,
+            custom_status: self.custom_status,
         }
     }
 }

@@ -121,6 +121,12 @@ pub struct Instance {
     /// Why it stalls, while it does.
     #[prost(message, optional, tag = "9")]
     pub stall: Option<Stall>,
+    /// Where it did not end by its code's return: the first event that the code has not seen.
+    #[prost(uint64, optional, tag = "20")]
+    pub unseen_from: Option<u64>,
+    /// Where its code says that it stands.
+    #[prost(bytes = "vec", optional, tag = "21")]
+    pub custom_status: Option<Vec<u8>>,
     /// Whether the parent does not wait for its end.
     #[prost(bool, tag = "10")]
     pub detached: bool,
@@ -236,7 +242,7 @@ pub struct Event {
     /// What happened. Absent only where a newer host wrote a kind that this one does not know.
     #[prost(
         oneof = "EventKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 60, 61, 62"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 30, 31, 32, 33, 60, 61, 62"
     )]
     pub kind: Option<EventKind>,
 }
@@ -280,6 +286,18 @@ pub enum EventKind {
     /// The instance ended with a failure.
     #[prost(message, tag = "13")]
     Failed(FailureRecord),
+    /// An update was accepted where the code waited.
+    #[prost(message, tag = "30")]
+    UpdateAccepted(UpdateAccepted),
+    /// Command: an update that was accepted is applied.
+    #[prost(message, tag = "31")]
+    UpdateCompleted(UpdateCompleted),
+    /// The code goes the new way of a name.
+    #[prost(message, tag = "32")]
+    Patched(Patched),
+    /// Command: record a value.
+    #[prost(message, tag = "33")]
+    ValueRecorded(ValueRecorded),
     /// It was asked to end.
     #[prost(message, tag = "14")]
     CancelRequested(Reason),
@@ -511,6 +529,47 @@ pub struct EventRaised {
     /// Its value.
     #[prost(bytes = "vec", tag = "2")]
     pub value: Vec<u8>,
+}
+
+/// The code goes the new way of a name.
+#[derive(Clone, PartialEq, Message)]
+pub struct Patched {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+}
+
+/// A value was recorded.
+#[derive(Clone, PartialEq, Message)]
+pub struct ValueRecorded {
+    /// Which.
+    #[prost(bytes = "vec", tag = "1")]
+    pub value: Vec<u8>,
+}
+
+/// An update was accepted.
+#[derive(Clone, PartialEq, Message)]
+pub struct UpdateAccepted {
+    /// Its id: the same id is applied once.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// What is to be changed.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// How.
+    #[prost(bytes = "vec", tag = "3")]
+    pub input: Vec<u8>,
+}
+
+/// An update that was accepted is applied.
+#[derive(Clone, PartialEq, Message)]
+pub struct UpdateCompleted {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// What its caller is answered.
+    #[prost(message, optional, tag = "2")]
+    pub outcome: Option<OutcomeRecord>,
 }
 
 /// The instance ended with an output, which its [`Instance`] holds.

@@ -133,14 +133,14 @@ fn there_are(manifests: &[Manifest]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use host_engine::manifest::Definition;
+    use host_engine::manifest::WorkflowDefinition;
 
     use super::*;
 
     fn manifest(name: &str, workflows: &[&str]) -> Manifest {
-        let definition = |name: &&str| Definition {
+        let definition = |name: &&str| WorkflowDefinition {
             name: (*name).to_owned(),
-            ..Definition::default()
+            ..WorkflowDefinition::default()
         };
         Manifest {
             name: name.to_owned(),

@@ -251,6 +251,7 @@ mod tests {
             outcome: Some(outcome),
             suspension: None,
             cancel_requested: None,
+            custom_status: None,
             stall: None,
             component: None,
         })

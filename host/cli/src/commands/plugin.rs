@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
 use host_engine::Manifest;
-use host_engine::manifest::Definition;
 use host_runtime::{KeptComponent, RolledOut, Rollout, Trial};
 use serde::Serialize;
 
@@ -263,16 +262,17 @@ fn unknown(name: &str) -> Problem {
 
 /// What the plugin brings, a block for each kind.
 fn definitions(manifest: &Manifest) -> Vec<String> {
-    let of = |one: &Definition| [&one.name, &one.description].map(|text| first_line(text));
-    let workflows = manifest.workflows.iter().map(of).collect();
+    let row = |name, description| [name, description].map(first_line);
+    let workflows = manifest.workflows.iter();
+    let workflows = workflows.map(|one| row(&one.name, &one.description));
     let actors = manifest.actors.iter();
-    let actors = actors.map(|one| [&one.actor_type, &one.description].map(|text| first_line(text)));
-    let activities = manifest.activities.iter();
-    let activities = activities.map(|one| of(&one.definition)).collect();
-    block("WORKFLOW", workflows)
+    let actors = actors.map(|one| row(&one.actor_type, &one.description));
+    let activities = manifest.activities.iter().map(|one| &one.definition);
+    let activities = activities.map(|one| row(&one.name, &one.description));
+    block("WORKFLOW", workflows.collect())
         .into_iter()
         .chain(block("ACTOR", actors.collect()))
-        .chain(block("ACTIVITY", activities))
+        .chain(block("ACTIVITY", activities.collect()))
         .collect()
 }
 

@@ -3,13 +3,15 @@
 //! Knows how to page through them; how they look is told elsewhere.
 
 use anyhow::{Error, anyhow};
-use host_base::Payload;
+use host_base::{Outcome, Payload};
 use host_runtime::{ControlError, Purged, StartError, WorkflowView};
 use host_store::WorkflowFilter;
 use serde::Serialize;
 
 use super::deploy::{self, Component};
-use crate::args::{Common, ControlArgs, ListArgs, PurgeArgs, StartArgs, WorkflowCommand};
+use crate::args::{
+    Common, ControlArgs, ListArgs, PurgeArgs, StartArgs, UpdateArgs, WorkflowCommand,
+};
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -36,6 +38,22 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
         WorkflowCommand::Show { id } => on(common, async |session| show(session, id)),
         WorkflowCommand::History { id, run } => {
             on(common, async |session| history(session, id, *run))
+        }
+        WorkflowCommand::Query { id, name, input } => {
+            let input = input::read_optional(input.as_deref()).or_exit(Exit::BadUsage)?;
+            on(common, async move |session| {
+                let key = session.known(id)?.key;
+                answer(
+                    session,
+                    session.runtime.query_workflow(&key, name, input).await,
+                )
+            })
+        }
+        WorkflowCommand::Update(args) => {
+            let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
+            on(common, async move |session| {
+                update(session, args, input).await
+            })
         }
         WorkflowCommand::Move { id, force } => on(common, async |session| {
             change_over(session, id, *force).await
@@ -67,6 +85,23 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
             })
         }
     }
+}
+
+async fn update(session: &Session, args: &UpdateArgs, input: Payload) -> Ending {
+    let key = session.known(&args.workflow)?.key;
+    // What an update waits for may be a timer, or an activity that a process which was killed has begun.
+    session.resume().await?;
+    let (name, id) = (&args.name, args.id.as_deref());
+    let outcome = session.runtime.update_workflow(&key, name, input, id).await;
+    let exit = answer(session, outcome)?;
+    session.tell_unfinished()?;
+    Ok(exit)
+}
+
+fn answer(session: &Session, outcome: Outcome) -> Ending {
+    let answer = outcome.map_err(Error::new).or_exit(Exit::Failed)?;
+    session.console.result(&session.console.payload(&answer))?;
+    Ok(Exit::Done)
 }
 
 async fn cancel(session: &Session, args: &ControlArgs) -> Ending {

@@ -97,6 +97,21 @@ impl Narrator {
                     excerpt(&raised.value)
                 )
             }
+            EventKind::UpdateAccepted(update) => {
+                let input = excerpt(&update.input);
+                format!(
+                    "update {} accepted: {} with {input}",
+                    update.id, update.name
+                )
+            }
+            EventKind::Patched(patched) => format!("goes the new way {}", patched.name),
+            EventKind::ValueRecorded(recorded) => {
+                format!("value {} recorded", excerpt(&recorded.value))
+            }
+            EventKind::UpdateCompleted(update) => {
+                let name = format!("update {}", update.id);
+                came_of(&name, "answered with", update.outcome.as_ref())
+            }
             EventKind::CancelRequested(one) => told_why("asked to end", &one.reason),
             EventKind::CancelSent(one) => format!("{} asked to stop", self.name(one.handle)),
             EventKind::Shielded(one) => {
@@ -173,19 +188,7 @@ impl Narrator {
             .subjects
             .get(&resolved.handle)
             .map_or("returned", |subject| subject.verb);
-        match resolved
-            .outcome
-            .as_ref()
-            .and_then(|outcome| outcome.kind.as_ref())
-        {
-            Some(OutcomeKind::Failure(failure)) => format!("{name} failed: {}", shown(failure)),
-            Some(OutcomeKind::Value(value)) if !value.is_empty() => {
-                format!("{name} {verb} {}", excerpt(value))
-            }
-            Some(OutcomeKind::Value(_)) | None => {
-                format!("{name} {}", verb.trim_end_matches(" with"))
-            }
-        }
+        came_of(&name, verb, resolved.outcome.as_ref())
     }
 
     fn subject(&mut self, handle: u32, name: String, verb: &'static str) {
@@ -209,6 +212,19 @@ fn told_why(words: &str, reason: &str) -> String {
 
 fn actor(call: &ActorCallScheduled) -> String {
     format!("actor {}/{}", call.actor_type, call.actor_id)
+}
+
+/// What came of the named thing: that it failed, or what it did.
+fn came_of(name: &str, verb: &str, outcome: Option<&OutcomeRecord>) -> String {
+    match outcome.and_then(|outcome| outcome.kind.as_ref()) {
+        Some(OutcomeKind::Failure(failure)) => format!("{name} failed: {}", shown(failure)),
+        Some(OutcomeKind::Value(value)) if !value.is_empty() => {
+            format!("{name} {verb} {}", excerpt(value))
+        }
+        Some(OutcomeKind::Value(_)) | None => {
+            format!("{name} {}", verb.trim_end_matches(" with"))
+        }
+    }
 }
 
 fn excerpt(payload: &[u8]) -> String {
@@ -302,6 +318,21 @@ enum KindLine<'a> {
     EventRaised {
         name: &'a str,
         value: Box<RawValue>,
+    },
+    Patched {
+        name: &'a str,
+    },
+    ValueRecorded {
+        value: Box<RawValue>,
+    },
+    UpdateAccepted {
+        id: &'a str,
+        name: &'a str,
+        input: Box<RawValue>,
+    },
+    UpdateCompleted {
+        id: &'a str,
+        outcome: OutcomeLine<'a>,
     },
     CancelRequested {
         reason: &'a str,
@@ -413,6 +444,21 @@ impl<'a> KindLine<'a> {
                 name: &raised.name,
                 value: json::raw(&raised.value),
             },
+            EventKind::UpdateAccepted(update) => KindLine::UpdateAccepted {
+                id: &update.id,
+                name: &update.name,
+                input: json::raw(&update.input),
+            },
+            EventKind::Patched(patched) => KindLine::Patched {
+                name: &patched.name,
+            },
+            EventKind::ValueRecorded(recorded) => KindLine::ValueRecorded {
+                value: json::raw(&recorded.value),
+            },
+            EventKind::UpdateCompleted(update) => KindLine::UpdateCompleted {
+                id: &update.id,
+                outcome: OutcomeLine::new(update.outcome.as_ref()),
+            },
             EventKind::CancelRequested(one) => KindLine::CancelRequested {
                 reason: &one.reason,
             },
@@ -496,8 +542,8 @@ impl<'a> OutcomeLine<'a> {
 #[cfg(test)]
 mod tests {
     use host_store::records::{
-        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Published, Reason,
-        Resumed, RetryRecord, Started,
+        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Patched, Published,
+        Reason, Resumed, RetryRecord, Started, UpdateAccepted, UpdateCompleted, ValueRecorded,
     };
 
     use super::*;
@@ -611,6 +657,23 @@ mod tests {
                 value: b"\x1b".to_vec(),
             }),
             resolved(9, OutcomeKind::Value(b"1".to_vec())),
+            EventKind::Patched(Patched {
+                name: "receipts".to_owned(),
+            }),
+            EventKind::ValueRecorded(ValueRecorded {
+                value: b"19".to_vec(),
+            }),
+            EventKind::UpdateAccepted(UpdateAccepted {
+                id: "u-1".to_owned(),
+                name: "add".to_owned(),
+                input: b"2".to_vec(),
+            }),
+            EventKind::UpdateCompleted(UpdateCompleted {
+                id: "u-1".to_owned(),
+                outcome: Some(OutcomeRecord {
+                    kind: Some(OutcomeKind::Value(b"3".to_vec())),
+                }),
+            }),
             EventKind::Completed(Completed {}),
             EventKind::Failed(failure()),
         ]
@@ -649,6 +712,10 @@ mod tests {
             "event approved awaited",
             "event Approved raised with \\u{1b}",
             "handle 9 returned 1",
+            "goes the new way receipts",
+            "value 19 recorded",
+            "update u-1 accepted: add with 2",
+            "update u-1 answered with 3",
             "completed",
             "failed: no line (busy)",
         ];
@@ -711,6 +778,10 @@ mod tests {
             r#""kind":"event-awaited","handle":5,"name":"approved"}"#,
             r#""kind":"event-raised","name":"Approved","value":"\u001b"}"#,
             r#""kind":"resolved","handle":9,"value":1}"#,
+            r#""kind":"patched","name":"receipts"}"#,
+            r#""kind":"value-recorded","value":19}"#,
+            r#""kind":"update-accepted","id":"u-1","name":"add","input":2}"#,
+            r#""kind":"update-completed","id":"u-1","value":3}"#,
             r#""kind":"completed"}"#,
             r#""kind":"failed","failure":{"code":"busy","message":"no line","retryable":true,"details":{"n":1}}}"#,
         ];

@@ -42,6 +42,9 @@ pub(crate) struct Report<'a> {
     /// Why it was asked to end; set once it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel_requested: Option<&'a str>,
+    /// Where its code says that it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_status: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     activities: Vec<ActivityReport<'a>>,
 }
@@ -120,6 +123,7 @@ impl<'a> Report<'a> {
                 reason: &held.reason,
             }),
             cancel_requested: view.cancel_requested.as_deref(),
+            custom_status: view.custom_status.as_deref().map(json::raw),
         }
     }
 
@@ -222,6 +226,8 @@ pub(crate) fn block(
         fact("created", &time::rfc3339(view.created)),
         fact("updated", &time::rfc3339(view.updated)),
     ]);
+    let custom = view.custom_status.as_deref();
+    lines.extend(custom.map(|value| fact("says", &json::pretty(value))));
     lines.extend(input.map(|input| fact("input", &json::pretty(input))));
     lines.extend(output(view).map(|output| fact("output", &json::pretty(output))));
     lines.extend(failure(view).into_iter().flat_map(failure_facts));
@@ -246,13 +252,16 @@ fn with_reason(fact: &str, reason: &str) -> String {
     }
 }
 
-/// How a workflow ended or why it does not go on, in a few words; empty where it is under way.
+/// How a workflow ended, why it does not go on or where it says that it stands, in a few words.
 pub(crate) fn ending(view: &WorkflowView) -> String {
     match (&view.outcome, &view.stall) {
         (Some(Ok(output)), _) => json::excerpt(output, EXCERPT_CHARS),
         (Some(Err(failure)), _) => shown_failure(failure),
         (None, Some(stall)) => format!("at event {}", stall.event),
-        (None, None) => String::new(),
+        (None, None) => {
+            let custom = view.custom_status.as_deref();
+            custom.map_or_else(String::new, |value| json::excerpt(value, EXCERPT_CHARS))
+        }
     }
 }
 
@@ -342,6 +351,7 @@ mod tests {
             component: None,
             suspension: None,
             cancel_requested: None,
+            custom_status: None,
         }
     }
 

@@ -136,6 +136,22 @@ fn a_batch_is_done_whole() {
         .check();
 }
 
+#[test]
+fn an_update_is_applied_once_and_answers_the_same_also_after_the_end() {
+    let update = |name, by, id| ["workflow", "update", "w", name, by, "--id", id];
+    Scenario::new(&[PROBE])
+        .repeat(&["workflow", "start", "tally", "--id", "w", "--input", "1"])
+        .repeat(&update("add", "2", "a"))
+        .repeat(&update("add-double", "4", "b"))
+        .once(&["workflow", "raise", "w", "close"])
+        .resume()
+        .ends("w", "completed", "11")
+        .answers(&update("add", "2", "a"), "3")
+        .answers(&update("add-double", "4", "b"), "11")
+        .answers(&["workflow", "query", "w", "total"], "11")
+        .check();
+}
+
 fn keeper<'a>(method: &'a str, input: &'a str) -> [&'a str; 8] {
     let key = "--idempotency-key";
     ["actor", "call", "Keeper", "k", method, input, key, method]

@@ -10,6 +10,7 @@
 mod actors;
 mod agent_loop;
 mod approval;
+mod asked;
 mod changes;
 mod chat;
 mod crashes;

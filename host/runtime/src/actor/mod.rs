@@ -139,7 +139,11 @@ impl Turns for ActorTurns {
                 // Its timers are looked at below.
                 Message::Tick => {}
                 // Nobody sends these to an actor.
-                Message::Activity(_) | Message::Move(_) | Message::Look | Message::Mailed => {}
+                Message::Activity(_)
+                | Message::Move(_)
+                | Message::Look
+                | Message::Ask(_)
+                | Message::Mailed => {}
             }
         }
         self.run_timers().await

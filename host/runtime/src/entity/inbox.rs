@@ -85,6 +85,7 @@ impl Inbox {
             | Message::Timer(..)
             | Message::Move(_)
             | Message::Look
+            | Message::Ask(_)
             | Message::Mailed => true,
         };
         self.passing_within = self.passing_within.saturating_sub(1);

@@ -25,6 +25,8 @@ const BUSY_WAIT: Duration = Duration::from_millis(50);
 pub(crate) struct Body {
     run: WorkflowRun,
     begin: Begin,
+    /// It broke when it was asked something, and cannot go on.
+    broken: bool,
     _fiber: OwnedSemaphorePermit,
 }
 
@@ -93,6 +95,7 @@ impl Body {
         Body {
             run: begin.run(core, machine),
             begin,
+            broken: false,
             _fiber: fiber,
         }
     }
@@ -100,6 +103,11 @@ impl Body {
     /// Which component its code is from.
     pub(crate) fn component(&self) -> Digest {
         self.begin.plugin.digest()
+    }
+
+    /// Whether it broke when it was asked something: it waits, and another one must go on.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// Runs until it waits or ends.
@@ -112,6 +120,11 @@ impl Body {
                     let _wanted = core.entities.want_place();
                     tokio::time::sleep(BUSY_WAIT).await;
                     self.run = self.begin.run(core, machine);
+                }
+                Some(Err(error)) if lock(machine).is_undecided() => {
+                    lock(machine).break_answer(broken(&error));
+                    self.broken = true;
+                    return Step::Waits;
                 }
                 Some(result) => {
                     let who = format_args!("workflow {}", self.begin.info.name);

@@ -8,7 +8,8 @@ use host_base::Timestamp;
 use host_engine::{Command, ParentClose, RetryPolicy};
 use host_store::records::{
     self, ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, ContinuedAsNew,
-    EventAwaited, EventKind, Published, RetryRecord, TimerScheduled, TopicNamed,
+    EventAwaited, EventKind, OutcomeRecord, Published, RetryRecord, TimerScheduled, TopicNamed,
+    UpdateCompleted, ValueRecorded,
 };
 
 /// Longest excerpt of an input in a message about a divergence, in characters.
@@ -28,6 +29,8 @@ pub(crate) fn yields_handle(command: &Command) -> bool {
         | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
         | Command::RequestCancel { .. }
+        | Command::RecordValue { .. }
+        | Command::CompleteUpdate { .. }
         | Command::Shield { .. }
         | Command::ContinueAsNew { .. } => false,
     }
@@ -41,7 +44,8 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         | Command::SendActor { input, .. }
         | Command::Child { input, .. }
         | Command::ContinueAsNew { input } => input.len(),
-        Command::Publish { value, .. } => value.len(),
+        Command::Publish { value, .. } | Command::RecordValue { value } => value.len(),
+        Command::CompleteUpdate { outcome, .. } => outcome.as_ref().map_or(0, Vec::len),
         Command::Timer { .. }
         | Command::Event { .. }
         | Command::Subscribe { .. }
@@ -116,6 +120,11 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         Command::Subscribe { topic } => EventKind::Subscribed(TopicNamed { topic }),
         Command::Unsubscribe { topic } => EventKind::Unsubscribed(TopicNamed { topic }),
         Command::Cancel { handle } => EventKind::Cancelled(Cancelled { handle }),
+        Command::RecordValue { value } => EventKind::ValueRecorded(ValueRecorded { value }),
+        Command::CompleteUpdate { id, outcome } => EventKind::UpdateCompleted(UpdateCompleted {
+            id,
+            outcome: Some(OutcomeRecord::from(outcome)),
+        }),
         Command::RequestCancel { handle } => EventKind::CancelSent(Cancelled { handle }),
         Command::Shield { handle } => EventKind::Shielded(Cancelled { handle }),
         Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
@@ -145,12 +154,14 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether an event records a command, rather than something that arrived.
+/// Whether an event records what the code did at that very place, rather than something that arrived. An
+/// update is accepted by the code, where it waits. That the code goes a new way is looked up by its name.
 pub(crate) fn is_command(kind: &EventKind) -> bool {
     match kind {
         EventKind::Started(_)
         | EventKind::Resolved(_)
         | EventKind::EventRaised(_)
+        | EventKind::Patched(_)
         | EventKind::CancelRequested(_)
         | EventKind::Suspended(_)
         | EventKind::Resumed(_)
@@ -165,6 +176,9 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::Subscribed(_)
         | EventKind::Unsubscribed(_)
         | EventKind::Cancelled(_)
+        | EventKind::UpdateAccepted(_)
+        | EventKind::UpdateCompleted(_)
+        | EventKind::ValueRecorded(_)
         | EventKind::CancelSent(_)
         | EventKind::Shielded(_)
         | EventKind::ContinuedAsNew(_)
@@ -173,7 +187,7 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
     }
 }
 
-/// Whether an event says that the instance ended.
+/// Whether an event records that the code has returned.
 pub(crate) fn is_end(kind: &EventKind) -> bool {
     matches!(
         kind,
@@ -208,6 +222,10 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
         | EventKind::Cancelled(_)
         | EventKind::Resolved(_)
         | EventKind::EventRaised(_)
+        | EventKind::UpdateAccepted(_)
+        | EventKind::UpdateCompleted(_)
+        | EventKind::Patched(_)
+        | EventKind::ValueRecorded(_)
         | EventKind::CancelRequested(_)
         | EventKind::CancelSent(_)
         | EventKind::Shielded(_)
@@ -263,6 +281,12 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         EventKind::TimerScheduled(one) => format!("timer of {} ms", one.duration_ms),
         EventKind::EventAwaited(one) => format!("wait for event {}", one.name),
         EventKind::Cancelled(one) => format!("cancel of handle {}", one.handle),
+        EventKind::UpdateAccepted(one) => {
+            format!("update {} {}({})", one.id, one.name, excerpt(&one.input))
+        }
+        EventKind::UpdateCompleted(one) => format!("the answer of update {}", one.id),
+        EventKind::Patched(one) => format!("the new way {}", one.name),
+        EventKind::ValueRecorded(one) => format!("the recorded value {}", excerpt(&one.value)),
         EventKind::Completed(_) => "the end, with an output".to_owned(),
         EventKind::Failed(failure) => format!("the end, with failure {}", failure.code),
         EventKind::Started(_) => "the start".to_owned(),

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
-use host_base::{Entity, InvalidId, Limits, Outcome, TenantId, Timestamp, WorkflowKey};
+use host_base::{
+    Entity, Failure, InvalidId, Limits, Outcome, Payload, TenantId, Timestamp, WorkflowKey,
+};
 use host_engine::{
-    Command, HistorySize, Interrupt, LogLevel, Wakeup, WorkflowImports, WorkflowInstance,
+    Command, HistorySize, Interrupt, LogLevel, Query, Wakeup, WorkflowImports, WorkflowInstance,
 };
 
 use crate::core::Core;
@@ -66,10 +68,15 @@ impl Imports {
                 valid(id.map_or(Ok(()), |id| check_id("workflow id", id)))?;
                 self.check_input("a child's input", input)
             }
+            Command::CompleteUpdate {
+                outcome: Ok(value), ..
+            } => self.check_input("an update's answer", value),
+            Command::RecordValue { value } => self.check_input("a recorded value", value),
             Command::Publish { topic, value } => self.check_publish(topic, value),
             Command::Subscribe { topic } => self.check_subscribe(topic),
             Command::Unsubscribe { topic } => topics::check_subscribable(topic),
-            Command::Timer { .. }
+            Command::CompleteUpdate { .. }
+            | Command::Timer { .. }
             | Command::Event { .. }
             | Command::Cancel { .. }
             | Command::RequestCancel { .. }
@@ -136,6 +143,38 @@ impl WorkflowImports for Imports {
 
     fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
         polled(lock(&self.machine).wait(handle))
+    }
+
+    fn accept_update(&mut self) -> Result<(), Interrupt> {
+        lock(&self.machine).accept_update()
+    }
+
+    fn refuse_update(&mut self, why: Failure) -> Result<(), Interrupt> {
+        let why = limits::bounded_failure(&self.limits, "the update", why);
+        lock(&self.machine).refuse_update(why)
+    }
+
+    fn answer_query(&mut self, outcome: Outcome) -> Result<(), Interrupt> {
+        let outcome = limits::bounded(&self.limits, "the query", outcome);
+        lock(&self.machine).answer_query(outcome)
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
+        lock(&self.machine).next_query()
+    }
+
+    fn set_status(&mut self, value: Payload) -> Result<(), Interrupt> {
+        limits::check_custom_status(&self.limits, &value)?;
+        lock(&self.machine).set_status(value)
+    }
+
+    fn patched(&mut self, name: &str) -> Result<bool, Interrupt> {
+        limits::check_name("patch", name)?;
+        lock(&self.machine).patched(name)
+    }
+
+    fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt> {
+        lock(&self.machine).recorded_value()
     }
 
     fn history_size(&self) -> HistorySize {

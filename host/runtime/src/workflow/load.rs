@@ -45,6 +45,7 @@ pub(crate) async fn load(
         outstanding,
         body: None,
         absent: None,
+        touched: false,
     };
     if loaded.instance.suspension.is_none() || resumes {
         begin_body(core, key, &mut loaded, &started, told || resumes).await;

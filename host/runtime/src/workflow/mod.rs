@@ -3,6 +3,7 @@
 //! Owns what an instance is at the moment: not there, waiting with its code, or stalled without. What its
 //! code asks for is compared by [`machine`]; what a turn changes is put together by [`turn`].
 
+mod asking;
 mod body;
 mod children;
 mod commands;
@@ -23,16 +24,17 @@ use host_engine::Plugin;
 use host_store::records::{Instance, MailKind};
 use host_store::{ReadError, TimerOf};
 
-pub use machine::{Arrival, Divergence, Machine, MachineLimits};
+pub use machine::{Answer, Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use moves::move_to;
 pub(crate) use rehearse::rehearse;
 pub(crate) use turn::{Origin, job};
 
 use crate::core::Core;
-use crate::effect::Message;
+use crate::effect::{Ask, Asked, Message};
 use crate::entity::live::{Standing, Turns};
 use crate::locks::lock;
 use crate::view;
+use crate::workflow::asking::Callers;
 use crate::workflow::body::{Body, Step};
 use crate::workflow::children::Child;
 use crate::workflow::outstanding::Outstanding;
@@ -92,6 +94,8 @@ struct Loaded {
     body: Option<Body>,
     /// Why its component is not there, where it is not.
     absent: Option<String>,
+    /// Its code has been asked, and may have changed what no replay changes.
+    touched: bool,
 }
 
 impl Turns for WorkflowTurns {
@@ -99,28 +103,9 @@ impl Turns for WorkflowTurns {
         for one in moves::take(&mut messages) {
             self.carry_over(one).await?;
         }
-        if messages.is_empty() {
-            return Ok(());
-        }
-        self.look(&messages).await?;
-        self.queued = true;
-        match &mut self.state {
-            State::Loaded(loaded) => match loaded.turn(&self.core, &self.key, messages).await? {
-                Next::Stays => {}
-                Next::Held | Next::Continued => self.state = State::Unknown,
-                Next::Ended => self.state = State::Absent,
-                Next::Outdated => {
-                    // A deployment looks for stalls in the store: one that came before this stall was there
-                    // must be seen here.
-                    let durable = self.core.settle().await.is_ok();
-                    if durable && loaded.is_untried(&self.core, &self.key) {
-                        let workflow = Entity::Workflow(self.key.clone());
-                        self.core.notify(&workflow, Message::Look);
-                    }
-                    self.state = State::Unknown;
-                }
-            },
-            State::Absent | State::Unknown => discard(&self.core, &self.key, messages).await,
+        let mut asked = asking::take(&mut messages);
+        while !(messages.is_empty() && asked.is_empty()) {
+            asked = self.turn(std::mem::take(&mut messages), asked).await?;
         }
         Ok(())
     }
@@ -154,16 +139,74 @@ impl WorkflowTurns {
         }
     }
 
+    /// One turn; returns those who ask and were not answered.
+    async fn turn(
+        &mut self,
+        messages: Vec<Message>,
+        asked: Vec<Asked>,
+    ) -> Result<Vec<Asked>, ReadError> {
+        self.look(&messages, &asked).await?;
+        self.queued |= !messages.is_empty();
+        let (core, key) = (&self.core, &self.key);
+        match &mut self.state {
+            State::Loaded(loaded) if loaded.body.is_some() => {
+                self.queued = true;
+                let (next, left) = loaded.turn(core, key, messages, asked).await?;
+                self.follow(next).await;
+                Ok(left)
+            }
+            State::Loaded(loaded) => {
+                if !messages.is_empty() {
+                    let (next, _) = loaded.turn(core, key, messages, Vec::new()).await?;
+                    self.follow(next).await;
+                }
+                asking::without_code(&self.core, &self.key, asked).await?;
+                Ok(Vec::new())
+            }
+            State::Absent | State::Unknown => {
+                if !messages.is_empty() {
+                    discard(core, key, messages).await;
+                }
+                asking::without_code(core, key, asked).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// What a turn leaves behind.
+    async fn follow(&mut self, next: Next) {
+        match (next, &mut self.state) {
+            (Next::Stays, _) => {}
+            (Next::Held | Next::Continued, _) => self.state = State::Unknown,
+            (Next::Ended, _) => self.state = State::Absent,
+            (Next::Outdated, State::Loaded(loaded)) => {
+                // A deployment looks for stalls in the store: one that came before this stall was there
+                // must be seen here.
+                let durable = self.core.settle().await.is_ok();
+                if durable && loaded.is_untried(&self.core, &self.key) {
+                    let workflow = Entity::Workflow(self.key.clone());
+                    self.core.notify(&workflow, Message::Look);
+                }
+                self.state = State::Unknown;
+            }
+            (Next::Outdated, State::Absent | State::Unknown) => {}
+        }
+    }
+
     /// Reads the instance where what is known of it may be old.
-    async fn look(&mut self, messages: &[Message]) -> Result<(), ReadError> {
+    async fn look(&mut self, messages: &[Message], asked: &[Asked]) -> Result<(), ReadError> {
         let told = messages
             .iter()
             .any(|message| matches!(message, Message::Look));
         let resumes = messages.iter().any(control::is_resume);
         let old = match &self.state {
             State::Unknown => true,
-            State::Absent => told || messages.iter().any(is_from_outside),
-            State::Loaded(loaded) => resumes || loaded.is_old(&self.core, &self.key, told),
+            State::Absent => told || !asked.is_empty() || messages.iter().any(is_from_outside),
+            State::Loaded(loaded) => {
+                resumes
+                    || loaded.is_old(&self.core, &self.key, told)
+                    || loaded.is_spent(messages, asked)
+            }
         };
         if !old {
             return Ok(());
@@ -204,6 +247,7 @@ fn is_from_outside(message: &Message) -> bool {
         | Message::Timer(..)
         | Message::Move(_)
         | Message::Look
+        | Message::Ask(_)
         | Message::Mailed => false,
     }
 }
@@ -215,22 +259,36 @@ impl Loaded {
         core: &Arc<Core>,
         key: &WorkflowKey,
         messages: Vec<Message>,
-    ) -> Result<Next, ReadError> {
+        asked: Vec<Asked>,
+    ) -> Result<(Next, Vec<Asked>), ReadError> {
         let mut change = Change::new(core, key, core.clock.now());
         let before = lock(&self.machine).next_sequence();
         let Received { first, ended } = self.receive(&mut change, messages);
+        let mut callers = Callers::ask(&mut lock(&self.machine), asked);
         let arrived = lock(&self.machine).recorded();
         let (step, children) = match self.forced(core, ended) {
             Some(step) => (step, Vec::new()),
-            None => self.run(core, key).await?,
+            None => self.run(core, key, !callers.is_empty()).await?,
         };
         if matches!(step, Step::Broke(_) | Step::Stalls(_)) {
             // What the code asked for in this turn is dropped with it; what arrived stays.
             lock(&self.machine).take_back(arrived);
         }
+        let run = self.instance.run;
+        let mut applied = Vec::new();
+        if !callers.is_empty() {
+            let answers = lock(&self.machine).take_answers();
+            let stalls = matches!(step, Step::Stalls(_));
+            applied = callers.answer(answers, stalls, &mut change, run);
+            self.touched = lock(&self.machine).is_touched();
+        }
         let recorded = lock(&self.machine).take_recorded();
         let lines = lock(&self.machine).take_logs();
+        let status = lock(&self.machine).take_status();
         change.record(self, recorded);
+        if let (Some(status), Step::Waits | Step::Ended(_)) = (status, &step) {
+            change.set_status(self, status);
+        }
         let next = match step {
             Step::Asleep => {
                 change.sleep_on(self);
@@ -245,7 +303,7 @@ impl Loaded {
             }
             Step::Terminated(reason) => {
                 let sequence = lock(&self.machine).next_sequence();
-                change.terminate(self, sequence, reason);
+                change.terminate(self, sequence, reason, first);
                 Next::Ended
             }
             Step::Waits => {
@@ -263,7 +321,7 @@ impl Loaded {
             Step::Broke(failure) => {
                 let sequence = lock(&self.machine).next_sequence();
                 change.say(lines);
-                change.break_off(self, sequence, failure);
+                change.break_off(self, sequence, failure, first);
                 Next::Ended
             }
             Step::Stalls(mut stall) => {
@@ -275,8 +333,29 @@ impl Loaded {
                 Next::Outdated
             }
         };
+        let over = matches!(next, Next::Ended | Next::Continued);
+        if over && lock(&self.machine).has_open_updates() {
+            change.leave_unapplied(run);
+        }
         change.commit().await;
-        Ok(next)
+        asking::repeat(core, key, run, applied).await?;
+        let left = callers.left(&mut lock(&self.machine));
+        Ok((next, left))
+    }
+
+    /// The first event that the code has not seen in a turn that was committed, if this turn, which begins
+    /// with `first`, is none.
+    fn unseen_from(&self, first: u64) -> u64 {
+        let stall = self.instance.stall.as_ref();
+        stall.map_or(first, |stall| stall.unseen_from)
+    }
+
+    /// Whether its code must be replayed first, because it has been asked: it may have changed what no replay
+    /// changes. What was asked before may be asked again.
+    fn is_spent(&self, messages: &[Message], asked: &[Asked]) -> bool {
+        let update = |asked: &Asked| matches!(asked.ask, Ask::Update(_));
+        let broken = self.body.as_ref().is_some_and(Body::is_broken);
+        broken || self.touched && (!messages.is_empty() || asked.iter().any(update))
     }
 
     /// The code has returned: the instance ends, or goes on as the next run.
@@ -348,6 +427,7 @@ impl Loaded {
         &mut self,
         core: &Arc<Core>,
         key: &WorkflowKey,
+        asked: bool,
     ) -> Result<(Step, Vec<Child>), ReadError> {
         let mut children = Vec::new();
         let mut looked_at = lock(&self.machine).recorded();
@@ -358,18 +438,21 @@ impl Loaded {
             let step = body.run(core, &self.machine).await;
             let wanted = lock(&self.machine).children_from(looked_at);
             looked_at = lock(&self.machine).recorded();
-            if wanted.is_empty() || !matches!(step, Step::Waits | Step::Ended(_)) {
-                return Ok((step, children));
-            }
             let run = self.instance.run;
-            let answers = children::prepare(core, key, run, wanted, &mut children).await?;
-            if answers.is_empty() || !matches!(step, Step::Waits) {
+            if !wanted.is_empty() && matches!(step, Step::Waits | Step::Ended(_)) {
+                let answers = children::prepare(core, key, run, wanted, &mut children).await?;
+                if !answers.is_empty() && matches!(step, Step::Waits) {
+                    let mut machine = lock(&self.machine);
+                    answers.into_iter().for_each(|arrival| {
+                        machine.arrive(arrival);
+                    });
+                    continue;
+                }
+            }
+            let may_be_asked = asked && matches!(step, Step::Waits) && !body.is_broken();
+            if !(may_be_asked && lock(&self.machine).next_ask()) {
                 return Ok((step, children));
             }
-            let mut machine = lock(&self.machine);
-            answers.into_iter().for_each(|arrival| {
-                machine.arrive(arrival);
-            });
         }
     }
 
@@ -468,6 +551,7 @@ fn arrival(message: Message, run: u32) -> Option<Arrival> {
         | Message::Tick
         | Message::Move(_)
         | Message::Look
+        | Message::Ask(_)
         | Message::Mailed => return None,
     };
     (of_run == run).then_some(arrival)

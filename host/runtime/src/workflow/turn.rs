@@ -11,6 +11,7 @@ use host_store::records::{
     Subscription, Task, TimerScheduled, Waiter,
 };
 use host_store::{TaskKey, TimerKey, TimerOf};
+use tokio::sync::oneshot;
 
 use crate::core::Core;
 use crate::draft::Draft;
@@ -69,6 +70,11 @@ impl<'a> Change<'a> {
             }
             EventKind::ActorMessageSent(one) => self.send_call(one, None),
             EventKind::TimerScheduled(one) => self.arm(run, &one),
+            EventKind::UpdateCompleted(one) => {
+                let outcome = one.outcome.unwrap_or_default().into();
+                let applied = Effect::Applied(self.key.clone(), run, one.id, outcome);
+                self.draft.effects.push(applied);
+            }
             EventKind::CancelRequested(one) => self.cancel_tree(loaded, &one.reason),
             EventKind::CancelSent(one) => self.ask_to_stop(loaded, one.handle),
             EventKind::Published(one) => self.draft.topics.push(TopicOp::Publish {
@@ -88,6 +94,9 @@ impl<'a> Change<'a> {
             | EventKind::Cancelled(_)
             | EventKind::Resolved(_)
             | EventKind::EventRaised(_)
+            | EventKind::UpdateAccepted(_)
+            | EventKind::Patched(_)
+            | EventKind::ValueRecorded(_)
             | EventKind::Shielded(_)
             | EventKind::Suspended(_)
             | EventKind::Resumed(_)
@@ -277,8 +286,7 @@ impl<'a> Change<'a> {
         if loaded.instance.status() == Status::Suspended {
             return self.sleeps_on();
         }
-        let stall = loaded.instance.stall.as_ref();
-        let unseen_from = stall.map_or(first, |stall| stall.unseen_from);
+        let unseen_from = loaded.unseen_from(first);
         let mut reason = String::new();
         self.update(loaded, |instance| {
             instance.set_status(Status::Suspended);
@@ -461,8 +469,15 @@ impl<'a> Change<'a> {
         self.control(loaded, handle, child, control, "its parent has ended");
     }
 
-    /// The instance is ended from outside: the event of that number says so.
-    pub(crate) fn terminate(&mut self, loaded: &mut Loaded, sequence: u64, reason: String) {
+    /// The instance is ended from outside: the event of that number says so. What arrived from the event
+    /// `first` on, the code has not seen.
+    pub(crate) fn terminate(
+        &mut self,
+        loaded: &mut Loaded,
+        sequence: u64,
+        reason: String,
+        first: u64,
+    ) {
         let text = match reason.as_str() {
             "" => format!("workflow {} was terminated", self.key.id),
             reason => format!("workflow {} was terminated: {reason}", self.key.id),
@@ -470,6 +485,7 @@ impl<'a> Change<'a> {
         let kind = EventKind::Terminated(Reason { reason });
         self.put_event(loaded, sequence, kind);
         let failure = Failure::new(code::TERMINATED, text);
+        loaded.instance.unseen_from = Some(loaded.unseen_from(first));
         self.end_as(loaded, Status::Terminated, Err(failure));
     }
 
@@ -482,18 +498,25 @@ impl<'a> Change<'a> {
         self.draft.batch.put_event(self.key, run, sequence, &event);
     }
 
-    /// The code broke: the event of that number says so, and the instance ends with the failure.
-    pub(crate) fn break_off(&mut self, loaded: &mut Loaded, sequence: u64, failure: Failure) {
+    /// The code broke: the event of that number says so, and the instance ends with the failure. What arrived
+    /// from the event `first` on, the code has not seen in a turn that counts.
+    pub(crate) fn break_off(
+        &mut self,
+        loaded: &mut Loaded,
+        sequence: u64,
+        failure: Failure,
+        first: u64,
+    ) {
         let kind = EventKind::Failed(failure.clone().into());
         self.put_event(loaded, sequence, kind);
+        loaded.instance.unseen_from = Some(loaded.unseen_from(first));
         self.end_as(loaded, Status::Failed, Err(failure));
     }
 
     /// The instance waits for a component that agrees with its history. What arrives from the event `first`
     /// on, its code has not seen.
     pub(crate) fn stall(&mut self, loaded: &mut Loaded, stall: Stall, first: u64) {
-        let before = loaded.instance.stall.as_ref();
-        let unseen_from = before.map_or(first, |stall| stall.unseen_from);
+        let unseen_from = loaded.unseen_from(first);
         let stall = Stall {
             unseen_from,
             ..stall
@@ -507,6 +530,29 @@ impl<'a> Change<'a> {
             workflow: self.key.clone(),
             stall,
         });
+    }
+
+    /// The code has said where it stands.
+    pub(crate) fn set_status(&mut self, loaded: &mut Loaded, value: Vec<u8>) {
+        if loaded.instance.custom_status.as_ref() != Some(&value) {
+            self.update(loaded, |instance| instance.custom_status = Some(value));
+        }
+    }
+
+    /// Answers a caller once the turn is durable.
+    pub(crate) fn answer(&mut self, caller: oneshot::Sender<Outcome>, outcome: Outcome) {
+        self.draft.effects.push(Effect::Answer(caller, outcome));
+    }
+
+    /// Answers a caller once the update is applied.
+    pub(crate) fn answer_later(&self, run: u32, id: &str, caller: oneshot::Sender<Outcome>) {
+        self.core.updates.wait(self.key, run, id, caller);
+    }
+
+    /// The run has ended before its updates were applied.
+    pub(crate) fn leave_unapplied(&mut self, run: u32) {
+        let unapplied = Effect::Unapplied(self.key.clone(), run);
+        self.draft.effects.push(unapplied);
     }
 
     /// The instance sleeps on, though it may be held no longer.
@@ -573,6 +619,7 @@ fn delete_cause(draft: &mut Draft, workflow: &WorkflowKey, message: &Message) {
         | Message::Tick
         | Message::Move(_)
         | Message::Look
+        | Message::Ask(_)
         | Message::Mailed => {}
     }
 }

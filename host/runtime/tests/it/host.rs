@@ -251,6 +251,33 @@ impl Host {
         in_time("an event to be durable", raised).await
     }
 
+    /// The answer to a query.
+    pub(crate) async fn query(
+        &self,
+        id: &str,
+        name: &str,
+        input: impl Serialize,
+    ) -> Result<Value, Failure> {
+        let key = workflow(id);
+        let answer = self.query_workflow(&key, name, payload(input));
+        let answer = in_time(&format!("the answer to {name}"), answer).await;
+        answer.map(|output| value(&output))
+    }
+
+    /// The answer to an update that bears this id.
+    pub(crate) async fn update(
+        &self,
+        id: &str,
+        name: &str,
+        input: impl Serialize,
+        update: &str,
+    ) -> Result<Value, Failure> {
+        let key = workflow(id);
+        let answer = self.update_workflow(&key, name, payload(input), Some(update));
+        let answer = in_time(&format!("the answer to {name}"), answer).await;
+        answer.map(|output| value(&output))
+    }
+
     pub(crate) fn view(&self, id: &str) -> Option<WorkflowView> {
         self.workflow(&workflow(id)).unwrap()
     }

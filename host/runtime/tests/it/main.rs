@@ -9,6 +9,7 @@
 
 mod activities;
 mod actors;
+mod asked;
 mod calls;
 mod changes;
 mod crashes;

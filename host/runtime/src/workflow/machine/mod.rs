@@ -9,21 +9,33 @@
 //! the order in which they began; the match is made when a wait asks, so that a wait that was given up
 //! loses its place and the event does not get lost.
 
+mod asks;
+mod marks;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use host_base::failure::code;
 use host_base::{Failure, Outcome, Payload, Timestamp};
-use host_engine::{Command, Completion, HistorySize, Interrupt, LogLevel, Wakeup};
+use host_engine::{Command, Completion, HistorySize, Interrupt, LogLevel, Query, Update, Wakeup};
 use host_store::records::{
-    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Reason, Resolved,
-    Resumed, Started,
+    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Patched, Reason,
+    Resolved, Resumed, Started, UpdateAccepted,
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::effect::Ask;
 use crate::workflow::commands::{
-    describe, event_of, handle_of, input_bytes, is_command, same, yields_handle,
+    describe, event_of, handle_of, input_bytes, is_command, is_end, same, yields_handle,
 };
+
+pub use asks::Answer;
+
+use asks::Asks;
+use marks::Marks;
+
+/// What code asks for that records a value.
+const A_VALUE: &str = "a recorded value";
 
 /// The bounds of one instance.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +136,10 @@ pub struct Machine {
     /// By the number of the event that completed them.
     ready: BTreeMap<u64, Ready>,
     channels: HashMap<String, Channel>,
+    asks: Asks,
+    marks: Marks,
+    /// Whether the code is run again after its end, only to be queried.
+    ended: bool,
     random: ChaCha12Rng,
     recorded: Vec<(u64, Event)>,
     turn_bytes: usize,
@@ -149,6 +165,12 @@ struct CancelRequest {
     reason: String,
 }
 
+/// What history holds first that ends a wait.
+enum First {
+    Completion(Completion),
+    Cancel(String),
+}
+
 impl Machine {
     /// The machine of an instance that was started at `at` and whose history after that event is `rest`.
     /// The code has seen the events below `unseen_from` in turns that were committed.
@@ -159,11 +181,17 @@ impl Machine {
         unseen_from: u64,
         limits: MachineLimits,
     ) -> Machine {
+        let (expected, asks, marks) = known_in(&rest);
         let cancels = |event: &Event| matches!(event.kind, Some(EventKind::CancelRequested(_)));
         let cancel_recorded = rest.iter().any(|(_, event)| cancels(event));
         Machine {
             next_sequence: rest.last().map_or(1, |(last, _)| last + 1),
-            expected: expected_in(&rest),
+            expected,
+            ended: rest
+                .last()
+                .is_some_and(|(_, last)| last.kind.as_ref().is_some_and(is_end)),
+            asks,
+            marks,
             unread: rest.into(),
             unseen_from,
             live: unseen_from <= 1,
@@ -224,6 +252,10 @@ impl Machine {
     /// # Errors
     /// History holds another command, or a limit is reached.
     pub fn command(&mut self, command: Command) -> Result<u32, Interrupt> {
+        self.check_decided()?;
+        if let Command::CompleteUpdate { id, .. } = &command {
+            self.asks.close(id)?;
+        }
         let handle = if yields_handle(&command) {
             self.next_handle
         } else {
@@ -252,59 +284,294 @@ impl Machine {
                 self.accept(&asked);
                 self.expect(&asked);
                 self.seen = self.next_sequence;
-                self.record(asked);
+                let (sequence, recorded) = self.record(asked);
+                if let Some(EventKind::UpdateCompleted(one)) = &recorded.kind {
+                    self.asks.applied(&one.id, sequence);
+                }
             }
         }
         self.next_handle += u32::from(handle != 0);
         Ok(handle)
     }
 
-    /// The first of these handles that is complete, or a request to end; none: the code has to wait for an
-    /// arrival.
+    /// The first of these handles that is complete, or what is asked of the code; none: it has to wait for
+    /// an arrival.
     ///
     /// # Errors
     /// History holds another command where the code waits.
     pub fn wait_any(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
-        self.first_of(handles)
+        if let Some(first) = self.first_of(handles)? {
+            return Ok(Some(match first {
+                First::Completion(completion) => Wakeup::Completion(completion),
+                First::Cancel(reason) => Wakeup::CancelRequested(reason),
+            }));
+        }
+        if let Some((sequence, event)) = self.unread.pop_front() {
+            return self.repeat_update(sequence, event, handles.len()).map(Some);
+        }
+        self.live = true;
+        let asked = self.asks.hand_out().map(|ask| match ask {
+            Ask::Query(query) => Wakeup::Query(query),
+            Ask::Update(update) => {
+                self.now = self.now.max(self.turn_at);
+                Wakeup::Update(update)
+            }
+        });
+        self.waiting = asked.is_none();
+        Ok(asked)
     }
 
-    /// What came of this handle, for code that can be told nothing else; none: it has to wait. A request to
-    /// end is told as a failure.
+    /// What came of this handle, for code that can be told nothing else; none: it has to wait.
     ///
     /// # Errors
     /// History holds another command where the code waits.
     pub fn wait(&mut self, handle: u32) -> Result<Option<Outcome>, Interrupt> {
-        let wakeup = self.first_of(&[handle])?;
-        Ok(wakeup.map(|wakeup| match wakeup {
-            Wakeup::Completion(completion) => completion.outcome,
-            Wakeup::CancelRequested(reason) => Err(asked_to_end(&reason)),
-        }))
+        if let Some(first) = self.first_of(&[handle])? {
+            return Ok(Some(match first {
+                First::Completion(completion) => completion.outcome,
+                First::Cancel(reason) => Err(asked_to_end(&reason)),
+            }));
+        }
+        if let Some((
+            event,
+            Event {
+                kind: Some(held), ..
+            },
+        )) = self.unread.pop_front()
+        {
+            let asked = "a wait for one handle, at which nothing can be asked".to_owned();
+            return self.diverge(event, describe(&held), asked);
+        }
+        self.live = true;
+        self.waiting = true;
+        Ok(None)
     }
 
-    fn first_of(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
+    /// The first of these handles that is complete, or a request to end that came before. Where there is
+    /// neither, what is unread is nothing, or begins with the acceptance of an update.
+    fn first_of(&mut self, handles: &[u32]) -> Result<Option<First>, Interrupt> {
         self.waiting = false;
+        self.leave_undecided();
         loop {
-            if let Some(wakeup) = self.take_first(handles) {
-                return Ok(Some(wakeup));
+            if let Some(first) = self.take_first(handles) {
+                return Ok(Some(first));
             }
-            match self.unread.pop_front() {
-                Some((
-                    event,
-                    Event {
-                        kind: Some(held), ..
-                    },
-                )) if is_command(&held) => {
+            match self
+                .unread
+                .front()
+                .and_then(|(_, event)| event.kind.as_ref())
+            {
+                Some(EventKind::UpdateAccepted(_)) => return Ok(None),
+                Some(held) if is_command(held) => {
                     let asked = format!("a wait for {} handles", handles.len());
-                    return self.diverge(event, describe(&held), asked);
+                    let (event, held) = (self.unread[0].0, describe(held));
+                    return self.diverge(event, held, asked);
                 }
-                Some((sequence, event)) => self.file(sequence, event),
-                None => {
-                    self.waiting = true;
-                    self.live = true;
-                    return Ok(None);
-                }
+                Some(_) | None => match self.unread.pop_front() {
+                    Some((sequence, event)) => self.file(sequence, event),
+                    None => return Ok(None),
+                },
             }
         }
+    }
+
+    fn repeat_update(
+        &mut self,
+        sequence: u64,
+        event: Event,
+        handles: usize,
+    ) -> Result<Wakeup, Interrupt> {
+        let at = Timestamp(event.at_ms);
+        match event.kind {
+            Some(EventKind::UpdateAccepted(UpdateAccepted { id, name, input })) => {
+                self.asks.repeat(sequence, &id);
+                self.come_by(sequence, at);
+                let accepted = true;
+                Ok(Wakeup::Update(Update {
+                    id,
+                    name,
+                    input,
+                    accepted,
+                }))
+            }
+            other => {
+                let held = other.as_ref().map_or_else(String::new, describe);
+                self.diverge(sequence, held, format!("a wait for {handles} handles"))
+            }
+        }
+    }
+
+    /// Whether the code is to go the new way of that name.
+    ///
+    /// # Errors
+    /// The history may hold no more.
+    pub fn patched(&mut self, name: &str) -> Result<bool, Interrupt> {
+        if let Some(known) = self.marks.patched(name) {
+            return Ok(known);
+        }
+        self.check_decided()?;
+        if self.live {
+            self.check_limits(0)?;
+            let name = name.to_owned();
+            self.record(EventKind::Patched(Patched { name }));
+        }
+        self.marks.decide(name, self.live);
+        Ok(self.live)
+    }
+
+    /// The value that history holds where the code is; none where the code comes there for the first time.
+    ///
+    /// # Errors
+    /// History holds another command.
+    pub fn recorded_value(&mut self) -> Result<Option<Payload>, Interrupt> {
+        self.check_decided()?;
+        match self.next_held_command() {
+            Some((event, EventKind::ValueRecorded(one))) => {
+                self.seen = event;
+                Ok(Some(one.value))
+            }
+            Some((event, held)) => self.diverge(event, describe(&held), A_VALUE.to_owned()),
+            None if !self.live => self.ended_early(A_VALUE.to_owned()),
+            None => Ok(None),
+        }
+    }
+
+    /// The code says where it stands; what it has said before counts no more.
+    ///
+    /// # Errors
+    /// It is in the middle of an answer.
+    pub fn set_status(&mut self, value: Payload) -> Result<(), Interrupt> {
+        self.check_decided()?;
+        if self.live {
+            self.marks.status = Some(value);
+        }
+        Ok(())
+    }
+
+    /// What the code has said last of where it stands, since the last call.
+    pub fn take_status(&mut self) -> Option<Payload> {
+        self.marks.status.take()
+    }
+
+    /// Something is asked of the code, under a number by which its answer is known.
+    pub(crate) fn ask(&mut self, number: u64, ask: Ask) {
+        self.asks.ask(number, ask);
+    }
+
+    /// The code waits: lets the next ask reach it there. False where there is none that may. One that did not
+    /// reach it is refused, because the code waits where it cannot be asked.
+    pub(crate) fn next_ask(&mut self) -> bool {
+        let text =
+            "the workflow waits for one thing only, and can be asked nothing meanwhile; try again";
+        self.asks
+            .turn_away(|| Failure::transient(code::REFUSED, text));
+        self.asks.admit(
+            self.limits.pending_max,
+            self.next_sequence >= self.limits.history_events_max,
+        )
+    }
+
+    /// What came of asks since the last call.
+    pub(crate) fn take_answers(&mut self) -> Vec<(u64, Answer)> {
+        self.asks.take_answers()
+    }
+
+    /// The asks that the code was not given.
+    pub(crate) fn take_asks(&mut self) -> VecDeque<(u64, Ask)> {
+        self.asks.take_waiting()
+    }
+
+    /// Whether the code has done what no replay repeats, so that it must take no other turn.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.asks.is_touched()
+    }
+
+    /// Whether the code is in the middle of an answer.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.asks.is_undecided()
+    }
+
+    /// The code broke in the middle of an answer, for that reason.
+    pub(crate) fn break_answer(&mut self, why: Failure) {
+        self.asks.decide(Err(why));
+    }
+
+    /// Whether updates were accepted that are not applied.
+    pub(crate) fn has_open_updates(&self) -> bool {
+        self.asks.has_open()
+    }
+
+    /// The code accepts the update that it was given.
+    ///
+    /// # Errors
+    /// It was given none.
+    pub fn accept_update(&mut self) -> Result<(), Interrupt> {
+        if let Some(Update {
+            id, name, input, ..
+        }) = self.asks.accept()?
+        {
+            self.record(EventKind::UpdateAccepted(UpdateAccepted {
+                id,
+                name,
+                input,
+            }));
+        }
+        Ok(())
+    }
+
+    /// The code refuses the update that it was given.
+    ///
+    /// # Errors
+    /// It was given none, or history says that it accepted it.
+    pub fn refuse_update(&mut self, why: Failure) -> Result<(), Interrupt> {
+        let asked = format!("to refuse an update: {why}");
+        match self.asks.refuse(why)? {
+            None => Ok(()),
+            Some(event) => self.diverge(event, "that it was accepted".to_owned(), asked),
+        }
+    }
+
+    /// The code answers the query that it was given.
+    ///
+    /// # Errors
+    /// It was given none.
+    pub fn answer_query(&mut self, outcome: Outcome) -> Result<(), Interrupt> {
+        self.asks.answer_query(outcome)
+    }
+
+    /// The next query for code that has come to its end; none in an ordinary run.
+    ///
+    /// # Errors
+    /// History says that the code went on.
+    pub fn next_query(&mut self) -> Result<Option<Query>, Interrupt> {
+        if !self.ended {
+            return Ok(None);
+        }
+        self.leave_undecided();
+        match self.next_held_command() {
+            Some((_, held)) if is_end(&held) => {}
+            Some((event, held)) => {
+                return self.diverge(event, describe(&held), "the end".to_owned());
+            }
+            None => {}
+        }
+        Ok(self.asks.hand_out_query())
+    }
+
+    /// The code goes on although it was given something to decide about.
+    fn leave_undecided(&mut self) {
+        if self.asks.is_undecided() {
+            let text = "the workflow's code gave no answer";
+            self.asks.decide(Err(Failure::new(code::FAILED, text)));
+        }
+    }
+
+    fn check_decided(&self) -> Result<(), Interrupt> {
+        if self.asks.is_undecided() {
+            let text = "nothing can be scheduled while a query is answered or an update is judged";
+            return Err(Interrupt(text.to_owned()));
+        }
+        Ok(())
     }
 
     /// The code returned; records how.
@@ -475,6 +742,7 @@ impl Machine {
             + ready.sum::<usize>()
             + raised.sum::<usize>()
             + handles * size_of::<u64>()
+            + self.asks.bytes()
     }
 
     /// The number that the next event gets.
@@ -553,31 +821,32 @@ impl Machine {
         }
     }
 
-    /// Of what is filed, the code is given first what history has first.
-    fn take_first(&mut self, handles: &[u32]) -> Option<Wakeup> {
+    fn take_first(&mut self, handles: &[u32]) -> Option<First> {
         let resolved = self
             .ready
             .iter()
             .find(|(_, one)| handles.contains(&one.handle));
         let resolved = resolved.map(|(sequence, _)| *sequence);
         let raised = self.first_raised(handles);
-        let first = [resolved, raised.as_ref().map(|(event, ..)| *event)];
-        let first = first.into_iter().flatten().min();
-        let earlier = |event: u64| first.is_none_or(|first| event <= first);
-        if let Some(request) = self.cancel.take_if(|request| earlier(request.sequence)) {
-            self.pass(request.sequence, request.at);
-            return Some(Wakeup::CancelRequested(request.reason));
+        let raised = raised.filter(|(event, ..)| resolved.is_none_or(|resolved| *event < resolved));
+        let first = raised.as_ref().map(|(event, ..)| *event).or(resolved);
+        if let Some(request) = self
+            .cancel
+            .take_if(|request| first.is_none_or(|first| request.sequence < first))
+        {
+            self.come_by(request.sequence, request.at);
+            return Some(First::Cancel(request.reason));
         }
         let (sequence, at, completion) = match raised {
-            Some((event, name, place)) if earlier(event) => self.take_raised(&name, place)?,
-            _ => self.take_resolved(resolved?)?,
+            Some((_, name, place)) => self.take_raised(&name, place)?,
+            None => self.take_resolved(resolved?)?,
         };
-        self.pass(sequence, at);
-        Some(Wakeup::Completion(completion))
+        self.come_by(sequence, at);
+        Some(First::Completion(completion))
     }
 
-    /// The code is given what an event of that number and time brought.
-    fn pass(&mut self, sequence: u64, at: Timestamp) {
+    /// The code is told of the event of that number.
+    fn come_by(&mut self, sequence: u64, at: Timestamp) {
         self.now = self.now.max(at);
         self.live |= sequence >= self.unseen_from;
     }
@@ -684,7 +953,7 @@ impl Machine {
     }
 }
 
-/// A request to end, as a failure.
+/// What a wait ends with at which the code can be told nothing else.
 fn asked_to_end(reason: &str) -> Failure {
     let text = match reason {
         "" => "the workflow was asked to end".to_owned(),
@@ -693,21 +962,27 @@ fn asked_to_end(reason: &str) -> Failure {
     Failure::new(code::CANCELLED, text)
 }
 
-/// The handles of a history whose results have not been recorded and that were not given up.
-fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
-    let mut expected = HashSet::new();
-    for kind in history.iter().filter_map(|(_, event)| event.kind.as_ref()) {
-        match kind {
-            EventKind::Resolved(one) => {
+/// The handles of a history whose results have not been recorded and that were not given up, its updates, and
+/// its new ways.
+fn known_in(history: &[(u64, Event)]) -> (HashSet<u32>, Asks, Marks) {
+    let (mut expected, mut asks, mut marks) = (HashSet::new(), Asks::default(), Marks::default());
+    for (sequence, event) in history {
+        match &event.kind {
+            Some(EventKind::Resolved(one)) => {
                 expected.remove(&one.handle);
             }
-            EventKind::Cancelled(one) => {
+            Some(EventKind::Cancelled(one)) => {
                 expected.remove(&one.handle);
             }
-            other => expected.extend(handle_of(other)),
+            Some(kind @ (EventKind::UpdateAccepted(_) | EventKind::UpdateCompleted(_))) => {
+                asks.follow(*sequence, kind);
+            }
+            Some(EventKind::Patched(one)) => marks.follow(one),
+            Some(other) => expected.extend(handle_of(other)),
+            None => {}
         }
     }
-    expected
+    (expected, asks, marks)
 }
 
 /// A seed of another length than 32 bytes was written by nobody; it is cut or filled up all the same,

@@ -73,6 +73,7 @@ fn wait(machine: &mut Machine, handles: &[u32]) -> Option<(u32, String)> {
             Some((completion.handle, value))
         }
         Wakeup::CancelRequested(reason) => Some((0, reason)),
+        other => panic!("{other:?} was not asked for"),
     }
 }
 
@@ -327,6 +328,235 @@ fn a_failure_ends_the_history_with_its_reason() {
     assert_eq!(recorded[0].1.kind, expected);
 }
 
+fn query(name: &str) -> Ask {
+    Ask::Query(Query {
+        name: name.to_owned(),
+        input: Payload::new(),
+    })
+}
+
+fn update(id: &str) -> Update {
+    Update {
+        id: id.to_owned(),
+        name: "set".to_owned(),
+        input: b"1".to_vec(),
+        accepted: false,
+    }
+}
+
+/// Asks, and lets the ask in.
+fn ask(body: &mut Machine, number: u64, ask: Ask) -> bool {
+    body.ask(number, ask);
+    body.next_ask()
+}
+
+fn completed(id: &str) -> Command {
+    Command::CompleteUpdate {
+        id: id.to_owned(),
+        outcome: Ok(b"2".to_vec()),
+    }
+}
+
+/// A body that has scheduled an activity and accepted an update while it waited for it.
+fn with_update() -> Machine {
+    let mut body = fresh();
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    body.begin_turn(Timestamp(2_000));
+    assert!(ask(&mut body, 0, Ask::Update(update("u"))));
+    assert_eq!(body.wait_any(&[1]), Ok(Some(Wakeup::Update(update("u")))));
+    body.accept_update().unwrap();
+    body
+}
+
+#[test]
+fn a_query_is_handed_out_when_nothing_else_is_and_records_nothing() {
+    let mut body = fresh();
+    body.command(activity("a")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    body.take_recorded();
+    assert!(body.arrive(result_of(1, "x")));
+    let recorded = body.take_recorded().len();
+    assert!(ask(&mut body, 7, query("q")));
+    assert_eq!(wait(&mut body, &[1]), got(1, "x"));
+    assert!(matches!(body.wait_any(&[]), Ok(Some(Wakeup::Query(_)))));
+    body.answer_query(Ok(b"3".to_vec())).unwrap();
+    assert_eq!(body.wait_any(&[]), Ok(None));
+    assert_eq!((recorded, body.take_recorded().len()), (1, 0));
+    let answer = Answer::Answered(Ok(b"3".to_vec()));
+    assert_eq!(body.take_answers(), [(7, answer)]);
+}
+
+#[test]
+fn nothing_can_be_scheduled_while_a_query_is_answered_or_an_update_is_judged() {
+    for asked in [query("q"), Ask::Update(update("u"))] {
+        let mut body = fresh();
+        assert!(ask(&mut body, 0, asked));
+        body.wait_any(&[]).unwrap();
+        assert!(body.is_undecided());
+        let refused = body.command(activity("a")).unwrap_err();
+        assert!(
+            refused.0.starts_with("nothing can be scheduled"),
+            "{refused}"
+        );
+        assert_eq!(body.take_recorded(), []);
+    }
+}
+
+#[test]
+fn what_the_code_does_not_answer_is_answered_for_it() {
+    let mut body = fresh();
+    assert!(ask(&mut body, 0, query("q")));
+    body.wait_any(&[]).unwrap();
+    assert_eq!(body.wait_any(&[]), Ok(None));
+    let answers = body.take_answers();
+    let [(0, Answer::Answered(Err(failure)))] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(failure.message, "the workflow's code gave no answer");
+}
+
+#[test]
+fn code_that_was_asked_is_touched_and_is_given_no_update() {
+    let mut body = fresh();
+    assert!(ask(&mut body, 0, query("q")));
+    body.wait_any(&[]).unwrap();
+    body.answer_query(Ok(Payload::new())).unwrap();
+    assert!(body.is_touched());
+    assert!(!ask(&mut body, 1, Ask::Update(update("u"))));
+    assert!(ask(&mut body, 2, query("q")));
+    let left: Vec<_> = body
+        .take_asks()
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
+    assert_eq!(left, [1, 2]);
+}
+
+#[test]
+fn an_update_that_is_accepted_does_not_touch_and_is_met_at_the_same_wait_again() {
+    let mut body = with_update();
+    assert!(!body.is_touched());
+    assert_eq!(body.now(), Timestamp(2_000));
+    body.command(activity("by the update")).unwrap();
+    assert!(body.arrive(result_of(2, "x")));
+    assert_eq!(wait(&mut body, &[1, 2]), got(2, "x"));
+    body.command(completed("u")).unwrap();
+    let history = body.take_recorded();
+
+    let mut again = replay(&history);
+    again.command(activity("first")).unwrap();
+    let accepted = Update {
+        accepted: true,
+        ..update("u")
+    };
+    assert_eq!(again.wait_any(&[1]), Ok(Some(Wakeup::Update(accepted))));
+    assert_eq!(again.now(), Timestamp(2_000));
+    again.accept_update().unwrap();
+    again.command(activity("by the update")).unwrap();
+    assert_eq!(wait(&mut again, &[1, 2]), got(2, "x"));
+    again.command(completed("u")).unwrap();
+    assert_eq!(wait(&mut again, &[1]), None);
+    assert_eq!((again.take_recorded(), again.divergence()), (vec![], None));
+}
+
+#[test]
+fn an_update_that_was_accepted_cannot_be_refused_passed_by_or_waited_over() {
+    let history = with_update().take_recorded();
+    let at_the_update = || {
+        let mut body = replay(&history);
+        body.command(activity("first")).unwrap();
+        body
+    };
+    let mut refusing = at_the_update();
+    refusing.wait_any(&[1]).unwrap();
+    assert!(refusing.refuse_update(Failure::new("no", "no")).is_err());
+    assert_eq!(refusing.divergence().map(|found| found.event), Some(2));
+    let mut passing = at_the_update();
+    assert!(passing.command(activity("second")).is_err());
+    assert_eq!(passing.divergence().map(|found| found.event), Some(2));
+    let mut waiting = at_the_update();
+    assert!(waiting.wait(1).is_err());
+}
+
+#[test]
+fn an_update_that_is_refused_leaves_no_trace() {
+    let mut body = fresh();
+    assert!(ask(&mut body, 0, Ask::Update(update("u"))));
+    body.wait_any(&[]).unwrap();
+    let why = Failure::new("no", "no");
+    body.refuse_update(why.clone()).unwrap();
+    assert_eq!(body.take_recorded(), []);
+    assert_eq!(body.take_answers(), [(0, Answer::Answered(Err(why)))]);
+    assert!(body.is_touched() && !body.has_open_updates());
+}
+
+#[test]
+fn an_update_is_applied_once_in_a_run() {
+    let mut body = with_update();
+    assert!(body.has_open_updates());
+    assert!(!ask(&mut body, 1, Ask::Update(update("u"))));
+    body.command(completed("u")).unwrap();
+    assert!(body.command(completed("u")).is_err());
+    assert!(!ask(&mut body, 2, Ask::Update(update("u"))));
+    let expected = [
+        (0, Answer::Accepted("u".to_owned())),
+        (1, Answer::Pending("u".to_owned())),
+        (2, Answer::Applied(3)),
+    ];
+    assert_eq!(body.take_answers(), expected);
+    let mut again = replay(&body.take_recorded());
+    assert!(!ask(&mut again, 3, Ask::Update(update("u"))));
+    assert_eq!(again.take_answers(), [(3, Answer::Applied(3))]);
+}
+
+#[test]
+fn code_that_waits_for_one_handle_cannot_be_asked() {
+    let mut body = fresh();
+    body.command(activity("a")).unwrap();
+    assert_eq!(body.wait(1), Ok(None));
+    assert!(ask(&mut body, 0, query("q")));
+    assert_eq!(body.wait(1), Ok(None));
+    assert!(!body.next_ask());
+    let answers = body.take_answers();
+    let [(0, Answer::Answered(Err(failure)))] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert_eq!((&*failure.code, failure.retryable), ("refused", true));
+}
+
+#[test]
+fn code_that_has_ended_is_queried_where_its_history_ends() {
+    let mut body = fresh();
+    assert_eq!(body.next_query(), Ok(None));
+    body.finish(&Ok(Payload::new())).unwrap();
+    let history = body.take_recorded();
+    let mut again = replay(&history);
+    again.ask(0, query("q"));
+    let asked = again.next_query().unwrap().map(|query| query.name);
+    assert_eq!(asked.as_deref(), Some("q"));
+    again.answer_query(Ok(Payload::new())).unwrap();
+    assert_eq!(again.next_query(), Ok(None));
+    let mut longer = replay(&history);
+    longer.ask(0, query("q"));
+    assert!(longer.command(activity("more")).is_err());
+    let mut shorter = replay(&two_steps_and_the_end());
+    shorter.ask(0, query("q"));
+    assert!(shorter.next_query().is_err());
+}
+
+fn two_steps_and_the_end() -> History {
+    let mut history = two_steps();
+    let completed = Some(EventKind::Completed(Completed {}));
+    let next = history.last().map_or(1, |(last, _)| last + 1);
+    let event = Event {
+        at_ms: 1_000,
+        kind: completed,
+    };
+    history.push((next, event));
+    history
+}
+
 fn request() -> Arrival {
     Arrival::CancelRequested {
         reason: "enough".to_owned(),
@@ -389,4 +619,93 @@ fn what_was_not_taken_goes_over_to_the_next_run_in_its_order() {
     assert_eq!(body.continues(), Some(&b"4".to_vec()));
     let left: Vec<_> = body.carry_over().iter().map(describe).collect();
     assert_eq!(left, ["event b", "a request to end", "event a"]);
+}
+
+#[test]
+fn code_that_comes_first_goes_the_new_way_and_history_says_so_once() {
+    let mut body = fresh();
+    assert_eq!(body.patched("p"), Ok(true));
+    assert_eq!(body.patched("p"), Ok(true));
+    body.command(activity("new")).unwrap();
+    let history = body.take_recorded();
+    assert_eq!(history.len(), 2);
+    let mut again = replay(&history);
+    assert_eq!(again.patched("p"), Ok(true));
+    again.command(activity("new")).unwrap();
+    assert_eq!((again.take_recorded(), again.divergence()), (vec![], None));
+}
+
+#[test]
+fn an_old_history_keeps_the_old_way_also_where_it_has_not_been() {
+    let mut body = replay(&two_steps());
+    assert_eq!(body.patched("p"), Ok(false));
+    body.command(activity("first")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), got(1, "a"));
+    body.command(activity("second")).unwrap();
+    assert_eq!(wait(&mut body, &[2]), None);
+    assert_eq!(body.patched("p"), Ok(false));
+    assert_eq!(body.patched("later"), Ok(true));
+    assert_eq!(body.take_recorded().len(), 1);
+}
+
+#[test]
+fn a_history_of_the_new_way_agrees_with_code_that_does_not_ask_any_more_and_not_with_the_old_code()
+{
+    let mut body = fresh();
+    body.patched("p").unwrap();
+    body.command(activity("new")).unwrap();
+    assert_eq!(wait(&mut body, &[1]), None);
+    let history = body.take_recorded();
+    let mut newer = replay(&history);
+    newer.command(activity("new")).unwrap();
+    assert_eq!(wait(&mut newer, &[1]), None);
+    assert_eq!(newer.divergence(), None);
+    let mut older = replay(&history);
+    assert!(older.command(activity("old")).is_err());
+    assert_eq!(older.divergence().map(|found| found.event), Some(2));
+}
+
+#[test]
+fn a_value_is_recorded_once_and_every_replay_is_given_it() {
+    let mut body = fresh();
+    assert_eq!(body.recorded_value(), Ok(None));
+    let value = b"7".to_vec();
+    let record = Command::RecordValue {
+        value: value.clone(),
+    };
+    assert_eq!(body.command(record), Ok(0));
+    body.command(activity("a")).unwrap();
+    let history = body.take_recorded();
+    let mut again = replay(&history);
+    assert_eq!(again.recorded_value(), Ok(Some(value)));
+    assert_eq!(again.command(activity("a")), Ok(1));
+    let mut without = replay(&history);
+    assert!(without.command(activity("a")).is_err());
+    let mut elsewhere = replay(&two_steps());
+    assert!(elsewhere.recorded_value().is_err());
+    assert_eq!(elsewhere.divergence().map(|found| found.event), Some(1));
+}
+
+#[test]
+fn only_what_is_said_behind_the_history_is_news() {
+    let mut body = replay(&two_steps());
+    body.set_status(b"1".to_vec()).unwrap();
+    assert_eq!(body.take_status(), None);
+    let mut body = fresh();
+    body.set_status(b"1".to_vec()).unwrap();
+    body.set_status(b"2".to_vec()).unwrap();
+    assert_eq!(body.take_status(), Some(b"2".to_vec()));
+    assert_eq!(body.take_status(), None);
+}
+
+#[test]
+fn a_query_neither_records_nor_says_anything() {
+    let mut body = fresh();
+    body.patched("known").unwrap();
+    assert!(ask(&mut body, 0, query("q")));
+    body.wait_any(&[]).unwrap();
+    assert_eq!(body.patched("known"), Ok(true));
+    assert!(body.patched("new").is_err());
+    assert!(body.set_status(Payload::new()).is_err());
+    assert!(body.recorded_value().is_err());
 }
