@@ -14,6 +14,7 @@ mod machine;
 mod moves;
 mod outstanding;
 mod rehearse;
+mod reissue;
 mod turn;
 
 use std::sync::{Arc, Mutex};
@@ -21,12 +22,14 @@ use std::sync::{Arc, Mutex};
 use host_base::failure::code;
 use host_base::{Entity, Failure, Outcome, WorkflowKey};
 use host_engine::Plugin;
-use host_store::records::{Instance, MailKind};
+use host_store::records::{EventKind, Instance, MailKind};
 use host_store::{ReadError, TimerOf};
 
+pub(crate) use commands::{describe, is_command, is_end};
+pub(crate) use load::Past;
 pub use machine::{Answer, Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use moves::move_to;
-pub(crate) use rehearse::rehearse;
+pub(crate) use rehearse::{behind_last_command, rehearse, rehearse_past};
 pub(crate) use turn::{Origin, job};
 
 use crate::core::Core;
@@ -96,6 +99,10 @@ struct Loaded {
     absent: Option<String>,
     /// Its code has been asked, and may have changed what no replay changes.
     touched: bool,
+    /// What its code has not seen yet, before its first turn.
+    unseen: Option<u64>,
+    /// What a copied history asked for and is to be asked for anew, before the first turn.
+    unasked: Vec<(u64, EventKind)>,
 }
 
 impl Turns for WorkflowTurns {
@@ -148,6 +155,11 @@ impl WorkflowTurns {
         self.look(&messages, &asked).await?;
         self.queued |= !messages.is_empty();
         let (core, key) = (&self.core, &self.key);
+        if let State::Loaded(loaded) = &mut self.state
+            && !messages.is_empty()
+        {
+            loaded.ask_anew(core, key).await?;
+        }
         match &mut self.state {
             State::Loaded(loaded) if loaded.body.is_some() => {
                 self.queued = true;
@@ -264,6 +276,7 @@ impl Loaded {
         let mut change = Change::new(core, key, core.clock.now());
         let before = lock(&self.machine).next_sequence();
         let Received { first, ended } = self.receive(&mut change, messages);
+        let first = self.unseen.take().unwrap_or(first);
         let mut callers = Callers::ask(&mut lock(&self.machine), asked);
         let arrived = lock(&self.machine).recorded();
         let (step, children) = match self.forced(core, ended) {

@@ -141,6 +141,8 @@ pub struct Machine {
     /// Whether the code is run again after its end, only to be queried.
     ended: bool,
     random: ChaCha12Rng,
+    /// From which event on random numbers come from another seed, where the history was copied up to there.
+    reseed: Option<(u64, ChaCha12Rng)>,
     recorded: Vec<(u64, Event)>,
     turn_bytes: usize,
     logs: Vec<(LogLevel, String)>,
@@ -203,6 +205,7 @@ impl Machine {
             ready: BTreeMap::new(),
             channels: HashMap::new(),
             random: ChaCha12Rng::from_seed(seed_of(started)),
+            reseed: reseed_of(started),
             recorded: Vec::new(),
             turn_bytes: 0,
             logs: Vec::new(),
@@ -849,6 +852,10 @@ impl Machine {
     fn come_by(&mut self, sequence: u64, at: Timestamp) {
         self.now = self.now.max(at);
         self.live |= sequence >= self.unseen_from;
+        let copied = self.reseed.take_if(|(from, _)| sequence >= *from);
+        if let Some((_, random)) = copied {
+            self.random = random;
+        }
     }
 
     fn take_resolved(&mut self, sequence: u64) -> Option<(u64, Timestamp, Completion)> {
@@ -962,6 +969,11 @@ fn asked_to_end(reason: &str) -> Failure {
     Failure::new(code::CANCELLED, text)
 }
 
+/// The handles of a history whose results have not been recorded and that were not given up.
+pub(crate) fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
+    known_in(history).0
+}
+
 /// The handles of a history whose results have not been recorded and that were not given up, its updates, and
 /// its new ways.
 fn known_in(history: &[(u64, Event)]) -> (HashSet<u32>, Asks, Marks) {
@@ -985,10 +997,20 @@ fn known_in(history: &[(u64, Event)]) -> (HashSet<u32>, Asks, Marks) {
     (expected, asks, marks)
 }
 
+fn reseed_of(started: &Started) -> Option<(u64, ChaCha12Rng)> {
+    let origin = started.origin.as_ref()?;
+    let random = ChaCha12Rng::from_seed(seed_from(&origin.seed));
+    Some((origin.unseen_from, random))
+}
+
+/// Where the run's random numbers come from.
+pub(crate) fn seed_of(started: &Started) -> [u8; 32] {
+    seed_from(&started.seed)
+}
+
 /// A seed of another length than 32 bytes was written by nobody; it is cut or filled up all the same,
 /// because a replay must not fail for it.
-pub(crate) fn seed_of(started: &Started) -> [u8; 32] {
-    let bytes = &started.seed;
+fn seed_from(bytes: &[u8]) -> [u8; 32] {
     let mut seed = [0; 32];
     let length = bytes.len().min(seed.len());
     seed[..length].copy_from_slice(&bytes[..length]);
