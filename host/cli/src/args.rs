@@ -355,6 +355,8 @@ pub(crate) enum WorkflowCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Begins a workflow that has ended again, from one of its events and under another id.
+    Rerun(RerunArgs),
     /// Replays a workflow without recording anything or causing anything, and says what it would do next.
     Fork {
         /// The workflow's id.
@@ -452,6 +454,35 @@ pub(crate) struct ListArgs {
     /// How many at most.
     #[arg(long, value_name = "N", default_value = LIST_DEFAULT)]
     pub(crate) limit: usize,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct RerunArgs {
+    /// The id of the workflow that has ended.
+    #[arg(value_name = "WORKFLOW")]
+    pub(crate) source: String,
+    /// The event to begin from, which is the last one that is kept: the start (0), a result, or an event
+    /// that was raised. "host workflow history" shows them.
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) from: u64,
+    /// Another input than the one that it had: JSON, @FILE, or - for standard input.
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
+    /// Another result than the one that the event holds, or another value of an event that was raised.
+    #[arg(
+        long,
+        value_name = "JSON",
+        allow_negative_numbers = true,
+        conflicts_with = "input"
+    )]
+    pub(crate) result: Option<String>,
+    /// The new workflow's id; made by the host where nothing is said.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Which use of the id; the latest where nothing is said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) run: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]

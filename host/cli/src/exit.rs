@@ -9,8 +9,8 @@ use anyhow::Error;
 use host_base::{Failure, Fault};
 use host_engine::WorkflowStatus;
 use host_runtime::{
-    ControlError, DeployError, MoveError, RehearseError, StartError, StartupError, StoreError,
-    WorkflowView,
+    ControlError, DeployError, MoveError, RehearseError, RerunError, StartError, StartupError,
+    StoreError, WorkflowView,
 };
 
 use crate::show::console;
@@ -163,6 +163,20 @@ impl From<ControlError> for Problem {
             | ControlError::NotEnded(_)
             | ControlError::NotSuspended(_)
             | ControlError::Busy(_) => Exit::Failed,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<RerunError> for Problem {
+    fn from(error: RerunError) -> Problem {
+        let exit = match &error {
+            RerunError::Unknown(_) | RerunError::NotEnded(_) | RerunError::Differs(_) => {
+                Exit::Failed
+            }
+            RerunError::AlreadyExists(_) => Exit::BadUsage,
+            RerunError::Refused(failure) => exit_of_refusal(failure),
+            RerunError::Store(_) => Exit::BadData,
         };
         Problem::new(exit, error)
     }

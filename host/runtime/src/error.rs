@@ -2,6 +2,7 @@
 
 use host_base::Failure;
 use host_engine::{EngineError, LoadError};
+use host_store::records::Stall;
 use host_store::{CommitError, OpenError, ReadError};
 
 use crate::view::WorkflowView;
@@ -116,6 +117,29 @@ pub enum ControlError {
     #[error("{0}")]
     Busy(Failure),
     /// The store failed; the operator must act.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A run was not begun again. Nothing has changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RerunError {
+    /// There is no such instance, or its history is gone.
+    #[error("no workflow has the id {0}")]
+    Unknown(String),
+    /// It has not ended.
+    #[error("workflow {} is {}; only what has ended can be begun again", .0.key.id, .0.status_name())]
+    NotEnded(Box<WorkflowView>),
+    /// The new id belongs to an instance that has not ended.
+    #[error("workflow {} already exists and is {}", .0.key.id, .0.status_name())]
+    AlreadyExists(Box<WorkflowView>),
+    /// The code that is deployed does not do what is copied.
+    #[error("event {} of the history is {}, and the code asks for {}; choose an earlier event", .0.event, .0.history, .0.asked)]
+    Differs(Box<Stall>),
+    /// The host refused, for example because there is no such event.
+    #[error("{0}")]
+    Refused(Failure),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -26,6 +26,7 @@ mod pending;
 mod plugins;
 mod recovery;
 mod rehearsal;
+mod rerun;
 mod retention;
 mod rollout;
 mod runtime;
@@ -42,12 +43,14 @@ pub mod workflow;
 
 pub use control::Purged;
 pub use error::{
-    ControlError, DeployError, MoveError, RehearseError, StartError, StartupError, StoreError,
+    ControlError, DeployError, MoveError, RehearseError, RerunError, StartError, StartupError,
+    StoreError,
 };
 pub use observer::{Happening, Observer, Speaker};
 pub use options::RuntimeOptions;
 pub use pending::PendingActivity;
 pub use rehearsal::{Rehearsal, Verdict};
+pub use rerun::Rerun;
 pub use rollout::{KeptComponent, RolledOut, Rollout, Trial};
 pub use runtime::{Deployed, Runtime, Unfinished};
 pub use schedules::{Fired, ScheduleView};

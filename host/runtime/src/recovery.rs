@@ -12,6 +12,7 @@ use host_store::{ReadError, TaskKey};
 use crate::activity;
 use crate::core::Core;
 use crate::effect::{ActivityJob, Message};
+use crate::start::key_seed;
 use crate::view::is_active;
 use crate::workflow::{Origin, job};
 
@@ -97,8 +98,9 @@ fn wanted_job(core: &Core, key: &TaskKey, task: &Task) -> Result<Option<Activity
             let origin = Origin {
                 workflow: &key.workflow,
                 instance: &instance,
-                seed: &started.seed,
-                scheduled: at,
+                seed: key_seed(&started),
+                // Where a copied history asked for it, it was asked for anew when the copy was begun.
+                scheduled: at.max(Timestamp(instance.created_ms)),
             };
             Some(job(origin, task.clone(), scheduled))
         }

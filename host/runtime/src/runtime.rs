@@ -22,12 +22,15 @@ use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
 use crate::effect::{Deed, Message};
 use crate::entity::Entities;
-use crate::error::{DeployError, MoveError, RehearseError, StartError, StartupError, StoreError};
+use crate::error::{
+    DeployError, MoveError, RehearseError, RerunError, StartError, StartupError, StoreError,
+};
 use crate::locks::lock;
 use crate::options::RuntimeOptions;
 use crate::pending::PendingActivity;
 use crate::plugins::Plugins;
 use crate::rehearsal::Rehearsal;
+use crate::rerun::{self, Rerun};
 use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::schedules::{self, Ask, Schedules};
@@ -235,6 +238,23 @@ impl Runtime {
             .spawn(async move { rollout::rehearse(&core, &key, given).await });
         match rehearsing.await {
             Ok(rehearsal) => rehearsal,
+            Err(_) => Err(StoreError::from(self.core.closed()).into()),
+        }
+    }
+
+    /// Begins a run that has ended again, from one of its events and under another id; what is copied and what
+    /// is done again is said at [`Rerun`]. Durable when this returns.
+    ///
+    /// # Errors
+    /// See [`RerunError`]; nothing has changed then.
+    pub async fn rerun(&self, key: &WorkflowKey, rerun: Rerun) -> Result<WorkflowView, RerunError> {
+        let (core, key) = (Arc::clone(&self.core), key.clone());
+        let begun = self
+            .core
+            .tasks
+            .spawn(async move { rerun::rerun(&core, &key, rerun).await });
+        match begun.await {
+            Ok(begun) => begun,
             Err(_) => Err(StoreError::from(self.core.closed()).into()),
         }
     }

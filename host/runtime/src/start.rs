@@ -39,6 +39,11 @@ impl Former {
     pub(crate) fn was_used(&self) -> bool {
         self.runs > 0
     }
+
+    /// Writes the instance that takes its place.
+    pub(crate) fn replaced_by(&self, batch: &mut Batch, key: &WorkflowKey, new: &Instance) {
+        batch.put_instance(key, self.instance.as_deref(), new);
+    }
 }
 
 /// Whether an id can be used for a new instance.
@@ -87,7 +92,7 @@ pub(crate) fn put(
     now: Timestamp,
 ) -> Instance {
     let instance = instance(new, now);
-    batch.put_instance(&new.key, new.before.instance.as_deref(), &instance);
+    new.before.replaced_by(batch, &new.key, &instance);
     let started = Started {
         name: new.name.clone(),
         input: new.input.clone(),
@@ -118,6 +123,12 @@ pub(crate) fn instance(new: &NewWorkflow, now: Timestamp) -> Instance {
         detached: new.detached,
         ..Instance::default()
     }
+}
+
+/// Where a run's idempotency keys come from: a copied run has others than the one that it was copied from.
+pub(crate) fn key_seed(started: &Started) -> &[u8] {
+    let origin = started.origin.as_ref();
+    origin.map_or(&started.seed, |origin| &origin.seed)
 }
 
 /// Whether an event can be raised for what was found under the id.

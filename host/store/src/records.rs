@@ -140,6 +140,9 @@ pub struct Instance {
     /// the one that stands for its plugin, whichever that is.
     #[prost(bytes = "vec", tag = "25")]
     pub component: Vec<u8>,
+    /// Whether what a copied history asked for and had not received was asked for anew.
+    #[prost(bool, tag = "26")]
+    pub reissued: bool,
 }
 
 impl Instance {

@@ -4,7 +4,7 @@
 
 use anyhow::{Error, anyhow};
 use host_base::Payload;
-use host_runtime::{ControlError, Purged, StartError, WorkflowView};
+use host_runtime::{ControlError, Purged, Rerun, StartError, WorkflowView};
 use host_store::WorkflowFilter;
 use serde::Serialize;
 
@@ -40,6 +40,21 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
         WorkflowCommand::Move { id, force } => on(common, async |session| {
             change_over(session, id, *force).await
         }),
+        WorkflowCommand::Rerun(args) => {
+            let given = |text: &Option<String>| text.as_deref().map(input::read).transpose();
+            let input = given(&args.input).or_exit(Exit::BadUsage)?;
+            let result = given(&args.result).or_exit(Exit::BadUsage)?;
+            let rerun = Rerun {
+                run: args.run,
+                from: args.from,
+                input,
+                result: result.map(Ok),
+                id: args.id.clone(),
+            };
+            on(common, async move |session| {
+                begin_again(session, &args.source, rerun).await
+            })
+        }
         WorkflowCommand::Fork { id, plugin } => {
             let component = plugin.as_ref().map(deploy::read_one).transpose()?;
             on(common, async move |session| {
@@ -344,6 +359,26 @@ async fn change_over(session: &Session, id: &str, force: bool) -> Ending {
     } else {
         Exit::Failed
     })
+}
+
+/// Writes the new workflow's id.
+async fn begin_again(session: &Session, source: &str, rerun: Rerun) -> Ending {
+    let key = session.known(source)?.key;
+    let from = rerun.from;
+    let view = session.runtime.rerun(&key, rerun).await?;
+    let id = &view.key.id;
+    session.console.note(&format!(
+        "Workflow {id} goes on from event {from} of {source}"
+    ));
+    if session.console.json {
+        session
+            .console
+            .result(&console::encode(&Report::new(&view)))?;
+    } else {
+        session.console.result(id)?;
+    }
+    session.tell_unfinished()?;
+    Ok(Exit::Done)
 }
 
 async fn fork(session: &Session, id: &str, component: Option<Component>) -> Ending {

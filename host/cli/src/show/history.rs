@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use host_base::{Digest, Failure, Timestamp};
 use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord,
-    OutcomeKind, OutcomeRecord, ParentClose, Resolved, TimerScheduled,
+    ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord, Origin,
+    OutcomeKind, OutcomeRecord, ParentClose, Resolved, Started, TimerScheduled,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -46,9 +46,7 @@ impl Narrator {
 
     fn words(&mut self, kind: &EventKind) -> String {
         match kind {
-            EventKind::Started(started) => {
-                format!("started {} with {}", started.name, excerpt(&started.input))
-            }
+            EventKind::Started(started) => began(started),
             EventKind::ActivityScheduled(activity) => self.activity(activity),
             EventKind::ActorCallScheduled(call) => {
                 let words = format!(
@@ -207,6 +205,16 @@ fn told_why(words: &str, reason: &str) -> String {
     }
 }
 
+fn began(started: &Started) -> String {
+    let words = format!("started {} with {}", started.name, excerpt(&started.input));
+    match &started.origin {
+        Some(Origin {
+            workflow_id, event, ..
+        }) => format!("{words}, from event {event} of {workflow_id}"),
+        None => words,
+    }
+}
+
 fn actor(call: &ActorCallScheduled) -> String {
     format!("actor {}/{}", call.actor_type, call.actor_id)
 }
@@ -239,6 +247,8 @@ enum KindLine<'a> {
         name: &'a str,
         input: Box<RawValue>,
         component: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        origin: Option<OriginLine<'a>>,
     },
     ActivityScheduled {
         handle: u32,
@@ -330,6 +340,23 @@ enum KindLine<'a> {
 }
 
 #[derive(Serialize)]
+struct OriginLine<'a> {
+    id: &'a str,
+    run: u32,
+    event: u64,
+}
+
+impl<'a> OriginLine<'a> {
+    fn new(origin: &'a Origin) -> OriginLine<'a> {
+        OriginLine {
+            id: &origin.workflow_id,
+            run: origin.run,
+            event: origin.event,
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct RetryLine<'a> {
     max_attempts: u32,
     first_interval_ms: u64,
@@ -373,6 +400,7 @@ impl<'a> KindLine<'a> {
                 name: &started.name,
                 input: json::raw(&started.input),
                 component: Digest::from_bytes(&started.component).map(|digest| digest.to_string()),
+                origin: started.origin.as_ref().map(OriginLine::new),
             },
             EventKind::ActivityScheduled(activity) => KindLine::activity(activity),
             EventKind::ActorCallScheduled(call) => KindLine::ActorCallScheduled {
@@ -497,7 +525,7 @@ impl<'a> OutcomeLine<'a> {
 mod tests {
     use host_store::records::{
         Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Published, Reason,
-        Resumed, RetryRecord, Started,
+        Resumed, RetryRecord,
     };
 
     use super::*;

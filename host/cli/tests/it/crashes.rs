@@ -211,3 +211,17 @@ fn each_time_of_a_schedule_is_met_once_and_one_after_the_other() {
         .ends("s-2025-01-01T00:00:00Z", "completed", r#""rested""#)
         .check();
 }
+
+#[test]
+fn a_rerun_makes_the_calls_behind_its_event_once_more_and_no_others() {
+    let calls = r#"{"actor":"c","times":3}"#;
+    let start = ["workflow", "start", "call_counter", "--id", "w", "--input"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&start[..], &[calls]].concat())
+        .resume()
+        .once(&["workflow", "rerun", "w", "--from", "2", "--id", "again"])
+        .resume()
+        .ends("again", "completed", "5")
+        .answers(&["actor", "call", "Counter", "c", "Get"], "5")
+        .check();
+}

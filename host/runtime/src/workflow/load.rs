@@ -7,11 +7,13 @@ use host_store::records::{Event, EventKind, Instance, Started, Status};
 use host_store::{ReadError, Reader};
 
 use crate::core::Core;
+use crate::start::key_seed;
 use crate::view::{brings, is_active};
 use crate::workflow::Loaded;
 use crate::workflow::body::{Begin, Body};
 use crate::workflow::machine::{Machine, MachineLimits, seed_of};
 use crate::workflow::outstanding::Outstanding;
+use crate::workflow::reissue;
 
 /// Events that are read from the store at once.
 const PAGE: usize = 10_000;
@@ -36,15 +38,18 @@ pub(crate) async fn load(
     past.kinds().for_each(|kind| {
         outstanding.follow(kind);
     });
-    let unseen_from = unseen_from(&instance, &past.rest);
+    let unseen_from = unseen_from(&instance, &past);
+    let unasked = reissue::unasked(&instance, &past);
     let (machine, started) = past.machine(core, unseen_from);
     let mut loaded = Loaded {
-        instance,
-        seed: started.seed.clone(),
+        seed: key_seed(&started).to_vec(),
         machine,
         outstanding,
         body: None,
         absent: None,
+        unseen: (instance.status() == Status::Pending).then_some(unseen_from),
+        unasked,
+        instance,
     };
     if loaded.instance.suspension.is_none() || resumes {
         begin_body(core, key, &mut loaded, &started, told || resumes).await;
@@ -77,6 +82,11 @@ impl Past {
             Some(EventKind::Started(started)) => Some(Past { started, at, rest }),
             _ => None,
         })
+    }
+
+    /// The number that the next event gets.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.rest.last().map_or(1, |(last, _)| last + 1)
     }
 
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &EventKind> {
@@ -128,15 +138,16 @@ async fn begin_body(
 }
 
 /// What the code has not seen yet: what arrived since its last good turn.
-pub(crate) fn unseen_from(instance: &Instance, history: &[(u64, Event)]) -> u64 {
+pub(crate) fn unseen_from(instance: &Instance, past: &Past) -> u64 {
     if let Some(suspension) = &instance.suspension {
         return suspension.unseen_from;
     }
-    match &instance.stall {
-        Some(stall) => stall.unseen_from,
+    match (&instance.stall, &past.started.origin) {
+        (Some(stall), _) => stall.unseen_from,
+        (None, Some(origin)) if instance.status() == Status::Pending => origin.unseen_from,
         // What the code has not begun with was carried over from the run before.
-        None if instance.status() == Status::Pending => 1,
-        None => history.last().map_or(1, |(last, _)| last + 1),
+        (None, None) if instance.status() == Status::Pending => 1,
+        (None, _) => past.next_sequence(),
     }
 }
 

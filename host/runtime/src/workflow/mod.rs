@@ -13,6 +13,7 @@ mod machine;
 mod moves;
 mod outstanding;
 mod rehearse;
+mod reissue;
 mod turn;
 
 use std::sync::{Arc, Mutex};
@@ -20,12 +21,14 @@ use std::sync::{Arc, Mutex};
 use host_base::failure::code;
 use host_base::{Entity, Failure, Outcome, WorkflowKey};
 use host_engine::Plugin;
-use host_store::records::{Instance, MailKind};
+use host_store::records::{EventKind, Instance, MailKind};
 use host_store::{ReadError, TimerOf};
 
+pub(crate) use commands::{describe, is_command, is_end};
+pub(crate) use load::Past;
 pub use machine::{Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use moves::move_to;
-pub(crate) use rehearse::rehearse;
+pub(crate) use rehearse::{behind_last_command, rehearse, rehearse_past};
 pub(crate) use turn::{Origin, job};
 
 use crate::core::Core;
@@ -92,6 +95,10 @@ struct Loaded {
     body: Option<Body>,
     /// Why its component is not there, where it is not.
     absent: Option<String>,
+    /// What its code has not seen yet, before its first turn.
+    unseen: Option<u64>,
+    /// What a copied history asked for and is to be asked for anew, before the first turn.
+    unasked: Vec<(u64, EventKind)>,
 }
 
 impl Turns for WorkflowTurns {
@@ -104,6 +111,9 @@ impl Turns for WorkflowTurns {
         }
         self.look(&messages).await?;
         self.queued = true;
+        if let State::Loaded(loaded) = &mut self.state {
+            loaded.ask_anew(&self.core, &self.key).await?;
+        }
         match &mut self.state {
             State::Loaded(loaded) => match loaded.turn(&self.core, &self.key, messages).await? {
                 Next::Stays => {}
@@ -219,6 +229,7 @@ impl Loaded {
         let mut change = Change::new(core, key, core.clock.now());
         let before = lock(&self.machine).next_sequence();
         let Received { first, ended } = self.receive(&mut change, messages);
+        let first = self.unseen.take().unwrap_or(first);
         let arrived = lock(&self.machine).recorded();
         let (step, children) = match self.forced(core, ended) {
             Some(step) => (step, Vec::new()),

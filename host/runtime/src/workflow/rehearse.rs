@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use host_base::WorkflowKey;
+use host_base::{Outcome, WorkflowKey};
 use host_engine::Plugin;
 use host_store::ReadError;
 use host_store::records::{Event, EventKind, Instance, Stall};
@@ -30,17 +30,65 @@ pub(crate) async fn rehearse(
     let Some(mut past) = Past::read(&core.reader, key, instance.run)? else {
         return Ok(None);
     };
-    let events = past.rest.last().map_or(1, |(last, _)| last + 1);
-    if !brings(plugin, &instance.name) {
-        return Ok(Some(without_workflow(instance, plugin, events)));
+    if is_active(instance) {
+        let unseen_from = unseen_from(instance, &past);
+        let rehearsal = rehearse_past(core, key, instance, past, unseen_from, plugin);
+        return Ok(Some(rehearsal.await));
     }
-    let unseen_from = if is_active(instance) {
-        unseen_from(instance, &past.rest)
-    } else {
-        past.rest
-            .retain(|(_, event)| !event.kind.as_ref().is_some_and(is_end));
-        behind_last_command(&past.rest)
+    let events = past.next_sequence();
+    past.rest
+        .retain(|(_, event)| !event.kind.as_ref().is_some_and(is_end));
+    // The end may follow a command directly: whatever is asked for beyond what is held is judged below.
+    let rehearsal = rehearse_past(core, key, instance, past, 1, plugin).await;
+    let ended = Rehearsal {
+        events,
+        lines: Vec::new(),
+        ..rehearsal
     };
+    Ok(Some(judged(ended, instance)))
+}
+
+/// What has ended must end in the same way.
+fn judged(rehearsal: Rehearsal, instance: &Instance) -> Rehearsal {
+    let held = instance.outcome.clone().map(Outcome::from);
+    let completed = matches!(held, Some(Ok(_)));
+    let same = rehearsal.outcome == held && rehearsal.next.is_empty();
+    if !completed || same || !rehearsal.verdict.agrees() {
+        return rehearsal;
+    }
+    let asked = match (rehearsal.next.first(), &rehearsal.outcome) {
+        (Some(next), _) => next.clone(),
+        (None, Some(Ok(_))) => "the end, with another output".to_owned(),
+        (None, Some(Err(failure))) => format!("the end, with failure {}", failure.code),
+        (None, None) => format!("a wait for {}", rehearsal.waits_for.join(", ")),
+    };
+    let stall = Stall {
+        event: rehearsal.events.saturating_sub(1),
+        history: "the end, with an output".to_owned(),
+        asked,
+        component: rehearsal.component.0.to_vec(),
+        ..Stall::default()
+    };
+    let verdict = Verdict::Differs(Box::new(stall));
+    Rehearsal {
+        verdict,
+        ..rehearsal
+    }
+}
+
+/// Runs the plugin's code against a history of which it has seen the events below `unseen_from`.
+pub(crate) async fn rehearse_past(
+    core: &Core,
+    key: &WorkflowKey,
+    instance: &Instance,
+    past: Past,
+    unseen_from: u64,
+    plugin: &Plugin,
+) -> Rehearsal {
+    let events = past.next_sequence();
+    if !brings(plugin, &instance.name) {
+        return without_workflow(instance, plugin, events);
+    }
     let mut asked: HashMap<u32, String> = past.kinds().filter_map(named).collect();
     let (machine, started) = past.machine(core, unseen_from);
     lock(&machine).begin_turn(core.clock.now());
@@ -67,7 +115,7 @@ pub(crate) async fn rehearse(
     );
     rehearsal.next = next(recorded);
     tell(&mut rehearsal, step, &machine, &asked);
-    Ok(Some(rehearsal))
+    rehearsal
 }
 
 /// What the code has not seen for sure: what arrived behind its last command.

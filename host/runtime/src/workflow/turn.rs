@@ -59,7 +59,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn carry_out(&mut self, loaded: &Loaded, sequence: u64, command: EventKind) {
+    /// Does what a command asks for; children are started separately.
+    pub(crate) fn carry_out(&mut self, loaded: &Loaded, sequence: u64, command: EventKind) {
         let run = loaded.instance.run;
         match command {
             EventKind::ActivityScheduled(one) => self.schedule(loaded, sequence, one),
@@ -539,7 +540,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn update(&mut self, loaded: &mut Loaded, change: impl FnOnce(&mut Instance)) {
+    pub(crate) fn update(&mut self, loaded: &mut Loaded, change: impl FnOnce(&mut Instance)) {
         let before = loaded.instance.clone();
         change(&mut loaded.instance);
         loaded.instance.updated_ms = self.now.0;

@@ -125,6 +125,8 @@ pub struct Machine {
     ready: BTreeMap<u64, Ready>,
     channels: HashMap<String, Channel>,
     random: ChaCha12Rng,
+    /// From which event on random numbers come from another seed, where the history was copied up to there.
+    reseed: Option<(u64, ChaCha12Rng)>,
     recorded: Vec<(u64, Event)>,
     turn_bytes: usize,
     logs: Vec<(LogLevel, String)>,
@@ -175,6 +177,7 @@ impl Machine {
             ready: BTreeMap::new(),
             channels: HashMap::new(),
             random: ChaCha12Rng::from_seed(seed_of(started)),
+            reseed: reseed_of(started),
             recorded: Vec::new(),
             turn_bytes: 0,
             logs: Vec::new(),
@@ -580,6 +583,10 @@ impl Machine {
     fn pass(&mut self, sequence: u64, at: Timestamp) {
         self.now = self.now.max(at);
         self.live |= sequence >= self.unseen_from;
+        let copied = self.reseed.take_if(|(from, _)| sequence >= *from);
+        if let Some((_, random)) = copied {
+            self.random = random;
+        }
     }
 
     fn take_resolved(&mut self, sequence: u64) -> Option<(u64, Timestamp, Completion)> {
@@ -694,7 +701,7 @@ fn asked_to_end(reason: &str) -> Failure {
 }
 
 /// The handles of a history whose results have not been recorded and that were not given up.
-fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
+pub(crate) fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
     let mut expected = HashSet::new();
     for kind in history.iter().filter_map(|(_, event)| event.kind.as_ref()) {
         match kind {
@@ -710,10 +717,20 @@ fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
     expected
 }
 
+fn reseed_of(started: &Started) -> Option<(u64, ChaCha12Rng)> {
+    let origin = started.origin.as_ref()?;
+    let random = ChaCha12Rng::from_seed(seed_from(&origin.seed));
+    Some((origin.unseen_from, random))
+}
+
+/// Where the run's random numbers come from.
+pub(crate) fn seed_of(started: &Started) -> [u8; 32] {
+    seed_from(&started.seed)
+}
+
 /// A seed of another length than 32 bytes was written by nobody; it is cut or filled up all the same,
 /// because a replay must not fail for it.
-pub(crate) fn seed_of(started: &Started) -> [u8; 32] {
-    let bytes = &started.seed;
+fn seed_from(bytes: &[u8]) -> [u8; 32] {
     let mut seed = [0; 32];
     let length = bytes.len().min(seed.len());
     seed[..length].copy_from_slice(&bytes[..length]);

@@ -1,0 +1,235 @@
+//! Reruns: a run that has ended is begun again from one of its events, under another id.
+//!
+//! What was recorded up to that event is copied, with its times, and the code runs through it on the component
+//! that stands for the plugin now; a copy that the code does not agree with is refused. The event is one from
+//! outside: the start, a result, an event that was raised. So all that the code did because of it is done
+//! again, and nothing before it:
+//!
+//! - Commands up to the event whose results it holds are not carried out again.
+//! - Those whose results came later or never are carried out anew under the new id: activities with
+//!   idempotency keys of their own, calls to actors, children, timers with what was left of them at the event.
+//! - One-way messages up to the event are not sent again.
+//! - Random numbers are the same up to the event and others behind it.
+
+use std::sync::Arc;
+
+use host_base::failure::code;
+use host_base::{Failure, Outcome, Payload, Timestamp, WorkflowKey};
+use host_store::Batch;
+use host_store::records::{Event, EventKind, Instance, Origin, OutcomeRecord, Started};
+
+use crate::core::Core;
+use crate::draft::Draft;
+use crate::effect::Effect;
+use crate::error::{RerunError, StoreError};
+use crate::limits;
+use crate::rehearsal::Verdict;
+use crate::start::{self, IdState, NewWorkflow, plugin_of};
+use crate::topics::Stage;
+use crate::view::{WorkflowView, is_active};
+use crate::workflow::{Past, behind_last_command, describe, is_command, is_end, rehearse_past};
+
+/// From where and with which changes a run is begun again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rerun {
+    /// Which run of the id; none: the latest.
+    pub run: Option<u32>,
+    /// The last event that is copied: the start, a result, or an event that was raised.
+    pub from: u64,
+    /// The input instead of the one that it had.
+    pub input: Option<Payload>,
+    /// The result instead of the one that the event holds; of an event that was raised, its value.
+    pub result: Option<Outcome>,
+    /// The new instance's id; none: the host makes one.
+    pub id: Option<String>,
+}
+
+/// Begins the run again; durable when this returns.
+pub(crate) async fn rerun(
+    core: &Arc<Core>,
+    key: &WorkflowKey,
+    rerun: Rerun,
+) -> Result<WorkflowView, RerunError> {
+    let instance = core.reader.instance(key).map_err(StoreError::from)?;
+    let instance = instance.ok_or_else(|| RerunError::Unknown(key.id.clone()))?;
+    let run = rerun.run.unwrap_or(instance.run);
+    if is_active(&instance) && run == instance.run {
+        let view = WorkflowView::new(key.clone(), instance);
+        return Err(RerunError::NotEnded(Box::new(view)));
+    }
+    let past = Past::read(&core.reader, key, run).map_err(StoreError::from)?;
+    let past = past.ok_or_else(|| RerunError::Unknown(key.id.clone()))?;
+    let input = rerun.input.as_ref();
+    limits::check_payload(
+        &core.limits,
+        "a workflow's input",
+        input.unwrap_or(&Vec::new()),
+    )
+    .map_err(|limit| RerunError::Refused(limits::over_limit(limit)))?;
+    let copied = copy(core, key, run, past, &rerun)?;
+    start(core, key, &rerun, copied).await
+}
+
+/// The history of the new run.
+fn copy(
+    core: &Core,
+    key: &WorkflowKey,
+    run: u32,
+    past: Past,
+    rerun: &Rerun,
+) -> Result<Past, RerunError> {
+    let Past {
+        started,
+        at,
+        mut rest,
+    } = past;
+    rest.retain(|(number, _)| *number <= rerun.from);
+    let left_at = match rest.last_mut() {
+        None if rerun.from == 0 => at,
+        Some((number, event)) if *number == rerun.from => {
+            change(*number, event, rerun.result.as_ref())?;
+            Timestamp(event.at_ms)
+        }
+        _ => {
+            return Err(refused(format!(
+                "workflow {} has no event {}",
+                key.id, rerun.from
+            )));
+        }
+    };
+    let now = core.clock.now();
+    for (_, event) in &mut rest {
+        if let Some(EventKind::TimerScheduled(timer)) = &mut event.kind {
+            // What is left of it begins now.
+            timer.due_ms = now.after(Timestamp(timer.due_ms).since(left_at)).0;
+        }
+    }
+    let origin = Origin {
+        workflow_id: key.id.clone(),
+        run,
+        event: rerun.from,
+        unseen_from: behind_last_command(&rest),
+        seed: core.random().to_vec(),
+    };
+    let mut started = Started {
+        input: rerun.input.clone().unwrap_or(started.input),
+        origin: Some(origin),
+        ..started
+    };
+    if rerun.from == 0 {
+        // Nothing was done with the old random numbers.
+        started.seed = core.random().to_vec();
+    }
+    Ok(Past { started, at, rest })
+}
+
+/// Only what came from outside can be gone on from, or be another result.
+fn change(number: u64, event: &mut Event, result: Option<&Outcome>) -> Result<(), RerunError> {
+    let kind = event.kind.as_mut();
+    let kind = kind.ok_or_else(|| refused(format!("event {number} is of an unknown kind")))?;
+    if is_command(kind) || is_end(kind) {
+        let what = describe(kind);
+        return Err(refused(format!(
+            "event {number} is {what}, which the code asked for; choose a result or an event that was \
+             raised, or the start"
+        )));
+    }
+    match (kind, result) {
+        (_, None) => Ok(()),
+        (EventKind::Resolved(one), Some(result)) => {
+            one.outcome = Some(OutcomeRecord::from(result.clone()));
+            Ok(())
+        }
+        (EventKind::EventRaised(one), Some(Ok(value))) => {
+            one.value.clone_from(value);
+            Ok(())
+        }
+        (kind, Some(_)) => {
+            let what = describe(kind);
+            Err(refused(format!(
+                "event {number} is {what}, which has no such result"
+            )))
+        }
+    }
+}
+
+async fn start(
+    core: &Arc<Core>,
+    source: &WorkflowKey,
+    rerun: &Rerun,
+    mut past: Past,
+) -> Result<WorkflowView, RerunError> {
+    let id = rerun
+        .id
+        .clone()
+        .unwrap_or_else(|| start::made_id(core.random()));
+    let key = WorkflowKey::new(source.tenant.clone(), id);
+    let key = key.map_err(|error| RerunError::Refused(error.into()))?;
+    let name = past.started.name.clone();
+    let plugin = plugin_of(&core.plugins, &key, &name).map_err(RerunError::Refused)?;
+    let mut permit = core.starts.permit(&key).await;
+    permit.runs_on(&plugin);
+    let before = match start::id_state(core, &key).map_err(StoreError::from)? {
+        IdState::Active(view) => return Err(RerunError::AlreadyExists(view)),
+        IdState::Free(before) => before,
+    };
+    past.started.component = plugin.digest().0.to_vec();
+    let new = NewWorkflow {
+        key,
+        name,
+        plugin,
+        input: past.started.input.clone(),
+        parent: None,
+        detached: false,
+        seed: core.random(),
+        before,
+    };
+    let now = core.clock.now();
+    let instance = start::instance(&new, now);
+    let batch = batch(&new, &instance, &past);
+    agrees(core, &new, &instance, past).await?;
+    let mut draft = Draft {
+        batch,
+        effects: vec![Effect::Release(permit), Effect::Begin(new.key.clone())],
+        topics: Vec::new(),
+    };
+    draft.announce(core, &new.key, &instance, Stage::Started);
+    let view = WorkflowView::new(new.key, instance);
+    let durable = core.commit_draft_durably(draft).await;
+    durable.map_err(StoreError::from)?;
+    Ok(view)
+}
+
+/// Whether the code does what the copy says.
+async fn agrees(
+    core: &Core,
+    new: &NewWorkflow,
+    instance: &Instance,
+    past: Past,
+) -> Result<(), RerunError> {
+    let unseen_from = behind_last_command(&past.rest);
+    let rehearsal = rehearse_past(core, &new.key, instance, past, unseen_from, &new.plugin);
+    match rehearsal.await.verdict {
+        Verdict::Agrees => Ok(()),
+        Verdict::Differs(stall) => Err(RerunError::Differs(stall)),
+        Verdict::Unsure(why) => Err(RerunError::Refused(Failure::transient(code::BUSY, why))),
+    }
+}
+
+fn batch(new: &NewWorkflow, instance: &Instance, past: &Past) -> Batch {
+    let mut batch = Batch::new();
+    new.before.replaced_by(&mut batch, &new.key, instance);
+    let started = Event {
+        at_ms: past.at.0,
+        kind: Some(EventKind::Started(past.started.clone())),
+    };
+    batch.put_event(&new.key, instance.run, 0, &started);
+    for (number, event) in &past.rest {
+        batch.put_event(&new.key, instance.run, *number, event);
+    }
+    batch
+}
+
+fn refused(text: String) -> RerunError {
+    RerunError::Refused(Failure::new(code::BAD_INPUT, text))
+}
