@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use host_base::WorkflowKey;
 use host_store::ReadError;
-use host_store::records::{EventKind, Instance};
+use host_store::records::{EventKind, Instance, Status};
 
 use crate::core::Core;
 use crate::locks::lock;
@@ -18,9 +18,11 @@ use crate::workflow::load::Past;
 use crate::workflow::machine::expected_in;
 use crate::workflow::turn::Change;
 
-/// The commands of a copied history whose results it does not hold, unless they were asked for since.
+/// The commands of a copied history whose results it does not hold, unless they were asked for since. Once
+/// the code has had a turn, what is outstanding was asked for by itself.
 pub(crate) fn unasked(instance: &Instance, past: &Past) -> Vec<(u64, EventKind)> {
-    if past.started.origin.is_none() || instance.reissued {
+    let pending = instance.status() == Status::Pending;
+    if past.started.origin.is_none() || instance.reissued || !pending {
         return Vec::new();
     }
     outstanding(past)
