@@ -9,6 +9,7 @@
 )]
 
 mod disk;
+mod lengths;
 mod load;
 mod reminders;
 mod report;

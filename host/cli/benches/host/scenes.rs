@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::disk::Disk;
+use crate::lengths::lengths;
 use crate::load::{Bench, call_counter, cpu_time, resident, run_lesson, run_workflow, start};
 use crate::reminders;
 use crate::report::{Report, Row, median, p99};
@@ -15,7 +16,7 @@ pub(crate) struct Scene {
 }
 
 /// All scenes, in the order of the table.
-pub(crate) const ALL: [Scene; 9] = [
+pub(crate) const ALL: [Scene; 10] = [
     Scene {
         name: "latency",
         run: latency,
@@ -31,6 +32,10 @@ pub(crate) const ALL: [Scene; 9] = [
     Scene {
         name: "replay",
         run: replay,
+    },
+    Scene {
+        name: "lengths",
+        run: lengths,
     },
     Scene {
         name: "activation",
