@@ -151,23 +151,12 @@ impl Book {
     ) -> Result<Result<Fired, Failure>, ReadError> {
         let now = self.core.clock.now();
         let mut turn = Turn::new(&self.core, now);
+        let before = self.rows.get(name).cloned();
         let done = match (deed, self.rows.get_mut(name)) {
             (Deed::Create(schedule, replace), _) => {
-                let count = self.rows.len();
-                let found = self.rows.get(name);
-                match created(&self.core, *schedule, found, replace, count) {
-                    Ok(Some(mut schedule)) => {
-                        // What goes on and what waits is as before, whatever its times are from now on.
-                        if let Some(found) = self.rows.get(name) {
-                            schedule.running.clone_from(&found.running);
-                            schedule.queued.clone_from(&found.queued);
-                            schedule.paused = found.paused;
-                        }
-                        aim(&name.1, &mut schedule, now);
-                        self.rows.insert(name.clone(), schedule);
-                    }
-                    Ok(None) => return Ok(Ok(Fired::default())),
-                    Err(failure) => return Ok(Err(failure)),
+                if let Err(failure) = create(&self.core, &mut self.rows, name, (*schedule, replace))
+                {
+                    return Ok(Err(failure));
                 }
                 Fired::default()
             }
@@ -210,7 +199,11 @@ impl Book {
                 Fired::default()
             }
         };
-        if let Some(row) = self.rows.get(name) {
+        let changed = self
+            .rows
+            .get(name)
+            .filter(|row| before.as_ref() != Some(row));
+        if let Some(row) = changed {
             turn.draft.batch.put_schedule(&name.0, &name.1, row);
         }
         let durable = turn.commit().await;
@@ -223,6 +216,25 @@ impl Book {
             ))
         })
     }
+}
+
+fn create(
+    core: &Core,
+    rows: &mut Rows,
+    name: &Name,
+    (new, replace): (Schedule, bool),
+) -> Result<(), Failure> {
+    if let Some(mut schedule) = created(core, new, rows.get(name), replace, rows.len())? {
+        // What goes on and what waits is as before, whatever its times are from now on.
+        if let Some(found) = rows.get(name) {
+            schedule.running.clone_from(&found.running);
+            schedule.queued.clone_from(&found.queued);
+            schedule.paused = found.paused;
+        }
+        aim(&name.1, &mut schedule, core.clock.now());
+        rows.insert(name.clone(), schedule);
+    }
+    Ok(())
 }
 
 /// The schedule as it comes into being; none where it is there already.
