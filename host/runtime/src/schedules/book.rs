@@ -149,10 +149,30 @@ impl Book {
         name: &Name,
         deed: Deed,
     ) -> Result<Result<Fired, Failure>, ReadError> {
-        let now = self.core.clock.now();
-        let mut turn = Turn::new(&self.core, now);
+        let core = Arc::clone(&self.core);
+        let mut turn = Turn::new(&core, core.clock.now());
         let before = self.rows.get(name).cloned();
-        let done = match (deed, self.rows.get_mut(name)) {
+        let done = self.decide(&mut turn, name, deed).await?;
+        let row = self.rows.get(name);
+        if let Some(row) = row.filter(|row| done.is_ok() && before.as_ref() != Some(row)) {
+            turn.draft.batch.put_schedule(&name.0, &name.1, row);
+        }
+        if done.is_ok() && !turn.commit().await {
+            let why = core.closed().to_string();
+            return Ok(Err(Failure::transient(code::BUSY, why)));
+        }
+        Ok(done)
+    }
+
+    /// What a deed changes, in memory and in the batch to be.
+    async fn decide(
+        &mut self,
+        turn: &mut Turn<'_>,
+        name: &Name,
+        deed: Deed,
+    ) -> Result<Result<Fired, Failure>, ReadError> {
+        let now = turn.now();
+        Ok(Ok(match (deed, self.rows.get_mut(name)) {
             (Deed::Create(schedule, replace), _) => {
                 if let Err(failure) = create(&self.core, &mut self.rows, name, (*schedule, replace))
                 {
@@ -198,23 +218,7 @@ impl Book {
                 turn.draft.batch.delete_schedule(&name.0, &name.1);
                 Fired::default()
             }
-        };
-        let changed = self
-            .rows
-            .get(name)
-            .filter(|row| before.as_ref() != Some(row));
-        if let Some(row) = changed {
-            turn.draft.batch.put_schedule(&name.0, &name.1, row);
-        }
-        let durable = turn.commit().await;
-        Ok(if durable {
-            Ok(done)
-        } else {
-            Err(Failure::transient(
-                code::BUSY,
-                self.core.closed().to_string(),
-            ))
-        })
+        }))
     }
 }
 

@@ -116,6 +116,11 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// When it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Makes all of it durable. False where the store takes no more changes.
     pub(crate) async fn commit(self) -> bool {
         if self.draft.batch.is_empty() {
