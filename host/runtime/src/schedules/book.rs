@@ -149,25 +149,34 @@ impl Book {
         name: &Name,
         deed: Deed,
     ) -> Result<Result<Fired, Failure>, ReadError> {
-        let now = self.core.clock.now();
-        let mut turn = Turn::new(&self.core, now);
-        let done = match (deed, self.rows.get_mut(name)) {
+        let core = Arc::clone(&self.core);
+        let mut turn = Turn::new(&core, core.clock.now());
+        let before = self.rows.get(name).cloned();
+        let done = self.decide(&mut turn, name, deed).await?;
+        let row = self.rows.get(name);
+        if let Some(row) = row.filter(|row| done.is_ok() && before.as_ref() != Some(row)) {
+            turn.draft.batch.put_schedule(&name.0, &name.1, row);
+        }
+        if done.is_ok() && !turn.commit().await {
+            let why = core.closed().to_string();
+            return Ok(Err(Failure::transient(code::BUSY, why)));
+        }
+        Ok(done)
+    }
+
+    /// What a deed changes, in memory and in the batch to be.
+    async fn decide(
+        &mut self,
+        turn: &mut Turn<'_>,
+        name: &Name,
+        deed: Deed,
+    ) -> Result<Result<Fired, Failure>, ReadError> {
+        let now = turn.now();
+        Ok(Ok(match (deed, self.rows.get_mut(name)) {
             (Deed::Create(schedule, replace), _) => {
-                let count = self.rows.len();
-                let found = self.rows.get(name);
-                match created(&self.core, *schedule, found, replace, count) {
-                    Ok(Some(mut schedule)) => {
-                        // What goes on and what waits is as before, whatever its times are from now on.
-                        if let Some(found) = self.rows.get(name) {
-                            schedule.running.clone_from(&found.running);
-                            schedule.queued.clone_from(&found.queued);
-                            schedule.paused = found.paused;
-                        }
-                        aim(&name.1, &mut schedule, now);
-                        self.rows.insert(name.clone(), schedule);
-                    }
-                    Ok(None) => return Ok(Ok(Fired::default())),
-                    Err(failure) => return Ok(Err(failure)),
+                if let Err(failure) = create(&self.core, &mut self.rows, name, (*schedule, replace))
+                {
+                    return Ok(Err(failure));
                 }
                 Fired::default()
             }
@@ -209,20 +218,27 @@ impl Book {
                 turn.draft.batch.delete_schedule(&name.0, &name.1);
                 Fired::default()
             }
-        };
-        if let Some(row) = self.rows.get(name) {
-            turn.draft.batch.put_schedule(&name.0, &name.1, row);
-        }
-        let durable = turn.commit().await;
-        Ok(if durable {
-            Ok(done)
-        } else {
-            Err(Failure::transient(
-                code::BUSY,
-                self.core.closed().to_string(),
-            ))
-        })
+        }))
     }
+}
+
+fn create(
+    core: &Core,
+    rows: &mut Rows,
+    name: &Name,
+    (new, replace): (Schedule, bool),
+) -> Result<(), Failure> {
+    if let Some(mut schedule) = created(core, new, rows.get(name), replace, rows.len())? {
+        // What goes on and what waits is as before, whatever its times are from now on.
+        if let Some(found) = rows.get(name) {
+            schedule.running.clone_from(&found.running);
+            schedule.queued.clone_from(&found.queued);
+            schedule.paused = found.paused;
+        }
+        aim(&name.1, &mut schedule, core.clock.now());
+        rows.insert(name.clone(), schedule);
+    }
+    Ok(())
 }
 
 /// The schedule as it comes into being; none where it is there already.

@@ -116,6 +116,11 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// When it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Makes all of it durable. False where the store takes no more changes.
     pub(crate) async fn commit(self) -> bool {
         if self.draft.batch.is_empty() {
@@ -217,16 +222,41 @@ impl<'a> Turn<'a> {
             let text = format!("the range has more times than `schedule_backfill_max` of {max}");
             return Ok(Err(Failure::new(code::LIMIT, text)));
         }
-        let before = (row.started, row.skipped);
-        let wanted = wanted.iter().map(|time| time.0);
-        let new: Vec<_> = wanted.filter(|time| !row.queued.contains(time)).collect();
-        row.queued.extend(new);
+        let (before, mut met) = ((row.started, row.skipped), 0);
+        for time in wanted {
+            if self.has_met(name, row, time)? {
+                met += 1;
+            } else if !row.queued.contains(&time.0) {
+                row.queued.push(time.0);
+            }
+        }
         self.dequeue(name, row)?;
         Ok(Ok(Fired {
             started: row.started - before.0,
             queued: row.queued.len() as u64,
-            skipped: row.skipped - before.1,
+            skipped: row.skipped - before.1 + met,
         }))
+    }
+
+    /// Whether a workflow was started for the time, so that a backfill that is repeated changes nothing.
+    fn has_met(
+        &self,
+        (tenant, schedule): &Name,
+        row: &Schedule,
+        time: Timestamp,
+    ) -> Result<bool, ReadError> {
+        let Some(ScheduleTarget::Workflow(workflow)) = &row.target else {
+            return Ok(false);
+        };
+        let id = id_of(&workflow.id, schedule, time);
+        let Ok(key) = WorkflowKey::new(tenant.clone(), id) else {
+            return Ok(false);
+        };
+        let was_used = match start::id_state(self.core, &key)? {
+            IdState::Active(_) => true,
+            IdState::Free(former) => former.was_used(),
+        };
+        Ok(was_used && workflow.id.contains(TIME))
     }
 
     /// Meets one time, as the schedule has it where its last workflow still goes on.
