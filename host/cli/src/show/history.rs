@@ -342,6 +342,7 @@ enum KindLine<'a> {
     },
     UpdateCompleted {
         id: &'a str,
+        #[serde(flatten)]
         outcome: OutcomeLine<'a>,
     },
     CancelRequested {
