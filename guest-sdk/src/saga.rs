@@ -19,8 +19,8 @@ pub struct Saga {
 impl Saga {
     /// Does a step and registers what undoes it: `undo` makes the compensation of what came of the step.
     ///
-    /// A request to end does not interrupt the step: the host asks an activity and a child to stop, and what
-    /// they have done by then is undone.
+    /// A request to end does not interrupt the step: an activity comes to its end and is undone then; a child
+    /// is asked to stop, and undoes what it has done itself.
     ///
     /// # Errors
     /// The step failed; nothing is registered.
@@ -35,7 +35,7 @@ impl Saga {
         U::IntoFuture: 'static,
     {
         let shield = self.scopes.shield();
-        let output = step.await?;
+        let output = C::in_saga(step).await?;
         self.compensate(undo(&output));
         drop(shield);
         Ok(output)

@@ -742,9 +742,20 @@ impl<C: Stoppable> Call<C> {
 }
 
 /// What can be a step of a saga: it comes to its end soon after the workflow is asked to end.
-pub trait Step: Command {}
+pub trait Step: Command + Sized {
+    #[doc(hidden)]
+    fn in_saga(call: Call<Self>) -> Call<Self> {
+        call
+    }
+}
 
-impl<T: Value> Step for RunActivity<T> {}
+/// An activity that is asked to stop may have done its work, and nobody would know what to undo.
+impl<T: Value> Step for RunActivity<T> {
+    fn in_saga(call: Call<Self>) -> Call<Self> {
+        call.shielded()
+    }
+}
+
 impl<T: Value> Step for RunChild<T> {}
 impl<T: Value> Step for CallActor<T> {}
 impl Step for StartChild {}

@@ -89,17 +89,21 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
         WorkflowCommand::Raise { id, name, value } => {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
             on(common, async move |session| {
-                let key = session.known(id)?.key;
-                let raised = session.runtime.raise_event(&key, name, value).await;
-                raised.map_err(Error::new).or_exit(Exit::Failed)?;
-                session
-                    .console
-                    .note(&format!("Raised event {name} for workflow {id}"));
-                session.tell_unfinished()?;
-                Ok(Exit::Done)
+                raise(session, id, name, value).await
             })
         }
     }
+}
+
+async fn raise(session: &Session, id: &str, name: &str, value: Payload) -> Ending {
+    let key = session.known(id)?.key;
+    let raised = session.runtime.raise_event(&key, name, value).await;
+    raised.map_err(Error::new).or_exit(Exit::Failed)?;
+    session
+        .console
+        .note(&format!("Raised event {name} for workflow {id}"));
+    session.tell_unfinished()?;
+    Ok(Exit::Done)
 }
 
 async fn update(session: &Session, args: &UpdateArgs, input: Payload) -> Ending {

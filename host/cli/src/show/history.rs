@@ -48,25 +48,12 @@ impl Narrator {
         match kind {
             EventKind::Started(started) => began(started),
             EventKind::ActivityScheduled(activity) => self.activity(activity),
-            EventKind::ActorCallScheduled(call) => {
-                let words = format!(
-                    "{} called: {} with {}",
-                    actor(call),
-                    call.method,
-                    excerpt(&call.input)
-                );
-                let name = format!("{} {}", actor(call), call.method);
-                self.subject(call.handle, name, "answered");
-                words
-            }
+            EventKind::ActorCallScheduled(call) => self.call(call),
             EventKind::ChildScheduled(child) => self.child(child),
             EventKind::TimerScheduled(timer) => self.timer(timer),
             EventKind::EventAwaited(awaited) => {
-                self.subject(
-                    awaited.handle,
-                    format!("event {}", awaited.name),
-                    "was taken:",
-                );
+                let name = format!("event {}", awaited.name);
+                self.subject(awaited.handle, name, "was taken:");
                 format!("event {} awaited", awaited.name)
             }
             EventKind::ActorMessageSent(message) => {
@@ -124,6 +111,18 @@ impl Narrator {
             EventKind::Completed(_) => "completed".to_owned(),
             EventKind::Failed(failure) => format!("failed: {}", shown(failure)),
         }
+    }
+
+    fn call(&mut self, call: &ActorCallScheduled) -> String {
+        let words = format!(
+            "{} called: {} with {}",
+            actor(call),
+            call.method,
+            excerpt(&call.input)
+        );
+        let name = format!("{} {}", actor(call), call.method);
+        self.subject(call.handle, name, "answered");
+        words
     }
 
     fn activity(&mut self, activity: &ActivityScheduled) -> String {
@@ -428,23 +427,14 @@ impl<'a> EventLine<'a> {
 impl<'a> KindLine<'a> {
     fn new(kind: &'a EventKind) -> KindLine<'a> {
         match kind {
-            EventKind::Started(started) => KindLine::Started {
-                name: &started.name,
-                input: json::raw(&started.input),
-                component: Digest::from_bytes(&started.component).map(|digest| digest.to_string()),
-                origin: started.origin.as_ref().map(OriginLine::new),
-            },
+            EventKind::Started(started) => KindLine::started(started),
             EventKind::ActivityScheduled(activity) => KindLine::activity(activity),
             EventKind::ActorCallScheduled(call) => KindLine::ActorCallScheduled {
                 handle: call.handle,
                 call: CallLine::new(call),
             },
             EventKind::ChildScheduled(child) => KindLine::child(child),
-            EventKind::TimerScheduled(timer) => KindLine::TimerScheduled {
-                handle: timer.handle,
-                duration_ms: timer.duration_ms,
-                due: time::rfc3339(Timestamp(timer.due_ms)),
-            },
+            EventKind::TimerScheduled(timer) => KindLine::timer(timer),
             EventKind::EventAwaited(awaited) => KindLine::EventAwaited {
                 handle: awaited.handle,
                 name: &awaited.name,
@@ -473,11 +463,7 @@ impl<'a> KindLine<'a> {
                 name: &raised.name,
                 value: json::raw(&raised.value),
             },
-            EventKind::UpdateAccepted(update) => KindLine::UpdateAccepted {
-                id: &update.id,
-                name: &update.name,
-                input: json::raw(&update.input),
-            },
+            EventKind::UpdateAccepted(update) => KindLine::accepted(update),
             EventKind::Patched(patched) => KindLine::Patched {
                 name: &patched.name,
             },
@@ -507,6 +493,31 @@ impl<'a> KindLine<'a> {
             EventKind::Failed(failure) => KindLine::Failed {
                 failure: FailureReport::recorded(failure),
             },
+        }
+    }
+
+    fn started(started: &'a Started) -> KindLine<'a> {
+        KindLine::Started {
+            name: &started.name,
+            input: json::raw(&started.input),
+            component: Digest::from_bytes(&started.component).map(|digest| digest.to_string()),
+            origin: started.origin.as_ref().map(OriginLine::new),
+        }
+    }
+
+    fn timer(timer: &TimerScheduled) -> KindLine<'a> {
+        KindLine::TimerScheduled {
+            handle: timer.handle,
+            duration_ms: timer.duration_ms,
+            due: time::rfc3339(Timestamp(timer.due_ms)),
+        }
+    }
+
+    fn accepted(update: &'a UpdateAccepted) -> KindLine<'a> {
+        KindLine::UpdateAccepted {
+            id: &update.id,
+            name: &update.name,
+            input: json::raw(&update.input),
         }
     }
 
@@ -629,7 +640,7 @@ mod tests {
             method: "Get".to_owned(),
             input: Vec::new(),
         };
-        vec![
+        let mut kinds = vec![
             started(),
             EventKind::ActivityScheduled(ActivityScheduled {
                 handle: 1,
@@ -671,6 +682,13 @@ mod tests {
                 input: b"2".to_vec(),
             }),
             EventKind::Terminated(Reason::default()),
+        ];
+        kinds.extend(later_kinds());
+        kinds
+    }
+
+    fn later_kinds() -> Vec<EventKind> {
+        vec![
             EventKind::TimerScheduled(TimerScheduled {
                 handle: 4,
                 duration_ms: 90_000,

@@ -77,25 +77,13 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             actor_id,
             method,
             input,
-        } => EventKind::ActorCallScheduled(ActorCallScheduled {
-            handle,
-            actor_type,
-            actor_id,
-            method,
-            input,
-        }),
+        } => EventKind::ActorCallScheduled(call_of(handle, [actor_type, actor_id, method], input)),
         Command::SendActor {
             actor_type,
             actor_id,
             method,
             input,
-        } => EventKind::ActorMessageSent(ActorCallScheduled {
-            handle: 0,
-            actor_type,
-            actor_id,
-            method,
-            input,
-        }),
+        } => EventKind::ActorMessageSent(call_of(0, [actor_type, actor_id, method], input)),
         Command::Child {
             name,
             id,
@@ -128,6 +116,17 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         Command::RequestCancel { handle } => EventKind::CancelSent(Cancelled { handle }),
         Command::Shield { handle } => EventKind::Shielded(Cancelled { handle }),
         Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
+    }
+}
+
+fn call_of(handle: u32, target: [String; 3], input: Vec<u8>) -> ActorCallScheduled {
+    let [actor_type, actor_id, method] = target;
+    ActorCallScheduled {
+        handle,
+        actor_type,
+        actor_id,
+        method,
+        input,
     }
 }
 

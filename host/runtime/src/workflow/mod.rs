@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 
 use host_base::failure::code;
 use host_base::{Entity, Failure, Outcome, WorkflowKey};
-use host_engine::Plugin;
+use host_engine::{LogLevel, Plugin};
 use host_store::records::{EventKind, Instance, MailKind};
 use host_store::{ReadError, TimerOf};
 
@@ -84,6 +84,17 @@ struct Received {
     first: u64,
     /// Why the instance ends at once, if it does.
     ended: Option<String>,
+}
+
+/// How far the code came in a turn, and what it left.
+struct Turned {
+    step: Step,
+    children: Vec<Child>,
+    lines: Vec<(LogLevel, String)>,
+    /// The first event that the code has not seen before.
+    first: u64,
+    /// The number of the turn's first event.
+    before: u64,
 }
 
 /// An instance that has not ended.
@@ -302,7 +313,34 @@ impl Loaded {
         if let (Some(status), Step::Waits | Step::Ended(_)) = (status, &step) {
             change.set_status(self, status);
         }
-        let next = match step {
+        let turned = Turned {
+            step,
+            children,
+            lines,
+            first,
+            before,
+        };
+        let next = self.conclude(&mut change, turned);
+        let over = matches!(next, Next::Ended | Next::Continued);
+        if over && lock(&self.machine).has_open_updates() {
+            change.leave_unapplied(run);
+        }
+        change.commit().await;
+        asking::repeat(core, key, run, applied).await?;
+        let left = callers.left(&mut lock(&self.machine));
+        Ok((next, left))
+    }
+
+    /// What follows from how far the code came.
+    fn conclude(&mut self, change: &mut Change<'_>, turned: Turned) -> Next {
+        let Turned {
+            step,
+            children,
+            lines,
+            first,
+            before,
+        } = turned;
+        match step {
             Step::Asleep => {
                 change.sleep_on(self);
                 Next::Stays
@@ -323,13 +361,13 @@ impl Loaded {
                 change.start(children);
                 change.go_on(self);
                 change.say(lines);
-                self.warn(&mut change, before);
+                self.warn(change, before);
                 Next::Stays
             }
             Step::Ended(outcome) => {
                 change.start(children);
                 change.say(lines);
-                self.finish(&mut change, outcome)
+                self.finish(change, outcome)
             }
             Step::Broke(failure) => {
                 let sequence = lock(&self.machine).next_sequence();
@@ -345,15 +383,7 @@ impl Loaded {
                 change.stall(self, stall, first);
                 Next::Outdated
             }
-        };
-        let over = matches!(next, Next::Ended | Next::Continued);
-        if over && lock(&self.machine).has_open_updates() {
-            change.leave_unapplied(run);
         }
-        change.commit().await;
-        asking::repeat(core, key, run, applied).await?;
-        let left = callers.left(&mut lock(&self.machine));
-        Ok((next, left))
     }
 
     /// The first event that the code has not seen in a turn that was committed, if this turn, which begins
