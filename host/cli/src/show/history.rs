@@ -8,7 +8,7 @@ use std::time::Duration;
 use host_base::{Digest, Failure, Timestamp};
 use host_store::records::{
     ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord, Origin,
-    OutcomeKind, OutcomeRecord, ParentClose, Resolved, Started, TimerScheduled,
+    OutcomeKind, OutcomeRecord, ParentClose, Resolved, Started, TimerScheduled, UpdateAccepted,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
