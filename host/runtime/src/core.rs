@@ -230,35 +230,32 @@ impl Core {
         key: Option<Digest>,
         chain: Option<Chain>,
     ) -> Outcome {
-        let (answer, answered) = oneshot::channel();
-        let call = WaitingCall {
-            method,
-            input,
-            key,
-            chain,
-            answer,
+        let to_call = |answer| {
+            Message::Call(Box::new(WaitingCall {
+                method,
+                input,
+                key,
+                chain,
+                answer,
+            }))
         };
-        let actor = Entity::Actor(actor);
-        self.answer_of(actor, Message::Call(Box::new(call)), answered)
-            .await
+        self.answer_of(Entity::Actor(actor), to_call).await
     }
 
     /// Has something done to an actor without running its code, durably.
     pub(crate) async fn order(self: &Arc<Self>, actor: ActorKey, what: Deed) -> Outcome {
-        let (answer, answered) = oneshot::channel();
-        let order = Order { what, answer };
-        let actor = Entity::Actor(actor);
-        self.answer_of(actor, Message::Order(Box::new(order)), answered)
-            .await
+        let to_do = |answer| Message::Order(Box::new(Order { what, answer }));
+        self.answer_of(Entity::Actor(actor), to_do).await
     }
 
+    /// Tells the entity, unless its mailbox is full, and waits for its answer.
     async fn answer_of(
         self: &Arc<Self>,
         entity: Entity,
-        message: Message,
-        answered: oneshot::Receiver<Outcome>,
+        message: impl FnOnce(oneshot::Sender<Outcome>) -> Message,
     ) -> Outcome {
-        if self.send(&entity, message).is_err() {
+        let (answer, answered) = oneshot::channel();
+        if self.send(&entity, message(answer)).is_err() {
             return Err(self.inbox_full(&entity));
         }
         answered
@@ -272,11 +269,9 @@ impl Core {
         if found.is_none() {
             return Err(start::no_workflow(workflow));
         }
-        let (answer, answered) = oneshot::channel();
-        let asked = Asked { ask, answer };
+        let to_ask = |answer| Message::Ask(Box::new(Asked { ask, answer }));
         let workflow = Entity::Workflow(workflow.clone());
-        self.answer_of(workflow, Message::Ask(Box::new(asked)), answered)
-            .await
+        self.answer_of(workflow, to_ask).await
     }
 
     /// Raises an event for a workflow, in one batch with what `batch` holds; durable when this returns.

@@ -27,7 +27,7 @@ use crate::rehearsal::Verdict;
 use crate::start::{self, IdState, NewWorkflow, plugin_of};
 use crate::topics::Stage;
 use crate::view::{WorkflowView, is_active};
-use crate::workflow::{Past, behind_last_command, describe, is_command, is_end, rehearse_past};
+use crate::workflow::{Past, behind_last_command, describe, is_arrival, rehearse_past};
 
 /// From where and with which changes a run is begun again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -127,10 +127,10 @@ fn copy(
 fn change(number: u64, event: &mut Event, result: Option<&Outcome>) -> Result<(), RerunError> {
     let kind = event.kind.as_mut();
     let kind = kind.ok_or_else(|| refused(format!("event {number} is of an unknown kind")))?;
-    if is_command(kind) || is_end(kind) {
+    if !is_arrival(kind) {
         let what = describe(kind);
         return Err(refused(format!(
-            "event {number} is {what}, which the code asked for; choose a result or an event that was \
+            "event {number} is {what}, which did not come from outside; choose a result or an event that was \
              raised, or the start"
         )));
     }

@@ -15,27 +15,6 @@ use host_store::records::{
 /// Longest excerpt of an input in a message about a divergence, in characters.
 const EXCERPT_CHARS_MAX: usize = 120;
 
-/// Whether a command's result can be waited for.
-pub(crate) fn yields_handle(command: &Command) -> bool {
-    match command {
-        Command::Activity { .. }
-        | Command::ActorCall { .. }
-        | Command::Child { .. }
-        | Command::Timer { .. }
-        | Command::Event { .. } => true,
-        Command::SendActor { .. }
-        | Command::Publish { .. }
-        | Command::Subscribe { .. }
-        | Command::Unsubscribe { .. }
-        | Command::Cancel { .. }
-        | Command::RequestCancel { .. }
-        | Command::RecordValue { .. }
-        | Command::CompleteUpdate { .. }
-        | Command::Shield { .. }
-        | Command::ContinueAsNew { .. } => false,
-    }
-}
-
 /// How long the input is that a command carries, in bytes.
 pub(crate) fn input_bytes(command: &Command) -> usize {
     match command {
@@ -153,24 +132,36 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether an event records what the code did at that very place, rather than something that arrived. An
-/// update is accepted by the code, where it waits. That the code goes a new way is looked up by its name.
-pub(crate) fn is_command(kind: &EventKind) -> bool {
+/// What an event is in the course of a run. Whatever is asked of a kind of event follows from this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The run begins.
+    Start,
+    /// The code asks for something whose result arrives as `Resolved` under this handle.
+    Asks(u32),
+    /// The code waits for an event from outside under this handle.
+    Awaits(u32),
+    /// The code does something of which no result arrives. An update is accepted by the code, where it waits.
+    Does,
+    /// The code says something that is looked up by its name and has no place.
+    Marks,
+    /// Something has arrived.
+    Arrives,
+    /// The code returns.
+    Returns,
+    /// The run ends, wherever its code is.
+    Ends,
+}
+
+fn part(kind: &EventKind) -> Part {
     match kind {
-        EventKind::Started(_)
-        | EventKind::Resolved(_)
-        | EventKind::EventRaised(_)
-        | EventKind::Patched(_)
-        | EventKind::CancelRequested(_)
-        | EventKind::Suspended(_)
-        | EventKind::Resumed(_)
-        | EventKind::Terminated(_) => false,
-        EventKind::ActivityScheduled(_)
-        | EventKind::ActorCallScheduled(_)
-        | EventKind::ChildScheduled(_)
-        | EventKind::TimerScheduled(_)
-        | EventKind::EventAwaited(_)
-        | EventKind::ActorMessageSent(_)
+        EventKind::Started(_) => Part::Start,
+        EventKind::ActivityScheduled(one) => Part::Asks(one.handle),
+        EventKind::ActorCallScheduled(one) => Part::Asks(one.handle),
+        EventKind::ChildScheduled(one) => Part::Asks(one.handle),
+        EventKind::TimerScheduled(one) => Part::Asks(one.handle),
+        EventKind::EventAwaited(one) => Part::Awaits(one.handle),
+        EventKind::ActorMessageSent(_)
         | EventKind::Published(_)
         | EventKind::Subscribed(_)
         | EventKind::Unsubscribed(_)
@@ -179,61 +170,57 @@ pub(crate) fn is_command(kind: &EventKind) -> bool {
         | EventKind::UpdateCompleted(_)
         | EventKind::ValueRecorded(_)
         | EventKind::CancelSent(_)
-        | EventKind::Shielded(_)
-        | EventKind::ContinuedAsNew(_)
-        | EventKind::Completed(_)
-        | EventKind::Failed(_) => true,
+        | EventKind::Shielded(_) => Part::Does,
+        EventKind::Patched(_) => Part::Marks,
+        EventKind::Resolved(_)
+        | EventKind::EventRaised(_)
+        | EventKind::CancelRequested(_)
+        | EventKind::Suspended(_)
+        | EventKind::Resumed(_) => Part::Arrives,
+        EventKind::Completed(_) | EventKind::Failed(_) | EventKind::ContinuedAsNew(_) => {
+            Part::Returns
+        }
+        EventKind::Terminated(_) => Part::Ends,
     }
 }
 
-/// Whether an event records that the code has returned.
-pub(crate) fn is_end(kind: &EventKind) -> bool {
+/// Whether an event records what the code did at that very place.
+pub(crate) fn is_command(kind: &EventKind) -> bool {
     matches!(
-        kind,
-        EventKind::Completed(_)
-            | EventKind::Failed(_)
-            | EventKind::Terminated(_)
-            | EventKind::ContinuedAsNew(_)
+        part(kind),
+        Part::Asks(_) | Part::Awaits(_) | Part::Does | Part::Returns
     )
+}
+
+/// Whether an event came from outside.
+pub(crate) fn is_arrival(kind: &EventKind) -> bool {
+    part(kind) == Part::Arrives
+}
+
+/// Whether an event records that the run is over.
+pub(crate) fn is_end(kind: &EventKind) -> bool {
+    matches!(part(kind), Part::Returns | Part::Ends)
 }
 
 /// The handle of a command that has one.
 pub(crate) fn handle_in(kind: &EventKind) -> Option<u32> {
-    match kind {
-        EventKind::EventAwaited(one) => Some(one.handle),
-        other => handle_of(other),
+    match part(kind) {
+        Part::Asks(handle) | Part::Awaits(handle) => Some(handle),
+        Part::Start | Part::Does | Part::Marks | Part::Arrives | Part::Returns | Part::Ends => None,
     }
 }
 
 /// The handle of a command whose result arrives as `Resolved`.
 pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
-    match kind {
-        EventKind::ActivityScheduled(one) => Some(one.handle),
-        EventKind::ActorCallScheduled(one) => Some(one.handle),
-        EventKind::ChildScheduled(one) => Some(one.handle),
-        EventKind::TimerScheduled(one) => Some(one.handle),
-        EventKind::Started(_)
-        | EventKind::EventAwaited(_)
-        | EventKind::ActorMessageSent(_)
-        | EventKind::Published(_)
-        | EventKind::Subscribed(_)
-        | EventKind::Unsubscribed(_)
-        | EventKind::Cancelled(_)
-        | EventKind::Resolved(_)
-        | EventKind::EventRaised(_)
-        | EventKind::UpdateAccepted(_)
-        | EventKind::UpdateCompleted(_)
-        | EventKind::Patched(_)
-        | EventKind::ValueRecorded(_)
-        | EventKind::CancelRequested(_)
-        | EventKind::CancelSent(_)
-        | EventKind::Shielded(_)
-        | EventKind::Suspended(_)
-        | EventKind::Resumed(_)
-        | EventKind::Completed(_)
-        | EventKind::Failed(_)
-        | EventKind::Terminated(_)
-        | EventKind::ContinuedAsNew(_) => None,
+    match part(kind) {
+        Part::Asks(handle) => Some(handle),
+        Part::Start
+        | Part::Awaits(_)
+        | Part::Does
+        | Part::Marks
+        | Part::Arrives
+        | Part::Returns
+        | Part::Ends => None,
     }
 }
 

@@ -25,7 +25,7 @@ use host_engine::{LogLevel, Plugin};
 use host_store::records::{EventKind, Instance, MailKind};
 use host_store::{ReadError, TimerOf};
 
-pub(crate) use commands::{describe, is_command, is_end};
+pub(crate) use commands::{describe, is_arrival};
 pub(crate) use load::Past;
 pub use machine::{Answer, Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use moves::move_to;

@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 use host_base::Timestamp;
 use host_store::records::{ChildScheduled, EventKind, OutcomeKind, ParentClose, Resolved};
 
+use crate::workflow::commands::handle_of;
+
 /// Handles whose activity or timer has rows in the store, or whose child may run.
 #[derive(Debug, Default)]
 pub(crate) struct Outstanding {
@@ -37,6 +39,18 @@ pub(crate) struct RunningChild {
     pub(crate) close: ParentClose,
 }
 
+impl Kind {
+    /// What a command leaves in the store until its result arrives; an actor's call leaves nothing.
+    fn asked_for(command: &EventKind) -> Option<Kind> {
+        match command {
+            EventKind::ActivityScheduled(_) => Some(Kind::Activity),
+            EventKind::TimerScheduled(one) => Some(Kind::Timer(Timestamp(one.due_ms))),
+            EventKind::ChildScheduled(one) => Some(Kind::Child(RunningChild::of(one))),
+            _ => None,
+        }
+    }
+}
+
 impl RunningChild {
     fn of(child: &ChildScheduled) -> Box<RunningChild> {
         Box::new(RunningChild {
@@ -51,17 +65,6 @@ impl Outstanding {
     /// Follows an event; returns the timer that it gives up, if it gives one up.
     pub(crate) fn follow(&mut self, kind: &EventKind) -> Option<(u32, Timestamp)> {
         match kind {
-            EventKind::ActivityScheduled(one) => {
-                self.handles.insert(one.handle, Kind::Activity);
-            }
-            EventKind::TimerScheduled(one) => {
-                let due = Timestamp(one.due_ms);
-                self.handles.insert(one.handle, Kind::Timer(due));
-            }
-            EventKind::ChildScheduled(one) => {
-                self.handles
-                    .insert(one.handle, Kind::Child(RunningChild::of(one)));
-            }
             EventKind::Resolved(one) => self.resolve(one),
             EventKind::Shielded(one) => {
                 if self.handles.contains_key(&one.handle) {
@@ -69,26 +72,10 @@ impl Outstanding {
                 }
             }
             EventKind::Cancelled(one) => return self.give_up(one.handle),
-            EventKind::Started(_)
-            | EventKind::ActorCallScheduled(_)
-            | EventKind::EventAwaited(_)
-            | EventKind::ActorMessageSent(_)
-            | EventKind::Published(_)
-            | EventKind::Subscribed(_)
-            | EventKind::Unsubscribed(_)
-            | EventKind::EventRaised(_)
-            | EventKind::UpdateAccepted(_)
-            | EventKind::UpdateCompleted(_)
-            | EventKind::Patched(_)
-            | EventKind::ValueRecorded(_)
-            | EventKind::CancelRequested(_)
-            | EventKind::CancelSent(_)
-            | EventKind::Suspended(_)
-            | EventKind::Resumed(_)
-            | EventKind::Completed(_)
-            | EventKind::Failed(_)
-            | EventKind::Terminated(_)
-            | EventKind::ContinuedAsNew(_) => {}
+            other => {
+                let asked = handle_of(other).zip(Kind::asked_for(other));
+                self.handles.extend(asked);
+            }
         }
         None
     }

@@ -26,7 +26,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::effect::Ask;
 use crate::workflow::commands::{
-    describe, event_of, handle_of, input_bytes, is_command, is_end, same, yields_handle,
+    describe, event_of, handle_in, handle_of, input_bytes, is_command, is_end, same,
 };
 
 pub use asks::Answer;
@@ -167,12 +167,6 @@ struct CancelRequest {
     reason: String,
 }
 
-/// What history holds first that ends a wait.
-enum First {
-    Completion(Completion),
-    Cancel(String),
-}
-
 impl Machine {
     /// The machine of an instance that was started at `at` and whose history after that event is `rest`.
     /// The code has seen the events below `unseen_from` in turns that were committed.
@@ -259,11 +253,6 @@ impl Machine {
         if let Command::CompleteUpdate { id, .. } = &command {
             self.asks.close(id)?;
         }
-        let handle = if yields_handle(&command) {
-            self.next_handle
-        } else {
-            0
-        };
         if self.continues.is_some() {
             return match command {
                 // What is dropped with the body is given up anyway.
@@ -274,27 +263,40 @@ impl Machine {
             };
         }
         let bytes = input_bytes(&command);
-        let asked = event_of(command, handle, self.turn_at);
+        let asked = event_of(command, self.next_handle, self.turn_at);
+        let handle = handle_in(&asked);
+        self.follow(asked, bytes)?;
+        self.next_handle += u32::from(handle.is_some());
+        Ok(handle.unwrap_or(0))
+    }
+
+    /// Compares what the code asks for with what history holds, or records it; `bytes` are what it carries.
+    fn follow(&mut self, asked: EventKind, bytes: usize) -> Result<(), Interrupt> {
         match self.next_held_command() {
             Some((event, held)) if same(&held, &asked) => {
                 self.seen = event;
                 self.accept(&held);
+                Ok(())
             }
-            Some((event, held)) => return self.diverge(event, describe(&held), describe(&asked)),
-            None if !self.live => return self.ended_early(describe(&asked)),
+            Some((event, held)) => self.diverge(event, describe(&held), describe(&asked)),
+            None if !self.live => self.ended_early(describe(&asked)),
             None => {
                 self.check_limits(bytes)?;
-                self.accept(&asked);
-                self.expect(&asked);
-                self.seen = self.next_sequence;
-                let (sequence, recorded) = self.record(asked);
-                if let Some(EventKind::UpdateCompleted(one)) = &recorded.kind {
-                    self.asks.applied(&one.id, sequence);
-                }
+                self.issue(asked);
+                Ok(())
             }
         }
-        self.next_handle += u32::from(handle != 0);
-        Ok(handle)
+    }
+
+    /// Records what the code asks for for the first time.
+    fn issue(&mut self, asked: EventKind) {
+        self.accept(&asked);
+        self.expect(&asked);
+        self.seen = self.next_sequence;
+        let (sequence, recorded) = self.record(asked);
+        if let Some(EventKind::UpdateCompleted(one)) = &recorded.kind {
+            self.asks.applied(&one.id, sequence);
+        }
     }
 
     /// The first of these handles that is complete, or what is asked of the code; none: it has to wait for
@@ -304,10 +306,7 @@ impl Machine {
     /// History holds another command where the code waits.
     pub fn wait_any(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
         if let Some(first) = self.first_of(handles)? {
-            return Ok(Some(match first {
-                First::Completion(completion) => Wakeup::Completion(completion),
-                First::Cancel(reason) => Wakeup::CancelRequested(reason),
-            }));
+            return Ok(Some(first));
         }
         if let Some((sequence, event)) = self.unread.pop_front() {
             return self.repeat_update(sequence, event, handles.len()).map(Some);
@@ -329,11 +328,10 @@ impl Machine {
     /// # Errors
     /// History holds another command where the code waits.
     pub fn wait(&mut self, handle: u32) -> Result<Option<Outcome>, Interrupt> {
-        if let Some(first) = self.first_of(&[handle])? {
-            return Ok(Some(match first {
-                First::Completion(completion) => completion.outcome,
-                First::Cancel(reason) => Err(asked_to_end(&reason)),
-            }));
+        match self.first_of(&[handle])? {
+            Some(Wakeup::Completion(completion)) => return Ok(Some(completion.outcome)),
+            Some(Wakeup::CancelRequested(reason)) => return Ok(Some(Err(asked_to_end(&reason)))),
+            Some(Wakeup::Update(_) | Wakeup::Query(_)) | None => {}
         }
         if let Some((
             event,
@@ -352,7 +350,7 @@ impl Machine {
 
     /// The first of these handles that is complete, or a request to end that came before. Where there is
     /// neither, what is unread is nothing, or begins with the acceptance of an update.
-    fn first_of(&mut self, handles: &[u32]) -> Result<Option<First>, Interrupt> {
+    fn first_of(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
         self.waiting = false;
         self.leave_undecided();
         loop {
@@ -824,7 +822,7 @@ impl Machine {
         }
     }
 
-    fn take_first(&mut self, handles: &[u32]) -> Option<First> {
+    fn take_first(&mut self, handles: &[u32]) -> Option<Wakeup> {
         let resolved = self
             .ready
             .iter()
@@ -838,14 +836,14 @@ impl Machine {
             .take_if(|request| first.is_none_or(|first| request.sequence < first))
         {
             self.come_by(request.sequence, request.at);
-            return Some(First::Cancel(request.reason));
+            return Some(Wakeup::CancelRequested(request.reason));
         }
         let (sequence, at, completion) = match raised {
             Some((_, name, place)) => self.take_raised(&name, place)?,
             None => self.take_resolved(resolved?)?,
         };
         self.come_by(sequence, at);
-        Some(First::Completion(completion))
+        Some(Wakeup::Completion(completion))
     }
 
     /// The code is told of the event of that number.
