@@ -1,11 +1,11 @@
-//! What a long history costs: running to its length, and replaying it.
+//! What long and wide histories cost: running to their length, and replaying it.
 
 use std::time::Duration;
 
 use host_base::{TenantId, WorkflowKey};
 
 use crate::disk::Disk;
-use crate::load::{Bench, start};
+use crate::load::{Bench, run_workflow, start};
 use crate::report::{Report, Row};
 
 /// Events of a history: the last is what one may have.
@@ -29,7 +29,7 @@ pub(crate) fn lengths(report: &mut Report, _: &Disk, scale: usize) {
         });
         report.add(
             format!("running to a history of {events} events"),
-            Row::new(per_event(ran, events), "linear"),
+            Row::new(per(ran, events, "event"), "linear"),
         );
         bench = bench.reopen().0;
         let (_, replayed) = bench.drive(1, 1, move |runtime, _| async move {
@@ -41,12 +41,45 @@ pub(crate) fn lengths(report: &mut Report, _: &Disk, scale: usize) {
         });
         report.add(
             format!("replaying it, from the disk to the end ({events} events)"),
-            Row::new(per_event(replayed, events), "1 s for 100,000"),
+            Row::new(per(replayed, events, "event"), "1 s for 100,000"),
         );
     }
 }
 
-fn per_event(time: Duration, events: usize) -> String {
-    let each = time.as_secs_f64() * 1e6 / events as f64;
-    format!("{:.1} ms, {each:.2} µs an event", time.as_secs_f64() * 1e3)
+/// Activities that one workflow waits for at once.
+const WIDTHS: [usize; 3] = [100, 1_000, 10_000];
+
+/// Has so many activities run at once by one workflow that waits for all of them, and replays that.
+pub(crate) fn widths(report: &mut Report, _: &Disk, scale: usize) {
+    let mut bench = Bench::new();
+    for width in WIDTHS {
+        let (width, id) = (width / scale, format!("w-{width}"));
+        let key = WorkflowKey::new(TenantId::default(), &id).unwrap();
+        let (_, ran) = bench.drive(1, 1, move |runtime, _| {
+            let id = id.clone();
+            async move { run_workflow(&runtime, "fan_out", id, width.to_string()).await }
+        });
+        report.add(
+            format!("{width} activities at once, of one workflow"),
+            Row::new(per(ran, width, "activity"), "linear"),
+        );
+        bench = bench.reopen().0;
+        let (_, replayed) = bench.drive(1, 1, move |runtime, _| {
+            let key = key.clone();
+            // Nobody answers it, after a replay.
+            async move { drop(runtime.query_workflow(&key, "none", Vec::new()).await) }
+        });
+        report.add(
+            format!("replaying them, from the disk to the end ({width} activities)"),
+            Row::new(per(replayed, width, "activity"), "linear"),
+        );
+    }
+}
+
+fn per(time: Duration, count: usize, what: &str) -> String {
+    let each = time.as_secs_f64() * 1e6 / count as f64;
+    format!(
+        "{:.1} ms, {each:.2} µs each {what}",
+        time.as_secs_f64() * 1e3
+    )
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::disk::Disk;
-use crate::lengths::lengths;
+use crate::lengths::{lengths, widths};
 use crate::load::{Bench, call_counter, cpu_time, resident, run_lesson, run_workflow, start};
 use crate::reminders;
 use crate::report::{Report, Row, median, p99};
@@ -16,7 +16,7 @@ pub(crate) struct Scene {
 }
 
 /// All scenes, in the order of the table.
-pub(crate) const ALL: [Scene; 10] = [
+pub(crate) const ALL: [Scene; 11] = [
     Scene {
         name: "latency",
         run: latency,
@@ -36,6 +36,10 @@ pub(crate) const ALL: [Scene; 10] = [
     Scene {
         name: "lengths",
         run: lengths,
+    },
+    Scene {
+        name: "widths",
+        run: widths,
     },
     Scene {
         name: "activation",
