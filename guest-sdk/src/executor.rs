@@ -31,6 +31,10 @@ pub(crate) struct Slots {
 struct Table {
     slots: Vec<(Handle, Slot)>,
     closed: usize,
+    /// How many of them somebody waits for.
+    awaited: usize,
+    /// Handles that somebody has begun to wait for and the host was not told of.
+    unsaid: Vec<Handle>,
 }
 
 enum Slot {
@@ -60,14 +64,16 @@ impl Slots {
     pub(crate) fn poll(&self, handle: Handle, cx: &mut Context<'_>) -> Poll<Outcome> {
         let mut table = self.table.borrow_mut();
         let index = table.index(handle);
-        match &mut table.slots[index].1 {
-            Slot::Open(Some(waker)) if waker.will_wake(cx.waker()) => Poll::Pending,
-            Slot::Open(waker) => {
-                *waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            Slot::Complete(_) | Slot::Closed => Poll::Ready(table.take(index)),
+        let first = match &mut table.slots[index].1 {
+            Slot::Open(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            Slot::Open(waker) => waker.replace(cx.waker().clone()).is_none(),
+            Slot::Complete(_) | Slot::Closed => return Poll::Ready(table.take(index)),
+        };
+        if first {
+            table.awaited += 1;
+            table.unsaid.push(handle);
         }
+        Poll::Pending
     }
 
     /// Loses interest in a handle whose outcome nobody has taken.
@@ -89,19 +95,26 @@ impl Slots {
         table.close(index)
     }
 
-    /// Lists the handles that somebody waits for, in ascending order.
-    fn list_awaited(&self, handles: &mut Vec<Handle>) {
-        handles.clear();
-        let table = self.table.borrow();
-        let awaited = table.slots.iter().filter(|(_, slot)| slot.is_awaited());
-        handles.extend(awaited.map(|(handle, _)| *handle));
+    /// Whether somebody waits for something.
+    fn is_awaited(&self) -> bool {
+        self.table.borrow().awaited > 0
     }
 
-    /// Files an outcome and wakes whoever waits for it.
+    /// Lists the handles that somebody waits for and that were not listed before.
+    fn list_unsaid(&self, handles: &mut Vec<Handle>) {
+        let mut table = self.table.borrow_mut();
+        handles.clear();
+        handles.append(&mut table.unsaid);
+        handles.retain(|handle| table.is_awaited(*handle));
+    }
+
+    /// Files an outcome and wakes whoever waits for it. One that nobody is interested in any more is dropped.
     fn complete(&self, handle: Handle, outcome: Outcome) {
         let mut table = self.table.borrow_mut();
-        let index = table.index(handle);
-        let slot = mem::replace(&mut table.slots[index].1, Slot::Complete(outcome));
+        let Some(index) = table.find(handle) else {
+            return;
+        };
+        let slot = table.replace(index, Slot::Complete(outcome));
         drop(table);
         if let Slot::Open(Some(waker)) = slot {
             waker.wake();
@@ -116,10 +129,30 @@ impl Slot {
 }
 
 impl Table {
+    /// The place of a handle that is not closed.
+    fn find(&self, handle: Handle) -> Option<usize> {
+        let found = self
+            .slots
+            .binary_search_by_key(&handle, |(handle, _)| *handle);
+        found
+            .ok()
+            .filter(|index| !matches!(self.slots[*index].1, Slot::Closed))
+    }
+
     fn index(&self, handle: Handle) -> usize {
-        self.slots
-            .binary_search_by_key(&handle, |(handle, _)| *handle)
+        self.find(handle)
             .expect("a future closes its slot once and does not look at it afterwards")
+    }
+
+    fn is_awaited(&self, handle: Handle) -> bool {
+        let found = self.find(handle);
+        found.is_some_and(|index| self.slots[index].1.is_awaited())
+    }
+
+    fn replace(&mut self, index: usize, slot: Slot) -> Slot {
+        let before = mem::replace(&mut self.slots[index].1, slot);
+        self.awaited -= usize::from(before.is_awaited());
+        before
     }
 
     fn take(&mut self, index: usize) -> Outcome {
@@ -130,7 +163,7 @@ impl Table {
     }
 
     fn close(&mut self, index: usize) -> Slot {
-        let slot = mem::replace(&mut self.slots[index].1, Slot::Closed);
+        let slot = self.replace(index, Slot::Closed);
         self.closed += 1;
         self.tidy();
         slot
@@ -161,9 +194,10 @@ impl Wake for Woken {
     }
 }
 
-/// Runs the body to its end. `wait` returns the next of the handles that is complete; none where something
-/// else has happened that the body may go on with. It is given no handles only where `others` says that
-/// something else can happen.
+/// Runs the body to its end. `wait` is given the handles that the body waits for since it was last called, and
+/// returns the next one that is complete of all that it was given; none where something else has happened that
+/// the body may go on with. It is called with nothing to wait for only where `others` says that something
+/// else can happen.
 pub(crate) fn drive<F: Future>(
     slots: &Slots,
     body: F,
@@ -180,9 +214,9 @@ pub(crate) fn drive<F: Future>(
             return output;
         }
         while !woken.0.swap(false, Ordering::Relaxed) {
-            slots.list_awaited(&mut handles);
+            slots.list_unsaid(&mut handles);
             assert!(
-                !handles.is_empty() || others(),
+                slots.is_awaited() || others(),
                 "the workflow waits for something that only a handle of its context can complete"
             );
             match wait(&handles) {
@@ -196,6 +230,7 @@ pub(crate) fn drive<F: Future>(
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::collections::BTreeSet;
     use std::future::poll_fn;
 
     use futures_util::future::{join_all, pending, select};
@@ -218,9 +253,14 @@ mod tests {
         outcome.map_or(0, |bytes| bytes.len())
     }
 
-    fn last(handles: &[Handle]) -> Option<(Handle, Outcome)> {
-        let handle = *handles.last().expect("somebody waits");
-        Some((handle, Ok(vec![0; handle as usize])))
+    /// A host that completes the greatest handle that is waited for.
+    fn last() -> impl FnMut(&[Handle]) -> Option<(Handle, Outcome)> {
+        let mut waiting = BTreeSet::new();
+        move |more| {
+            waiting.extend(more);
+            let handle: Handle = waiting.pop_last().expect("somebody waits");
+            Some((handle, Ok(vec![0; handle as usize])))
+        }
     }
 
     fn nothing_else() -> bool {
@@ -231,7 +271,7 @@ mod tests {
     fn a_thousand_waits_complete_in_any_order() {
         let slots = slots(1..=1_000);
         let body = join_all((1..=1_000).map(|handle| take(&slots, handle)));
-        let lengths = drive(&slots, body, nothing_else, last);
+        let lengths = drive(&slots, body, nothing_else, last());
         assert_eq!(lengths, (1..=1_000).collect::<Vec<_>>());
         assert!(slots.table.borrow().slots.is_empty());
     }
@@ -240,12 +280,41 @@ mod tests {
     fn only_what_is_awaited_is_waited_for() {
         let slots = slots(1..=3);
         let body = async { (take(&slots, 2).await, take(&slots, 1).await) };
-        let mut asked = Vec::new();
+        let (mut asked, mut last) = (Vec::new(), last());
         let output = drive(&slots, body, nothing_else, |handles| {
             asked.push(handles.to_vec());
             last(handles)
         });
         assert_eq!((output, asked), ((2, 1), vec![vec![2], vec![1]]));
+    }
+
+    #[test]
+    fn each_handle_is_said_once_however_many_are_waited_for() {
+        let slots = slots(1..=1_000);
+        let body = join_all((1..=1_000).map(|handle| take(&slots, handle)));
+        let (mut said, mut last) = (0, last());
+        drive(&slots, body, nothing_else, |handles| {
+            said += handles.len();
+            last(handles)
+        });
+        assert_eq!(said, 1_000);
+    }
+
+    #[test]
+    fn what_is_forgotten_while_it_is_waited_for_is_dropped_when_it_comes() {
+        let slots = slots(1..=2);
+        let body = async {
+            let polled = poll_fn(|cx| Poll::Ready(slots.poll(2, cx))).await;
+            assert!(polled.is_pending());
+            slots.forget(2);
+            take(&slots, 1).await
+        };
+        let mut come = [2, 1].into_iter();
+        let output = drive(&slots, body, nothing_else, |_| {
+            let handle: Handle = come.next()?;
+            Some((handle, Ok(vec![0; handle as usize])))
+        });
+        assert_eq!((output, come.next()), (1, None));
     }
 
     #[test]
@@ -259,7 +328,7 @@ mod tests {
             }
         };
         let long = Box::pin(take(&slots, 1));
-        drive(&slots, select(Box::pin(body), long), nothing_else, last);
+        drive(&slots, select(Box::pin(body), long), nothing_else, last());
     }
 
     #[test]
@@ -293,6 +362,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "only a handle of its context can complete")]
     fn a_wait_for_nothing_is_an_error() {
-        drive(&slots(1..=1), pending::<()>(), nothing_else, last);
+        drive(&slots(1..=1), pending::<()>(), nothing_else, last());
     }
 }

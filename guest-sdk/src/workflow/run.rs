@@ -42,10 +42,12 @@ fn may_undo<T>(output: &Result<T, Failure>) -> bool {
     !output.as_ref().is_err_and(continues_as_new)
 }
 
-/// Waits for one of the handles; none where something else came that the body may go on with.
-fn wait(handlers: &Handlers, scopes: &Scopes, handles: &[Handle]) -> Option<(Handle, Outcome)> {
+/// Waits for one of these and of the handles that were given before; none where something else came that the
+/// body may go on with.
+fn wait(handlers: &Handlers, scopes: &Scopes, more: &[Handle]) -> Option<(Handle, Outcome)> {
+    let mut more = more;
     loop {
-        match host::wait_any(handles) {
+        match host::wait_more(std::mem::take(&mut more)) {
             host::Wakeup::Completion(one) => return Some((one.handle, one.outcome)),
             host::Wakeup::Update(update) => {
                 if begin_update(handlers, update) {

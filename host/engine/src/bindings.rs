@@ -5,6 +5,7 @@ wasmtime::component::bindgen!({
     world: "plugin",
     imports: {
         "durable:plugin/workflow.wait-any": async | trappable,
+        "durable:plugin/workflow.wait-more": async | trappable,
         "durable:plugin/workflow.wait": async | trappable,
         "durable:plugin/workflow.call-activity": async | trappable,
         "durable:plugin/actor.call": async | trappable,

@@ -259,6 +259,13 @@ pub trait WorkflowImports: Send + 'static {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Wakeup, Interrupt>>;
 
+    /// The same for these and all handles that were said here before and are neither returned nor given up.
+    fn poll_wait_more(
+        &mut self,
+        more: &[u32],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Wakeup, Interrupt>>;
+
     /// What came of this handle, for code that can be told nothing else meanwhile.
     fn poll_wait(&mut self, handle: u32, cx: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>>;
 

@@ -179,7 +179,7 @@ fn instead_in_actor(function: &str) -> &'static str {
         "send-actor" => "an actor sends another one a message with `send`",
         "schedule-child" => "an actor starts a workflow with `start-workflow`",
         "schedule-activity" | "call-activity" | "schedule-timer" | "schedule-event" | "wait"
-        | "wait-any" | "cancel" | "request-cancel" | "continue-as-new" => {
+        | "wait-any" | "wait-more" | "cancel" | "request-cancel" | "continue-as-new" => {
             "an actor starts a workflow with `start-workflow`, and the workflow runs activities \
              and waits"
         }

@@ -186,6 +186,15 @@ impl workflow::Host for Guest {
         Ok(wakeup_to_guest(wakeup.await?))
     }
 
+    async fn wait_more(&mut self, more: Vec<u32>) -> Result<workflow::Wakeup> {
+        let mut more = more;
+        let wakeup = self.wait_until("wait-more", |imports, context| {
+            // They are said once.
+            imports.poll_wait_more(&std::mem::take(&mut more), context)
+        });
+        Ok(wakeup_to_guest(wakeup.await?))
+    }
+
     async fn wait(&mut self, handle: u32) -> Result<GuestOutcome> {
         self.wait_for("wait", handle).await
     }

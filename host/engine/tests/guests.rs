@@ -71,6 +71,14 @@ impl WorkflowImports for Workflow {
         Poll::Ready(Ok(Wakeup::Completion(completion)))
     }
 
+    fn poll_wait_more(
+        &mut self,
+        more: &[u32],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Wakeup, Interrupt>> {
+        self.poll_wait_any(more, cx)
+    }
+
     fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
         Poll::Ready(Ok(Ok(handle.to_string().into_bytes())))
     }

@@ -141,6 +141,14 @@ impl WorkflowImports for Imports {
         polled(lock(&self.machine).wait_any(handles))
     }
 
+    fn poll_wait_more(
+        &mut self,
+        more: &[u32],
+        _: &mut Context<'_>,
+    ) -> Poll<Result<Wakeup, Interrupt>> {
+        polled(lock(&self.machine).wait_more(more))
+    }
+
     fn poll_wait(&mut self, handle: u32, _: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>> {
         polled(lock(&self.machine).wait(handle))
     }

@@ -5,18 +5,17 @@
 //!
 //! The rule that makes a replay repeat the first run: a wait returns, of the handles waited for, the
 //! completion that history holds first and that was not returned before. It does not matter when a
-//! completion was written relative to the wait. An event from outside goes to the waits for its name in
-//! the order in which they began; the match is made when a wait asks, so that a wait that was given up
-//! loses its place and the event does not get lost.
+//! completion was written relative to the wait.
 
+mod arrived;
 mod asks;
 mod marks;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use host_base::failure::code;
 use host_base::{Failure, Outcome, Payload, Timestamp};
-use host_engine::{Command, Completion, HistorySize, Interrupt, LogLevel, Query, Update, Wakeup};
+use host_engine::{Command, HistorySize, Interrupt, LogLevel, Query, Update, Wakeup};
 use host_store::records::{
     ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Patched, Reason,
     Resolved, Resumed, Started, UpdateAccepted,
@@ -31,6 +30,7 @@ use crate::workflow::commands::{
 
 pub use asks::Answer;
 
+use arrived::{Among, Arrived, First};
 use asks::Asks;
 use marks::Marks;
 
@@ -103,20 +103,6 @@ impl Divergence {
     }
 }
 
-#[derive(Debug)]
-struct Ready {
-    handle: u32,
-    at: Timestamp,
-    outcome: Outcome,
-}
-
-/// Waits and events of one name.
-#[derive(Debug, Default)]
-struct Channel {
-    waiting: VecDeque<u32>,
-    raised: VecDeque<(u64, Timestamp, Payload)>,
-}
-
 /// The replay state of one instance.
 #[derive(Debug)]
 pub struct Machine {
@@ -129,13 +115,10 @@ pub struct Machine {
     now: Timestamp,
     turn_at: Timestamp,
     next_handle: u32,
-    /// Handles whose result was not returned yet, as far as the code has come.
-    open: HashSet<u32>,
     /// Handles whose result was not recorded yet, as far as the history goes.
     expected: HashSet<u32>,
-    /// By the number of the event that completed them.
-    ready: BTreeMap<u64, Ready>,
-    channels: HashMap<String, Channel>,
+    /// What the code has asked for and not taken, as far as it has come.
+    arrived: Arrived,
     asks: Asks,
     marks: Marks,
     /// Whether the code is run again after its end, only to be queried.
@@ -195,9 +178,7 @@ impl Machine {
             now: at,
             turn_at: at,
             next_handle: 1,
-            open: HashSet::new(),
-            ready: BTreeMap::new(),
-            channels: HashMap::new(),
+            arrived: Arrived::default(),
             random: ChaCha12Rng::from_seed(seed_of(started)),
             reseed: reseed_of(started),
             recorded: Vec::new(),
@@ -305,11 +286,24 @@ impl Machine {
     /// # Errors
     /// History holds another command where the code waits.
     pub fn wait_any(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
-        if let Some(first) = self.first_of(handles)? {
+        self.wait_among(Among::These(handles))
+    }
+
+    /// The same for these and all handles that were said here before and are neither returned nor given up.
+    ///
+    /// # Errors
+    /// History holds another command where the code waits.
+    pub fn wait_more(&mut self, more: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
+        self.arrived.say(more);
+        self.wait_among(Among::Said)
+    }
+
+    fn wait_among(&mut self, among: Among<'_>) -> Result<Option<Wakeup>, Interrupt> {
+        if let Some(first) = self.first_of(among)? {
             return Ok(Some(first));
         }
         if let Some((sequence, event)) = self.unread.pop_front() {
-            return self.repeat_update(sequence, event, handles.len()).map(Some);
+            return self.repeat_update(sequence, event, among).map(Some);
         }
         self.live = true;
         let asked = self.asks.hand_out().map(|ask| match ask {
@@ -328,7 +322,7 @@ impl Machine {
     /// # Errors
     /// History holds another command where the code waits.
     pub fn wait(&mut self, handle: u32) -> Result<Option<Outcome>, Interrupt> {
-        match self.first_of(&[handle])? {
+        match self.first_of(Among::These(&[handle]))? {
             Some(Wakeup::Completion(completion)) => return Ok(Some(completion.outcome)),
             Some(Wakeup::CancelRequested(reason)) => return Ok(Some(Err(asked_to_end(&reason)))),
             Some(Wakeup::Update(_) | Wakeup::Query(_)) | None => {}
@@ -350,11 +344,11 @@ impl Machine {
 
     /// The first of these handles that is complete, or a request to end that came before. Where there is
     /// neither, what is unread is nothing, or begins with the acceptance of an update.
-    fn first_of(&mut self, handles: &[u32]) -> Result<Option<Wakeup>, Interrupt> {
+    fn first_of(&mut self, among: Among<'_>) -> Result<Option<Wakeup>, Interrupt> {
         self.waiting = false;
         self.leave_undecided();
         loop {
-            if let Some(first) = self.take_first(handles) {
+            if let Some(first) = self.take_first(among) {
                 return Ok(Some(first));
             }
             match self
@@ -364,7 +358,7 @@ impl Machine {
             {
                 Some(EventKind::UpdateAccepted(_)) => return Ok(None),
                 Some(held) if is_command(held) => {
-                    let asked = format!("a wait for {} handles", handles.len());
+                    let asked = self.wait_in_words(among);
                     let (event, held) = (self.unread[0].0, describe(held));
                     return self.diverge(event, held, asked);
                 }
@@ -380,7 +374,7 @@ impl Machine {
         &mut self,
         sequence: u64,
         event: Event,
-        handles: usize,
+        among: Among<'_>,
     ) -> Result<Wakeup, Interrupt> {
         let at = Timestamp(event.at_ms);
         match event.kind {
@@ -397,9 +391,13 @@ impl Machine {
             }
             other => {
                 let held = other.as_ref().map_or_else(String::new, describe);
-                self.diverge(sequence, held, format!("a wait for {handles} handles"))
+                self.diverge(sequence, held, self.wait_in_words(among))
             }
         }
+    }
+
+    fn wait_in_words(&self, among: Among<'_>) -> String {
+        format!("a wait for {} handles", self.arrived.count(among))
     }
 
     /// Whether the code is to go the new way of that name.
@@ -607,10 +605,7 @@ impl Machine {
 
     /// The handles whose results the code has not taken, in the order in which it asked for them.
     pub fn open_handles(&self) -> Vec<u32> {
-        let waiting = self.channels.values().flat_map(|channel| &channel.waiting);
-        let mut open: Vec<u32> = self.open.iter().chain(waiting).copied().collect();
-        open.sort_unstable();
-        open
+        self.arrived.handles()
     }
 
     /// Whether the code waits for an arrival.
@@ -639,16 +634,14 @@ impl Machine {
         while let Some((sequence, event)) = self.unread.pop_front() {
             self.file(sequence, event);
         }
-        let mut left: Vec<_> = Vec::new();
-        for (name, channel) in std::mem::take(&mut self.channels) {
-            left.extend(channel.raised.into_iter().map(|(sequence, _, value)| {
-                let name = name.clone();
-                (
-                    sequence,
-                    EventKind::EventRaised(EventRaised { name, value }),
-                )
-            }));
-        }
+        let events = self.arrived.take_events().into_iter();
+        let raised = |(sequence, name, value)| {
+            (
+                sequence,
+                EventKind::EventRaised(EventRaised { name, value }),
+            )
+        };
+        let mut left: Vec<_> = events.map(raised).collect();
         left.extend(self.cancel.take().map(|request| {
             let reason = request.reason;
             let kind = EventKind::CancelRequested(Reason { reason });
@@ -732,17 +725,9 @@ impl Machine {
 
     /// Bytes that it holds, about: what arrived and was not taken, and its tables.
     pub fn bytes(&self) -> usize {
-        let ready = self.ready.values().map(|one| match &one.outcome {
-            Ok(value) => value.len(),
-            Err(failure) => failure.message.len(),
-        });
-        let raised = self.channels.values().flat_map(|one| &one.raised);
-        let raised = raised.map(|(.., value)| value.len());
-        let handles = self.open.len() + self.expected.len();
         size_of::<Self>()
-            + ready.sum::<usize>()
-            + raised.sum::<usize>()
-            + handles * size_of::<u64>()
+            + self.arrived.bytes()
+            + self.expected.len() * size_of::<u64>()
             + self.asks.bytes()
     }
 
@@ -773,20 +758,12 @@ impl Machine {
                     reason,
                 });
             }
-            Some(EventKind::Resolved(Resolved { handle, outcome }))
-                if self.open.contains(&handle) =>
-            {
+            Some(EventKind::Resolved(Resolved { handle, outcome })) => {
                 let outcome = Outcome::from(outcome.unwrap_or_default());
-                let ready = Ready {
-                    handle,
-                    at,
-                    outcome,
-                };
-                self.ready.insert(sequence, ready);
+                self.arrived.resolve(sequence, at, handle, outcome);
             }
             Some(EventKind::EventRaised(EventRaised { name, value })) => {
-                let channel = self.channel(&name);
-                channel.raised.push_back((sequence, at, value));
+                self.arrived.raise(sequence, at, &name, value);
             }
             _ => {}
         }
@@ -795,21 +772,14 @@ impl Machine {
     /// Follows a command that history holds or that was just issued.
     fn accept(&mut self, kind: &EventKind) {
         match kind {
-            EventKind::EventAwaited(one) => {
-                let handle = one.handle;
-                self.channel(&one.name).waiting.push_back(handle);
-            }
-            EventKind::Cancelled(one) => self.give_up(one.handle),
+            EventKind::EventAwaited(one) => self.arrived.expect_event(one.handle, &one.name),
+            EventKind::Cancelled(one) => self.arrived.give_up(one.handle),
             EventKind::ContinuedAsNew(one) => self.continues = Some(one.input.clone()),
-            other => self.open.extend(handle_of(other)),
-        }
-    }
-
-    fn give_up(&mut self, handle: u32) {
-        self.open.remove(&handle);
-        self.ready.retain(|_, ready| ready.handle != handle);
-        for channel in self.channels.values_mut() {
-            channel.waiting.retain(|waiting| *waiting != handle);
+            other => {
+                if let Some(handle) = handle_of(other) {
+                    self.arrived.expect(handle);
+                }
+            }
         }
     }
 
@@ -822,27 +792,16 @@ impl Machine {
         }
     }
 
-    fn take_first(&mut self, handles: &[u32]) -> Option<Wakeup> {
-        let resolved = self
-            .ready
-            .iter()
-            .find(|(_, one)| handles.contains(&one.handle));
-        let resolved = resolved.map(|(sequence, _)| *sequence);
-        let raised = self.first_raised(handles);
-        let raised = raised.filter(|(event, ..)| resolved.is_none_or(|resolved| *event < resolved));
-        let first = raised.as_ref().map(|(event, ..)| *event).or(resolved);
-        if let Some(request) = self
-            .cancel
-            .take_if(|request| first.is_none_or(|first| request.sequence < first))
-        {
+    fn take_first(&mut self, among: Among<'_>) -> Option<Wakeup> {
+        let first = self.arrived.first(among);
+        let came = first.as_ref().map(First::sequence);
+        let is_first = |request: &mut CancelRequest| came.is_none_or(|it| request.sequence < it);
+        if let Some(request) = self.cancel.take_if(is_first) {
             self.come_by(request.sequence, request.at);
             return Some(Wakeup::CancelRequested(request.reason));
         }
-        let (sequence, at, completion) = match raised {
-            Some((_, name, place)) => self.take_raised(&name, place)?,
-            None => self.take_resolved(resolved?)?,
-        };
-        self.come_by(sequence, at);
+        let (at, completion) = self.arrived.take(first?)?;
+        self.come_by(came?, at);
         Some(Wakeup::Completion(completion))
     }
 
@@ -854,39 +813,6 @@ impl Machine {
         if let Some((_, random)) = copied {
             self.random = random;
         }
-    }
-
-    fn take_resolved(&mut self, sequence: u64) -> Option<(u64, Timestamp, Completion)> {
-        let Ready {
-            handle,
-            at,
-            outcome,
-        } = self.ready.remove(&sequence)?;
-        self.open.remove(&handle);
-        Some((sequence, at, Completion { handle, outcome }))
-    }
-
-    /// The earliest event that one of these waits gets: its number, its name, its place in the line.
-    fn first_raised(&self, handles: &[u32]) -> Option<(u64, String, usize)> {
-        let matches = self.channels.iter().filter_map(|(name, channel)| {
-            let mut pairs = channel.waiting.iter().zip(&channel.raised).enumerate();
-            let (place, (_, raised)) = pairs.find(|(_, (handle, _))| handles.contains(handle))?;
-            Some((raised.0, name, place))
-        });
-        let (sequence, name, place) = matches.min()?;
-        Some((sequence, name.clone(), place))
-    }
-
-    fn take_raised(&mut self, name: &str, place: usize) -> Option<(u64, Timestamp, Completion)> {
-        let channel = self.channels.get_mut(name)?;
-        let handle = channel.waiting.remove(place)?;
-        let (sequence, at, value) = channel.raised.remove(place)?;
-        let outcome = Ok(value);
-        Some((sequence, at, Completion { handle, outcome }))
-    }
-
-    fn channel(&mut self, name: &str) -> &mut Channel {
-        self.channels.entry(name.to_lowercase()).or_default()
     }
 
     fn record(&mut self, kind: EventKind) -> (u64, Event) {
@@ -932,7 +858,7 @@ impl Machine {
             );
             return Err(Interrupt(text));
         }
-        if self.open.len() >= pending_max {
+        if self.arrived.results() >= pending_max {
             let text =
                 format!("{pending_max} commands are outstanding, which is `workflow_pending_max`");
             return Err(Interrupt(text));

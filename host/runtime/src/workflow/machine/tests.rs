@@ -77,6 +77,17 @@ fn wait(machine: &mut Machine, handles: &[u32]) -> Option<(u32, String)> {
     }
 }
 
+/// The same where each handle is said once.
+fn wait_more(machine: &mut Machine, more: &[u32]) -> Option<(u32, String)> {
+    match machine.wait_more(more).unwrap()? {
+        Wakeup::Completion(completion) => {
+            let value = String::from_utf8(completion.outcome.unwrap()).unwrap();
+            Some((completion.handle, value))
+        }
+        other => panic!("{other:?} was not asked for"),
+    }
+}
+
 fn got(handle: u32, value: &str) -> Option<(u32, String)> {
     Some((handle, value.to_owned()))
 }
@@ -102,6 +113,26 @@ fn a_replay_repeats_commands_and_results_and_records_nothing() {
     assert_eq!(wait(&mut body, &[2]), None);
     assert_eq!(body.take_recorded(), []);
     assert_eq!(body.divergence(), None);
+}
+
+#[test]
+fn what_was_said_once_is_waited_for_until_it_is_returned_or_given_up() {
+    let mut body = fresh();
+    for command in [activity("a"), event("go"), activity("b"), event("go")] {
+        body.command(command).unwrap();
+    }
+    // What nobody waits for yet stays where it is, also where it comes first.
+    assert!(body.arrive(result_of(1, "a")));
+    assert_eq!(wait_more(&mut body, &[3, 4]), None);
+    assert!(body.arrive(raised("go", "first")));
+    assert!(body.arrive(raised("go", "second")));
+    assert_eq!(wait_more(&mut body, &[]), got(4, "second"));
+    body.command(Command::Cancel { handle: 3 }).unwrap();
+    assert!(!body.arrive(result_of(3, "b")));
+    assert_eq!(wait_more(&mut body, &[]), None);
+    assert_eq!(wait_more(&mut body, &[2, 1]), got(1, "a"));
+    assert_eq!(wait_more(&mut body, &[]), got(2, "first"));
+    assert_eq!(wait_more(&mut body, &[]), None);
 }
 
 #[test]
