@@ -2,13 +2,12 @@
 //!
 //! Must not know workflows: an activity sees only who asked for it.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::activity as host;
-use crate::client::{Address, Caller, TimedCaller, actor_methods, call_now, call_options};
+use crate::client::{actor_methods, waiting_caller};
 use crate::log::log_methods;
 use crate::topic::try_value_of;
 use crate::value::{decode, encode};
@@ -170,32 +169,7 @@ impl ActivityContext {
     }
 }
 
-impl Caller for ActivityContext {
-    type Answer<T: Value> = Result<T, Failure>;
-
-    fn call<T: Value>(
-        &self,
-        actor: &Address,
-        method: Cow<'static, str>,
-        input: &impl Serialize,
-    ) -> Result<T, Failure> {
-        let options = call_options(None, false);
-        call_now(actor, &method, input, options, host::call_actor)
-    }
-}
-
-impl TimedCaller for ActivityContext {
-    fn call_within<T: Value>(
-        &self,
-        limit: Duration,
-        actor: &Address,
-        method: Cow<'static, str>,
-        input: &impl Serialize,
-    ) -> Result<T, Failure> {
-        let options = call_options(Some(limit), false);
-        call_now(actor, &method, input, options, host::call_actor)
-    }
-}
+waiting_caller!(ActivityContext, host::call_actor, |_| false);
 
 /// Runs the activity on the host's behalf.
 pub fn run_activity<A: Activity>(input: &[u8]) -> Result<Vec<u8>, Failure> {

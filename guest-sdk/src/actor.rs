@@ -14,8 +14,7 @@ use serde::Serialize;
 use crate::bindings::durable::plugin::actor as host;
 use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
 use crate::client::{
-    Address, Caller, LaterSender, MessageId, Sender, TimedCaller, actor_methods, call_now,
-    call_options,
+    Address, Caller, LaterSender, MessageId, Sender, actor_methods, waiting_caller,
 };
 use crate::instance::{StartError, WorkflowInfo};
 use crate::log::log_methods;
@@ -294,32 +293,7 @@ impl StartWorkflow {
     }
 }
 
-impl Caller for ActorContext {
-    type Answer<T: Value> = Result<T, Failure>;
-
-    fn call<T: Value>(
-        &self,
-        actor: &Address,
-        method: Cow<'static, str>,
-        input: &impl Serialize,
-    ) -> Result<T, Failure> {
-        let options = call_options(None, self.turn.reentrant.get());
-        call_now(actor, &method, input, options, host::call)
-    }
-}
-
-impl TimedCaller for ActorContext {
-    fn call_within<T: Value>(
-        &self,
-        limit: Duration,
-        actor: &Address,
-        method: Cow<'static, str>,
-        input: &impl Serialize,
-    ) -> Result<T, Failure> {
-        let options = call_options(Some(limit), self.turn.reentrant.get());
-        call_now(actor, &method, input, options, host::call)
-    }
-}
+waiting_caller!(ActorContext, host::call, |ctx| ctx.turn.reentrant.get());
 
 impl LaterSender for ActorContext {
     fn send_later(

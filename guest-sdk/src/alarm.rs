@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::actor as host;
+use crate::bindings::durable::plugin::types;
 use crate::client::{Address, Caller};
 use crate::policy::milliseconds;
 use crate::value::{decode, encode};
@@ -100,10 +101,16 @@ impl From<host::ReminderInfo> for ReminderInfo {
 #[must_use = "nothing is set before `call` and a method are called"]
 pub struct Reminder<A> {
     alarm: Alarm,
+    rules: Rules,
+    actor: PhantomData<fn() -> A>,
+}
+
+/// What is said of a reminder and not of a timer.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
     catch_up: CatchUp,
     on_failure: FailurePolicy,
     overwrite: bool,
-    actor: PhantomData<fn() -> A>,
 }
 
 /// A timer that is about to be set. Nothing is set before a method of what [`call`](Self::call) returns is
@@ -155,31 +162,30 @@ alarm_methods!(Timer);
 impl<A: Actor> Reminder<A> {
     /// What becomes of times at which it did not fire.
     pub fn catch_up(mut self, rule: CatchUp) -> Self {
-        self.catch_up = rule;
+        self.rules.catch_up = rule;
         self
     }
 
     /// What becomes of it when its method fails.
     pub fn on_failure(mut self, policy: FailurePolicy) -> Self {
-        self.on_failure = policy;
+        self.rules.on_failure = policy;
         self
     }
 
     /// Where there is a reminder of the name already, it stays, and setting this one fails with
     /// `already-exists`.
     pub fn keep_existing(mut self) -> Self {
-        self.overwrite = false;
+        self.rules.overwrite = false;
         self
     }
 
     /// The actor itself: the method that is called on it is run when the reminder is due. The call sets the
     /// reminder.
-    pub fn call(self) -> A::Client<SetReminder> {
-        let set = SetReminder {
+    pub fn call(self) -> A::Client<SetAlarm> {
+        let kind = Kind::Reminder(self.rules);
+        let set = SetAlarm {
             alarm: self.alarm,
-            catch_up: self.catch_up,
-            on_failure: self.on_failure,
-            overwrite: self.overwrite,
+            kind,
         };
         A::client(set, host::info().actor_id)
     }
@@ -188,21 +194,29 @@ impl<A: Actor> Reminder<A> {
 impl<A: Actor> Timer<A> {
     /// The actor itself: the method that is called on it is run when the timer is due. The call sets the
     /// timer.
-    pub fn call(self) -> A::Client<SetTimer> {
-        A::client(SetTimer(self.alarm), host::info().actor_id)
+    pub fn call(self) -> A::Client<SetAlarm> {
+        let set = SetAlarm {
+            alarm: self.alarm,
+            kind: Kind::Timer,
+        };
+        A::client(set, host::info().actor_id)
     }
 }
 
-/// A caller whose calls set a reminder.
+/// A caller whose calls set a reminder or a timer.
 #[derive(Clone, Debug)]
-pub struct SetReminder {
+pub struct SetAlarm {
     alarm: Alarm,
-    catch_up: CatchUp,
-    on_failure: FailurePolicy,
-    overwrite: bool,
+    kind: Kind,
 }
 
-impl Caller for SetReminder {
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Reminder(Rules),
+    Timer,
+}
+
+impl Caller for SetAlarm {
     type Answer<T: Value> = Result<(), Failure>;
 
     fn call<T: Value>(
@@ -212,44 +226,43 @@ impl Caller for SetReminder {
         input: &impl Serialize,
     ) -> Result<(), Failure> {
         let alarm = self.alarm.to_host(actor, &method, input)?;
-        let catch_up = match self.catch_up {
-            CatchUp::Once => host::CatchUp::Once,
-            CatchUp::Skip => host::CatchUp::Skip,
-            CatchUp::All => host::CatchUp::All,
-        };
-        let on_failure = match self.on_failure {
-            FailurePolicy::Drop => host::FailurePolicy::Drop,
-            FailurePolicy::Constant {
-                interval,
-                max_retries,
-            } => host::FailurePolicy::Constant(host::ConstantRetry {
-                interval_ms: milliseconds(interval),
-                max_retries,
-            }),
-        };
-        Ok(host::set_reminder(
-            &alarm,
-            catch_up,
-            on_failure,
-            self.overwrite,
-        )?)
+        match self.kind {
+            Kind::Reminder(rules) => rules.set(&alarm)?,
+            Kind::Timer => host::set_timer(&alarm)?,
+        }
+        Ok(())
     }
 }
 
-/// A caller whose calls set a timer.
-#[derive(Clone, Debug)]
-pub struct SetTimer(Alarm);
+impl Rules {
+    fn set(self, alarm: &host::Alarm) -> Result<(), types::Failure> {
+        let (catch_up, on_failure) = (self.catch_up.into(), self.on_failure.into());
+        host::set_reminder(alarm, catch_up, on_failure, self.overwrite)
+    }
+}
 
-impl Caller for SetTimer {
-    type Answer<T: Value> = Result<(), Failure>;
+impl From<CatchUp> for host::CatchUp {
+    fn from(rule: CatchUp) -> Self {
+        match rule {
+            CatchUp::Once => Self::Once,
+            CatchUp::Skip => Self::Skip,
+            CatchUp::All => Self::All,
+        }
+    }
+}
 
-    fn call<T: Value>(
-        &self,
-        actor: &Address,
-        method: Cow<'static, str>,
-        input: &impl Serialize,
-    ) -> Result<(), Failure> {
-        Ok(host::set_timer(&self.0.to_host(actor, &method, input)?)?)
+impl From<FailurePolicy> for host::FailurePolicy {
+    fn from(policy: FailurePolicy) -> Self {
+        match policy {
+            FailurePolicy::Drop => Self::Drop,
+            FailurePolicy::Constant {
+                interval,
+                max_retries,
+            } => Self::Constant(host::ConstantRetry {
+                interval_ms: milliseconds(interval),
+                max_retries,
+            }),
+        }
     }
 }
 
@@ -318,9 +331,11 @@ impl ActorContext {
     pub fn reminder<A: Actor>(&self, name: impl Into<String>) -> Reminder<A> {
         Reminder {
             alarm: Alarm::new(name),
-            catch_up: CatchUp::default(),
-            on_failure: FailurePolicy::default(),
-            overwrite: true,
+            rules: Rules {
+                catch_up: CatchUp::default(),
+                on_failure: FailurePolicy::default(),
+                overwrite: true,
+            },
             actor: PhantomData,
         }
     }

@@ -32,12 +32,11 @@ pub(crate) fn call_now<T: Value>(
     actor: &Address,
     method: &str,
     input: &impl Serialize,
-    options: types::CallOptions,
-    ask: impl FnOnce(&str, &str, &str, &[u8], types::CallOptions) -> Result<Vec<u8>, types::Failure>,
+    ask: impl FnOnce(&str, &str, &str, &[u8]) -> Result<Vec<u8>, types::Failure>,
 ) -> Result<T, Failure> {
     let kind = &actor.actor_type;
     let input = encode(input, format_args!("the input of `{kind}.{method}`"))?;
-    let answer = ask(kind, &actor.id, method, &input, options)?;
+    let answer = ask(kind, &actor.id, method, &input)?;
     let what = format_args!("the answer of `{kind}.{method}`");
     decode(&answer, "bad-output", what)
 }
@@ -49,6 +48,55 @@ pub(crate) fn call_options(limit: Option<Duration>, reentrant: bool) -> types::C
         reentrant,
     }
 }
+
+/// Has the calls of a context wait for their answers. `$ask` is the host's function, and `$reentrant` says of
+/// the context whether whoever is called may enter the calling actor again.
+macro_rules! waiting_caller {
+    ($context:ty, $ask:path, $reentrant:expr) => {
+        impl $context {
+            fn ask<T: $crate::Value>(
+                &self,
+                limit: Option<std::time::Duration>,
+                actor: &$crate::client::Address,
+                method: &str,
+                input: &impl serde::Serialize,
+            ) -> Result<T, $crate::Failure> {
+                let reentrant: fn(&Self) -> bool = $reentrant;
+                let options = $crate::client::call_options(limit, reentrant(self));
+                $crate::client::call_now(actor, method, input, |kind, id, method, input| {
+                    $ask(kind, id, method, input, options)
+                })
+            }
+        }
+
+        impl $crate::client::Caller for $context {
+            type Answer<T: $crate::Value> = Result<T, $crate::Failure>;
+
+            fn call<T: $crate::Value>(
+                &self,
+                actor: &$crate::client::Address,
+                method: std::borrow::Cow<'static, str>,
+                input: &impl serde::Serialize,
+            ) -> Result<T, $crate::Failure> {
+                self.ask(None, actor, &method, input)
+            }
+        }
+
+        impl $crate::client::TimedCaller for $context {
+            fn call_within<T: $crate::Value>(
+                &self,
+                limit: std::time::Duration,
+                actor: &$crate::client::Address,
+                method: std::borrow::Cow<'static, str>,
+                input: &impl serde::Serialize,
+            ) -> Result<T, $crate::Failure> {
+                self.ask(Some(limit), actor, &method, input)
+            }
+        }
+    };
+}
+
+pub(crate) use waiting_caller;
 
 /// Gives a context its ways to actors; `$when` says what holds for their calls.
 macro_rules! actor_methods {
@@ -221,8 +269,7 @@ impl<C: LaterSender> Caller for Later<C> {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Result<MessageId, Failure> {
-        let what = format_args!("the message `{method}` to {}", actor.actor_type);
-        let input = encode(input, what)?;
+        let input = message(actor, &method, input)?;
         self.caller
             .send_later(self.due.clone(), actor, &method, &input)
     }
@@ -236,8 +283,12 @@ impl<C: Sender> Caller for OneWay<C> {
     type Answer<T: Value> = ();
 
     fn call<T: Value>(&self, actor: &Address, method: Cow<'static, str>, input: &impl Serialize) {
-        let what = format_args!("the message `{method}` to {}", actor.actor_type);
-        let input = encode(input, what).unwrap_or_else(|failure| panic!("{failure}"));
+        let input = message(actor, &method, input).unwrap_or_else(|why| panic!("{why}"));
         self.0.send(actor, &method, &input);
     }
+}
+
+fn message(actor: &Address, method: &str, input: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    let kind = &actor.actor_type;
+    encode(input, format_args!("the message `{method}` to {kind}"))
 }
