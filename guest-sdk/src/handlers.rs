@@ -5,12 +5,11 @@
 //! a host.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::mem;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -104,13 +103,41 @@ pub(crate) struct Handlers {
     queries: RefCell<BTreeMap<Cow<'static, str>, QueryHandler>>,
     updates: RefCell<BTreeMap<Cow<'static, str>, UpdateHandler>>,
     applying: RefCell<Vec<(String, Applying)>>,
-    waiting: RefCell<Vec<Waiting>>,
+    /// In the order in which they began to wait.
+    waiting: RefCell<BTreeMap<u64, Waiting>>,
+    /// How many have begun to wait so far.
+    waits: Cell<u64>,
 }
 
 /// Somebody who waits until a condition holds.
 struct Waiting {
     holds: Rc<dyn Fn() -> bool>,
     waker: Waker,
+}
+
+/// The place among those who wait, however often they are polled; given up when it is dropped.
+struct Place<'a> {
+    handlers: &'a Handlers,
+    number: u64,
+}
+
+impl Place<'_> {
+    fn wait(&self, waiting: Waiting) {
+        // What leaves the map is dropped behind the borrow, for dropping a waker may do anything.
+        let former = self
+            .handlers
+            .waiting
+            .borrow_mut()
+            .insert(self.number, waiting);
+        drop(former);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let left = self.handlers.waiting.borrow_mut().remove(&self.number);
+        drop(left);
+    }
 }
 
 impl Handlers {
@@ -216,17 +243,27 @@ impl Handlers {
 
     /// Waits until the condition holds.
     pub(crate) async fn until(&self, holds: Rc<dyn Fn() -> bool>) {
+        let place = self.take_place();
         poll_fn(|cx| {
             if holds() {
                 return Poll::Ready(());
             }
-            self.waiting.borrow_mut().push(Waiting {
+            place.wait(Waiting {
                 holds: holds.clone(),
                 waker: cx.waker().clone(),
             });
             Poll::Pending
         })
         .await;
+    }
+
+    fn take_place(&self) -> Place<'_> {
+        let number = self.waits.get();
+        self.waits.set(number + 1);
+        Place {
+            handlers: self,
+            number,
+        }
     }
 
     /// Runs the body, and beside it the updates; `complete` is told what came of each. Updates come first, so
@@ -274,10 +311,11 @@ impl Handlers {
         if self.waiting.borrow().is_empty() {
             return false;
         }
-        let waiting = mem::take(&mut *self.waiting.borrow_mut());
-        let (can, cannot): (Vec<_>, _) = waiting.into_iter().partition(|one| (one.holds)());
+        let waiting = self.waiting.take();
+        let (can, cannot): (BTreeMap<_, _>, _) =
+            waiting.into_iter().partition(|(_, one)| (one.holds)());
         self.waiting.borrow_mut().extend(cannot);
-        can.iter().for_each(|one| one.waker.wake_by_ref());
+        can.values().for_each(|one| one.waker.wake_by_ref());
         !can.is_empty()
     }
 }
@@ -399,5 +437,18 @@ mod tests {
         });
         let (_, answers) = run(&handlers, body);
         assert_eq!(answers, [("u".to_owned(), Ok(b"1".to_vec()))]);
+    }
+
+    #[test]
+    fn a_wait_takes_one_place_however_often_it_is_polled_and_none_once_it_is_given_up() {
+        let handlers = Handlers::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut wait = Box::pin(handlers.until(Rc::new(|| false)));
+        for _ in 0..10 {
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(handlers.waiting.borrow().len(), 1);
+        }
+        drop(wait);
+        assert!(handlers.waiting.borrow().is_empty());
     }
 }
