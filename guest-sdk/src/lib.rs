@@ -412,6 +412,6 @@ pub mod macros {
     pub use crate::bindings::exports::durable::plugin::manifest::{
         AskDefinition, MethodDefinition,
     };
-    pub use crate::plugin::{Found, Manifest, Plugin, are_distinct, method};
+    pub use crate::plugin::{Found, Manifest, NoResult, Plugin, Returned, are_distinct, method};
     pub use crate::workflow::run_workflow;
 }

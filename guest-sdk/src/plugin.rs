@@ -2,6 +2,8 @@
 //!
 //! `export!` implements [`Plugin`] by matching names; this turns that into the contract's exports.
 
+use std::marker::PhantomData;
+
 use crate::bindings::durable::plugin::types;
 use crate::bindings::exports::durable::plugin::{activities, actors, manifest, workflows};
 use crate::policy::milliseconds;
@@ -130,6 +132,22 @@ pub fn method<I: Value, O: Value>(
         output_schema: output_schema::<O>(),
     }
 }
+
+/// What a function returns that does not say that it returns a `Result`; asked while the plugin is compiled.
+pub struct Returned<T>(PhantomData<T>);
+
+impl<T, E> Returned<Result<T, E>> {
+    /// It returns one all the same, under another name.
+    pub const IS_RESULT: bool = true;
+}
+
+/// What holds for a type that has no such constant of its own.
+pub trait NoResult {
+    /// It returns none.
+    const IS_RESULT: bool = false;
+}
+
+impl<T> NoResult for Returned<T> {}
 
 /// Whether no name occurs twice; asked while the plugin is compiled.
 pub const fn are_distinct(names: &[&str]) -> bool {

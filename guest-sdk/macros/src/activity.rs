@@ -69,6 +69,7 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let name = &function.sig.ident;
     let parameters = Parameters::read(&function.sig, "&ActivityContext", KIND)?;
     let output = Output::read(&function.sig.output);
+    let check = output.check(KIND, &parse_quote!(Self));
     let wire_name = options.wire_name(&name.to_string());
     let description = description(&function.attrs);
     let (retry, timeout) = (optional(&options.retry), optional(&options.timeout));
@@ -78,6 +79,8 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let arguments = parameters.arguments();
     let run = output.as_result(&quote!(Self::call(#arguments)));
     Ok(quote! {
+        #check
+
         impl ::guest_sdk::Activity for #name {
             const NAME: &'static str = #wire_name;
             const DESCRIPTION: &'static str = #description;

@@ -1,7 +1,7 @@
 //! `#[actor]`: the state's type implements `Actor`, and gets a client with a function per method.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, Ident, ImplItem, ImplItemFn, ItemImpl, Meta, PathArguments, ReceiverKind,
@@ -13,6 +13,7 @@ use crate::options::{self, Options};
 use crate::signature::{Output, Parameters, description, docs, refuse_async, refuse_odd};
 
 const CONTEXT: &str = "&ActorContext";
+const KIND: &str = "a method";
 
 pub(crate) fn expand(options: TokenStream, mut block: ItemImpl) -> Result<TokenStream> {
     let options = options::parse(options, &["name", "idle", "reentrant"])?;
@@ -20,9 +21,11 @@ pub(crate) fn expand(options: TokenStream, mut block: ItemImpl) -> Result<TokenS
     let marked = take_marked(&mut block)?;
     refuse_duplicates(&marked.methods)?;
     let client_name = format_ident!("{name}Client");
-    let client = client(&name, &client_name, &marked.methods);
+    let client = client(&block.self_ty, &client_name, &marked.methods);
     let implementation = implementation(&options, &block, &name, &client_name, &marked);
-    Ok(quote!(#block #client #implementation))
+    let outputs = marked.methods.iter();
+    let checks = outputs.map(|method| method.output.check(KIND, &block.self_ty));
+    Ok(quote!(#block #client #implementation #(#checks)*))
 }
 
 /// The name of the state's type, in an inherent `impl` without generics.
@@ -114,7 +117,6 @@ fn take_mark(function: &mut ImplItemFn, name: &str) -> Option<Attribute> {
 }
 
 fn method(function: &ImplItemFn, mark: &Attribute) -> Result<Method> {
-    const KIND: &str = "a method";
     let options = options::parse(mark_options(mark)?, &["name", "read_only"])?;
     let signature = &function.sig;
     let changes = check(signature, KIND)?;
@@ -215,9 +217,9 @@ fn refuse_duplicates(methods: &[Method]) -> Result<()> {
     Ok(())
 }
 
-fn client(actor: &Ident, name: &Ident, methods: &[Method]) -> TokenStream {
-    let about = format!("Calls the methods of a [`{actor}`].");
-    let calls = methods.iter().map(call);
+fn client(actor: &Type, name: &Ident, methods: &[Method]) -> TokenStream {
+    let about = format!("Calls the methods of a [`{}`].", actor.to_token_stream());
+    let calls = methods.iter().map(|method| call(method, actor));
     quote! {
         #[doc = #about]
         #[allow(dead_code, unreachable_pub, reason = "not every plugin calls its own actors")]
@@ -266,11 +268,12 @@ fn client(actor: &Ident, name: &Ident, methods: &[Method]) -> TokenStream {
     }
 }
 
-fn call(method: &Method) -> TokenStream {
+fn call(method: &Method, actor: &Type) -> TokenStream {
     let (name, wire_name, docs) = (&method.name, &method.wire_name, &method.docs);
     let about = format!("Calls the method `{wire_name}`.");
     let about = docs.is_empty().then(|| quote!(#[doc = #about]));
-    let (input, output) = (&method.parameters.input, &method.output.value);
+    let input = named_self(&method.parameters.input, actor);
+    let output = named_self(&method.output.value, actor);
     let parameter = method.parameters.has_input.then(|| quote!(input: #input));
     let argument = if method.parameters.has_input {
         quote!(&input)
@@ -284,6 +287,23 @@ fn call(method: &Method) -> TokenStream {
             self.0.call(#wire_name, #argument)
         }
     }
+}
+
+/// The type with the actor's own in place of `Self`, which in a client is the client.
+pub(crate) fn named_self(ty: &Type, actor: &Type) -> TokenStream {
+    replace_self(ty.to_token_stream(), &actor.to_token_stream())
+}
+
+fn replace_self(tokens: TokenStream, actor: &TokenStream) -> TokenStream {
+    let replaced = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => actor.clone(),
+        TokenTree::Group(group) => {
+            let inner = replace_self(group.stream(), actor);
+            TokenTree::Group(Group::new(group.delimiter(), inner)).into()
+        }
+        other => other.into(),
+    });
+    replaced.collect()
 }
 
 fn implementation(
@@ -379,12 +399,23 @@ fn definition(method: &Method) -> TokenStream {
 
 #[cfg(test)]
 mod tests {
-    use super::pascal_case;
+    use syn::parse_quote;
+
+    use super::{named_self, pascal_case};
 
     #[test]
     fn a_method_is_called_by_its_name_in_pascal_case() {
         assert_eq!(pascal_case("update_status"), "UpdateStatus");
         assert_eq!(pascal_case("get"), "Get");
         assert_eq!(pascal_case("add_2_more"), "Add2More");
+    }
+
+    #[test]
+    fn what_a_method_calls_self_a_client_calls_by_its_name() {
+        let (ty, actor) = (parse_quote!(Option<(Self, u8)>), parse_quote!(Cart));
+        assert_eq!(
+            named_self(&ty, &actor).to_string(),
+            "Option < (Cart , u8) >"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, LitStr, Result};
+use syn::{Error, Lit, Result};
 
 const UNITS_MS: [(&str, u64); 5] = [
     ("ms", 1),
@@ -13,13 +13,27 @@ const UNITS_MS: [(&str, u64); 5] = [
 ];
 
 /// An expression for the duration that the text says.
-pub(crate) fn expression(text: &LitStr) -> Result<TokenStream> {
-    let Some(milliseconds) = milliseconds(&text.value()) else {
-        let message =
-            "not a duration: write a whole number and one of ms, s, m, h, d, such as \"10s\"";
-        return Err(Error::new(text.span(), message));
-    };
+pub(crate) fn expression(literal: &Lit) -> Result<TokenStream> {
+    let milliseconds = read(literal)?;
     Ok(quote!(::core::time::Duration::from_millis(#milliseconds)))
+}
+
+/// The same, for one that is longer than nothing.
+pub(crate) fn positive(literal: &Lit) -> Result<TokenStream> {
+    if read(literal)? == 0 {
+        let message = "nothing is done within no time: write at least \"1ms\"";
+        return Err(Error::new(literal.span(), message));
+    }
+    expression(literal)
+}
+
+fn read(literal: &Lit) -> Result<u64> {
+    let read = match literal {
+        Lit::Str(text) => milliseconds(&text.value()),
+        _ => None,
+    };
+    let message = "not a duration: write a whole number and one of ms, s, m, h, d, such as \"10s\"";
+    read.ok_or_else(|| Error::new(literal.span(), message))
 }
 
 fn milliseconds(text: &str) -> Option<u64> {

@@ -31,9 +31,17 @@ use syn::parse_macro_input;
 /// | `heartbeat_timeout = "30s"` | how long an attempt may go without `ctx.heartbeat(..)` |
 /// | `retry(...)` | how often and when it is tried again |
 ///
-/// In `retry`: `max_attempts = 5` (or `"unlimited"`), `first_interval = "1s"`, `coefficient = 2.0`, `max_interval = "1m"`,
-/// `jitter = 0.1` (the part of a wait that chance may take off it), `non_retryable = ["sold-out"]` (codes of
-/// failures that end the retries).
+/// A time is a whole number and one of `ms`, `s`, `m`, `h`, `d`. In `retry`, what is not said comes from
+/// `RetryPolicy::DEFAULT`:
+///
+/// | option | says |
+/// |---|---|
+/// | `max_attempts = 5` or `"unlimited"` | attempts in all, the first included |
+/// | `first_interval = "1s"` | the wait after the first failed attempt |
+/// | `coefficient = 2.0` | by what each wait is longer than the one before |
+/// | `max_interval = "1m"` | no wait is longer than this |
+/// | `jitter = 0.1` | the part of a wait that chance may take off it |
+/// | `non_retryable = ["sold-out"]` | codes of failures that end the retries |
 #[proc_macro_attribute]
 pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as syn::ItemFn);
@@ -44,7 +52,13 @@ pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// The function takes a `WorkflowContext` and an input or none; it returns a value or a `Result` of one.
 ///
-/// Options: `name = "..."` instead of the function's name.
+/// Options, each of which may be left out:
+///
+/// | option | says |
+/// |---|---|
+/// | `name = "..."` | its name, instead of the function's |
+/// | `queries(LEFT, ...)` | constants of type `Query`, which the manifest lists |
+/// | `updates(BOOK, ...)` | constants of type `Update`, which the manifest lists |
 #[proc_macro_attribute]
 pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as syn::ItemFn);
@@ -61,9 +75,13 @@ pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {
 /// committed, and may change and send nothing. `#[activate]` marks what runs when the actor becomes active,
 /// and `#[deactivate]` what runs before it leaves the memory.
 ///
-/// Options: `name = "..."` instead of the type's name, `idle = "10m"` for how long it stays active, and
-/// `reentrant(depth = 4)` for how often one chain of calls may be in the actor at once (32 where no depth is
-/// given), for calls that are made with `ActorContext::reentrant`.
+/// Options, each of which may be left out:
+///
+/// | option | says |
+/// |---|---|
+/// | `name = "..."` | its type's name, instead of the Rust type's |
+/// | `idle = "10m"` | after how long without a call it leaves the memory |
+/// | `reentrant` or `reentrant(depth = 4)` | how often one chain of calls may be in it at once (32 where no depth is given), for calls that are made with `ActorContext::reentrant` |
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::ItemImpl);

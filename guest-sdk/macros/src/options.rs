@@ -1,11 +1,14 @@
 //! The options in the parentheses of an attribute.
 
+use std::ops::RangeInclusive;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::meta::{ParseNestedMeta, parser};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{LitFloat, LitInt, LitStr, Path, Result, Token, parenthesized};
+use syn::token::{Bracket, Paren};
+use syn::{Lit, LitStr, Path, Result, Token, bracketed, parenthesized};
 
 use crate::duration;
 
@@ -59,14 +62,17 @@ impl Options {
     fn read(&mut self, name: &str, meta: &ParseNestedMeta<'_>) -> Result<()> {
         match name {
             "name" => self.name = Some(text(meta)?),
-            "timeout" => self.timeout = Some(duration(meta)?),
-            "schedule_to_close" => self.schedule_to_close = Some(duration(meta)?),
-            "heartbeat_timeout" => self.heartbeat_timeout = Some(duration(meta)?),
+            "timeout" => self.timeout = Some(limit(meta)?),
+            "schedule_to_close" => self.schedule_to_close = Some(limit(meta)?),
+            "heartbeat_timeout" => self.heartbeat_timeout = Some(limit(meta)?),
             "idle" => self.idle = Some(duration(meta)?),
             "queries" => self.queries = paths(meta)?,
             "updates" => self.updates = paths(meta)?,
             "retry" => self.retry = Some(retry(meta)?),
-            "read_only" => self.read_only = true,
+            "read_only" => {
+                refuse_value(meta, "it stands alone: `read_only`")?;
+                self.read_only = true;
+            }
             "reentrant" => self.reentrant = Some(reentrant(meta)?),
             other => unreachable!("`{other}` is not among the allowed names"),
         }
@@ -113,24 +119,45 @@ fn duration(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     duration::expression(&meta.value()?.parse()?)
 }
 
+/// A time in which something can be done.
+fn limit(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    duration::positive(&meta.value()?.parse()?)
+}
+
 /// `reentrant` alone is as deep as most need; `reentrant(depth = 4)` says how deep.
 fn reentrant(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     let mut depth = DEPTH_DEFAULT;
-    if meta.input.peek(syn::token::Paren) {
+    refuse_value(
+        meta,
+        "how deep stands in parentheses: `reentrant(depth = 4)`",
+    )?;
+    if meta.input.peek(Paren) {
         meta.parse_nested_meta(|meta| {
             known_name(&meta, &["depth"], &mut Vec::new())?;
-            let number: LitInt = meta.value()?.parse()?;
-            depth = number.base10_parse()?;
-            match depth {
-                0 => Err(syn::Error::new(
-                    number.span(),
-                    "a call is in the actor at least once",
-                )),
-                _ => Ok(()),
-            }
+            let message = "a call is in the actor at least once: write 1 or more";
+            depth = count(&meta.value()?.parse()?, message)?;
+            Ok(())
         })?;
     }
     Ok(quote!(#depth))
+}
+
+/// Refuses `name = ...` where that says nothing.
+fn refuse_value(meta: &ParseNestedMeta<'_>, message: &str) -> Result<()> {
+    match meta.input.peek(Token![=]) {
+        true => Err(meta.error(message)),
+        false => Ok(()),
+    }
+}
+
+/// A number that is not 0.
+fn count(literal: &Lit, message: &str) -> Result<u32> {
+    let number = match literal {
+        Lit::Int(number) => number.base10_parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| *number > 0);
+    number.ok_or_else(|| syn::Error::new(literal.span(), message))
 }
 
 /// What is not said comes from the default policy.
@@ -143,6 +170,10 @@ fn retry(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
         "jitter",
         "non_retryable",
     ];
+    refuse_value(
+        meta,
+        "what is said of it stands in parentheses: `retry(max_attempts = 3)`",
+    )?;
     let (mut seen, mut fields) = (Vec::new(), TokenStream::new());
     meta.parse_nested_meta(|meta| {
         fields.extend(match known_name(&meta, &allowed, &mut seen)?.as_str() {
@@ -162,53 +193,54 @@ fn field(name: TokenStream, value: TokenStream) -> TokenStream {
     quote!(#name: #value,)
 }
 
+/// Until one works, or until `schedule_to_close` is over, where they are unlimited.
 fn max_attempts(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
-    let value = meta.value()?;
-    if value.peek(LitStr) {
-        return unlimited(&value.parse()?);
-    }
-    let number: LitInt = value.parse()?;
-    if number.base10_parse::<u32>()? == 0 {
-        return Err(syn::Error::new(
-            number.span(),
-            "there is always one attempt",
-        ));
-    }
-    Ok(field(quote!(max_attempts), quote!(#number)))
-}
-
-/// Until one works, or until `schedule_to_close` is over.
-fn unlimited(word: &LitStr) -> Result<TokenStream> {
-    if word.value() != "unlimited" {
-        let message = "write a number of attempts or \"unlimited\"";
-        return Err(syn::Error::new(word.span(), message));
-    }
-    let max = quote!(::core::primitive::u32::MAX);
-    Ok(field(quote!(max_attempts), max))
+    let literal: Lit = meta.value()?.parse()?;
+    let message = "write a number of attempts, 1 or more, or \"unlimited\"";
+    let attempts = match &literal {
+        Lit::Str(word) if word.value() == "unlimited" => u32::MAX,
+        literal => count(literal, message)?,
+    };
+    Ok(field(quote!(max_attempts), quote!(#attempts)))
 }
 
 fn coefficient(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
-    let number: LitFloat = meta.value()?.parse()?;
-    if number.base10_parse::<f64>()? < 1.0 {
-        let message = "each wait is at least as long as the one before: write 1.0 or more";
-        return Err(syn::Error::new(number.span(), message));
-    }
-    Ok(field(quote!(coefficient), quote!(#number)))
+    let message = "each wait is at least as long as the one before: write 1.0 or more";
+    let number = number(meta, 1.0..=f64::MAX, message)?;
+    Ok(field(quote!(coefficient), number))
 }
 
 fn jitter(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
-    let number: LitFloat = meta.value()?.parse()?;
-    if !(0.0..=1.0).contains(&number.base10_parse::<f64>()?) {
-        let message = "it is a part of the wait: write a number from 0.0 to 1.0";
-        return Err(syn::Error::new(number.span(), message));
+    let message = "it is a part of the wait: write a number from 0.0 to 1.0";
+    let number = number(meta, 0.0..=1.0, message)?;
+    Ok(field(quote!(jitter), number))
+}
+
+/// A number, with or without a point, within a range.
+fn number(
+    meta: &ParseNestedMeta<'_>,
+    range: RangeInclusive<f64>,
+    message: &str,
+) -> Result<TokenStream> {
+    let literal: Lit = meta.value()?.parse()?;
+    let number = match &literal {
+        Lit::Float(number) => number.base10_parse().ok(),
+        Lit::Int(number) => number.base10_parse().ok(),
+        _ => None,
+    };
+    match number.filter(|number| range.contains(number)) {
+        Some(number) => Ok(quote!(#number)),
+        None => Err(syn::Error::new(literal.span(), message)),
     }
-    Ok(field(quote!(jitter), quote!(#number)))
 }
 
 fn codes(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     let stream = meta.value()?;
+    if !stream.peek(Bracket) {
+        return Err(stream.error("the codes are a list: `non_retryable = [\"sold-out\"]`"));
+    }
     let listed;
-    syn::bracketed!(listed in stream);
+    bracketed!(listed in stream);
     let codes = Punctuated::<LitStr, Token![,]>::parse_terminated(&listed)?;
     Ok(field(quote!(non_retryable), quote!(&[#codes])))
 }

@@ -1,12 +1,14 @@
 //! What a function takes and returns.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, GenericArgument, Lit, Meta, Path, PathArguments,
     Result, ReturnType, Signature, Type, parse_quote,
 };
+
+use crate::actor::named_self;
 
 /// What a function takes besides `self`.
 pub(crate) struct Parameters {
@@ -124,6 +126,25 @@ impl Output {
             None => ((**ty).clone(), false),
         };
         Self { value, fallible }
+    }
+
+    /// Fails to compile where the function returns a `Result` under another name: its failure would pass for
+    /// a value. `actor` is what `Self` stands for.
+    pub(crate) fn check(&self, kind: &str, actor: &Type) -> TokenStream {
+        if self.fallible {
+            return TokenStream::new();
+        }
+        let value = named_self(&self.value, actor);
+        let message = format!(
+            "{kind} that can fail returns a `Result<_, _>` by that name: a macro sees no type behind another one"
+        );
+        quote_spanned! {self.value.span()=>
+            const _: () = {
+                #[allow(unused_imports, reason = "it is the answer for all other types")]
+                use ::guest_sdk::macros::NoResult as _;
+                ::core::assert!(!::guest_sdk::macros::Returned::<#value>::IS_RESULT, #message);
+            };
+        }
     }
 
     /// The result of a call as a `Result` with a `Failure`.

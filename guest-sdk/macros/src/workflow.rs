@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
-use syn::{Error, ItemFn, Result, Signature};
+use syn::{Error, ItemFn, Result, Signature, parse_quote};
 
 use crate::activity::marker;
 use crate::options::{self, Options};
@@ -33,6 +33,7 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let name = &function.sig.ident;
     let parameters = Parameters::read(&function.sig, "WorkflowContext", KIND)?;
     let output = Output::read(&function.sig.output);
+    let check = output.check(KIND, &parse_quote!(Self));
     let wire_name = options.wire_name(&name.to_string());
     let description = description(&function.attrs);
     let (input_type, output_type) = (&parameters.input, &output.value);
@@ -40,6 +41,8 @@ fn implementation(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let (queries, updates) = (&options.queries, &options.updates);
     let run = output.as_result(&quote!(Self::call(#arguments).await));
     Ok(quote! {
+        #check
+
         impl ::guest_sdk::Workflow for #name {
             const NAME: &'static str = #wire_name;
             const DESCRIPTION: &'static str = #description;

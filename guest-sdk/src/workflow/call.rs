@@ -66,7 +66,14 @@ impl<C: Command> Call<C> {
     }
 
     /// The same call of another command.
+    ///
+    /// # Panics
+    /// It was awaited, so that the host does what the former command says.
     pub(super) fn replaced<D: Command>(&self, command: D) -> Call<D> {
+        assert!(
+            matches!(self.state, State::New),
+            "what was awaited has begun: detach it before"
+        );
         Call {
             slots: self.slots.clone(),
             state: State::New,
@@ -140,7 +147,7 @@ impl<C: Command> Scheduled<C> {
     }
 }
 
-impl<C: Stoppable> Scheduled<C> {
+impl<C: Command> Scheduled<C> {
     /// Asks it to stop. Its end still comes, mostly as the failure `cancelled`; what has ended by then is not
     /// changed.
     ///
@@ -162,23 +169,34 @@ impl<C: Stoppable> Scheduled<C> {
     /// }
     /// # guest_sdk::export! { workflows: [find], activities: [search] }
     /// ```
-    pub fn cancel(&self) {
+    pub fn cancel(&self)
+    where
+        C: Stoppable,
+    {
         if let State::Waiting(handle) = self.0.state {
             host::request_cancel(handle);
         }
     }
 }
 
-impl<C: Stoppable> Call<C> {
+impl<C: Command> Call<C> {
     /// Keeps a request to end the workflow from reaching it: for what must come to its end although the
     /// workflow is given up. Compensations are shielded by themselves.
-    pub fn shielded(mut self) -> Self {
+    pub fn shielded(mut self) -> Self
+    where
+        C: Stoppable,
+    {
         self.shielded = true;
         self
     }
 }
 
 /// What can be a step of a saga: it comes to its end soon after the workflow is asked to end.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no step of a saga",
+    label = "not a step",
+    note = "a step is an activity, an actor's method or a child; await anything else by itself"
+)]
 pub trait Step: Command + Sized {
     #[doc(hidden)]
     fn in_saga(call: Call<Self>) -> Call<Self> {
@@ -187,6 +205,10 @@ pub trait Step: Command + Sized {
 }
 
 /// What can be asked to stop.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be asked to stop",
+    note = "an activity and a child can; anything else is given up by dropping it"
+)]
 pub trait Stoppable: Command {}
 
 impl<C: Command> Future for Scheduled<C> {
@@ -200,5 +222,35 @@ impl<C: Command> Future for Scheduled<C> {
 impl<C: Command> FusedFuture for Scheduled<C> {
     fn is_terminated(&self) -> bool {
         self.0.is_terminated()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command that has been issued.
+    struct Issued;
+
+    impl private::Sealed for Issued {}
+
+    impl Command for Issued {
+        type Output = ();
+
+        fn schedule(&mut self) -> Handle {
+            unreachable!("it has been scheduled")
+        }
+
+        fn finish(&self, _outcome: Outcome) {}
+    }
+
+    #[test]
+    #[should_panic(expected = "detach it before")]
+    fn what_has_begun_is_not_begun_again_in_another_way() {
+        let slots = Rc::new(Slots::new(|_| {}));
+        slots.open(1);
+        let mut begun = Call::new(slots, Issued);
+        begun.state = State::Waiting(1);
+        drop(begun.replaced(Issued));
     }
 }

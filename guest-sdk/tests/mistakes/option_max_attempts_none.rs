@@ -1,0 +1,8 @@
+//! A mistake: option max attempts none.
+
+use guest_sdk::prelude::*;
+
+#[activity(retry(max_attempts = 0))]
+fn nothing() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+//! A mistake: option time of nothing.
+
+use guest_sdk::prelude::*;
+
+#[activity(timeout = "0s")]
+fn nothing() {}
+
+fn main() {}
