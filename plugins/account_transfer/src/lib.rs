@@ -10,31 +10,23 @@ use guest_sdk::prelude::*;
 const OPENING_BALANCE: i64 = 100_000;
 
 /// One account. Its entries lie under keys of their own, so that a turn writes one and not all.
-#[derive(Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Account {
-    balance: i64,
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Account {
+    /// The sum of all entries.
+    moved: i64,
     entries: u64,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Self {
-            balance: OPENING_BALANCE,
-            entries: 0,
-        }
-    }
 }
 
 /// One change of a balance.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Entry {
+struct Entry {
     transfer_id: String,
     /// What is added, in cents; below zero: what is taken.
     amount: i64,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Statement {
+struct Statement {
     balance: i64,
     entries: Vec<Entry>,
 }
@@ -45,31 +37,33 @@ impl Account {
     /// Adds an entry and returns the new balance.
     #[method]
     fn post(&mut self, ctx: &ActorContext, entry: Entry) -> Result<i64, Failure> {
-        let balance = self.balance + entry.amount;
-        if balance < 0 {
-            let id = ctx.id();
-            return Err(failure!(
-                "insufficient-funds",
-                "{id} holds {} cents",
-                self.balance
-            ));
+        let (id, held) = (ctx.id(), self.balance());
+        if held + entry.amount < 0 {
+            return Err(failure!("insufficient-funds", "{id} holds {held} cents"));
         }
-        ctx.set(&format!("entry/{}", self.entries), &entry)?;
+        ctx.set(&key_of(self.entries), &entry)?;
         self.entries += 1;
-        self.balance = balance;
-        Ok(balance)
+        self.moved += entry.amount;
+        Ok(self.balance())
     }
 
     /// The balance and all that made it.
     #[method]
     fn statement(&self, ctx: &ActorContext) -> Result<Statement, Failure> {
-        let entries =
-            (0..self.entries).filter_map(|at| ctx.get(&format!("entry/{at}")).transpose());
+        let entries = (0..self.entries).filter_map(|at| ctx.get(&key_of(at)).transpose());
         Ok(Statement {
-            balance: self.balance,
+            balance: self.balance(),
             entries: entries.collect::<Result<_, _>>()?,
         })
     }
+
+    fn balance(&self) -> i64 {
+        OPENING_BALANCE + self.moved
+    }
+}
+
+fn key_of(entry: u64) -> String {
+    format!("entry/{entry}")
 }
 
 /// An amount on its way from one account to another, in cents.
@@ -109,14 +103,11 @@ async fn transfer(ctx: WorkflowContext, transfer: Transfer) -> Result<i64, Failu
 /// Asks the clearing house, which is often busy at first and refuses some amounts for good.
 #[activity(retry(max_attempts = 5, first_interval = "1ms", max_interval = "5ms"))]
 fn clear(ctx: &ActivityContext, transfer: Transfer) -> Result<(), Failure> {
-    if transfer.amount.is_multiple_of(13) {
-        return Err(failure!(
-            "refused",
-            "nobody may send {} cents",
-            transfer.amount
-        ));
+    let amount = transfer.amount;
+    if amount.is_multiple_of(13) {
+        return Err(failure!("refused", "nobody may send {amount} cents"));
     }
-    if transfer.amount.is_multiple_of(3) && ctx.info().attempt < 3 {
+    if amount.is_multiple_of(3) && ctx.info().attempt < 3 {
         return Err(failure!("busy", "the clearing house is busy").retryable());
     }
     Ok(())

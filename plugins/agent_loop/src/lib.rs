@@ -1,70 +1,55 @@
 //! Agent: a model plans, tools are used side by side, a person allows what cannot be taken back.
 //!
 //! Shows a loop that survives everything: what the model said and what the tools found is never asked for again
-//! after a crash. At most four tools are used at once, each one that does something waits for an event of its
-//! own, and an actor remembers what was found for the next conversation.
+//! after a crash. Of the lookups, four at most are made at once; a letter waits for a person's word; and an actor
+//! remembers what was found for the next conversation.
 
-mod model;
+mod world;
+
+use std::collections::BTreeMap;
 
 use guest_sdk::prelude::*;
-use model::think;
+use world::{Mailbox, send, think, weather};
 
 /// Rounds after which an agent that has no answer gives up.
 const ROUNDS_MAX: u32 = 8;
-/// Tools that are used at once.
-const CALLS_MAX: usize = 4;
+/// Lookups that are made at once.
+const LOOKUPS_MAX: usize = 4;
 
 /// What somebody wants to know or have done.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct Task {
     user: String,
     goal: String,
-    /// How long a person has to allow a call; then it counts as refused.
-    #[serde(default = "an_hour")]
+    /// How long a person has to allow a letter; then it counts as refused.
     approval_seconds: u64,
 }
 
-fn an_hour() -> u64 {
-    60 * 60
-}
+/// The weather of each city, and what came of each letter.
+type Known = BTreeMap<String, String>;
 
 /// What the model is asked.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Prompt {
     goal: String,
-    seen: Vec<Observation>,
+    known: Known,
 }
 
 /// What the model wants.
 #[derive(Serialize, Deserialize, JsonSchema)]
 enum Step {
-    Use(Vec<ToolCall>),
+    /// The weather of these cities.
+    LookUp(Vec<String>),
+    /// A letter, which cannot be taken back.
+    Write(Letter),
+    /// Nothing more.
     Answer(String),
 }
 
-/// A tool that the model wants used.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-enum ToolCall {
-    /// Looks up the weather of a city.
-    Weather(String),
-    /// Writes to somebody, which cannot be taken back.
-    Mail(Mailing),
-}
-
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-struct Mailing {
+struct Letter {
     whom: String,
     text: String,
-}
-
-/// What came of it: for the model to read, whether it went well or not.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-struct Observation {
-    /// The city, or who was to be written to.
-    about: String,
-    result: String,
-    /// Whether it is worth knowing in the next conversation.
-    lasting: bool,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -76,40 +61,20 @@ struct Report {
 /// What is known from earlier conversations with a user.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Memory {
-    facts: Vec<Observation>,
+    facts: Known,
 }
 
 /// Remembers what was found for a user.
 #[actor]
 impl Memory {
     #[method]
-    fn remember(&mut self, facts: Vec<Observation>) {
+    fn remember(&mut self, facts: Known) {
         self.facts.extend(facts);
     }
 
-    #[method]
-    fn recall(&self) -> Vec<Observation> {
+    #[method(read_only)]
+    fn recall(&self) -> Known {
         self.facts.clone()
-    }
-}
-
-/// Somebody's mail. It stands for the outside world here.
-#[derive(Default, Serialize, Deserialize, JsonSchema)]
-struct Mailbox {
-    letters: Vec<String>,
-}
-
-/// Keeps what was sent to somebody.
-#[actor]
-impl Mailbox {
-    #[method]
-    fn deliver(&mut self, letter: String) {
-        self.letters.push(letter);
-    }
-
-    #[method]
-    fn read(&self) -> Vec<String> {
-        self.letters.clone()
     }
 }
 
@@ -117,93 +82,57 @@ impl Mailbox {
 #[workflow]
 async fn agent(ctx: WorkflowContext, task: Task) -> Result<Report, Failure> {
     let memory = ctx.actor::<Memory>(&task.user);
-    let mut seen = memory.recall().await?;
+    let mut known = memory.recall().await?;
     for rounds in 1..=ROUNDS_MAX {
-        let goal = task.goal.clone();
-        let prompt = Prompt {
-            goal,
-            seen: seen.clone(),
-        };
-        let calls = match ctx.activity(think, prompt).await? {
-            Step::Use(calls) => calls,
+        let (goal, seen) = (task.goal.clone(), known.clone());
+        match ctx.activity(think, Prompt { goal, known: seen }).await? {
             Step::Answer(answer) => return Ok(Report { answer, rounds }),
-        };
-        let new = map_concurrent(CALLS_MAX, calls, |call| use_tool(&ctx, &task, call)).await;
-        let lasting: Vec<_> = new.iter().filter(|new| new.lasting).cloned().collect();
-        if !lasting.is_empty() {
-            memory.remember(lasting).await?;
+            Step::Write(letter) => {
+                let whom = letter.whom.clone();
+                known.insert(whom, told(write_if_allowed(&ctx, &task, letter).await));
+            }
+            Step::LookUp(cities) => {
+                let look = |city| ctx.activity(weather, city);
+                let found = map_concurrent(LOOKUPS_MAX, cities.clone(), look).await;
+                let facts = cities.iter().zip(&found);
+                let facts =
+                    facts.filter_map(|(city, fact)| Some((city.clone(), fact.clone().ok()?)));
+                memory.remember(facts.collect()).await?;
+                known.extend(cities.into_iter().zip(found.into_iter().map(told)));
+            }
         }
-        seen.extend(new);
     }
-    Err(failure!(
-        "no-answer",
-        "there is no answer after {ROUNDS_MAX} rounds"
-    ))
+    Err(failure!("no-answer", "none after {ROUNDS_MAX} rounds"))
 }
 
-/// Uses a tool. One that fails does not end the agent: the model reads why.
-async fn use_tool(ctx: &WorkflowContext, task: &Task, call: ToolCall) -> Observation {
-    let (about, used, lasting) = match call {
-        ToolCall::Weather(city) => {
-            let found = ctx.activity(weather, city.clone()).await;
-            let lasting = found.is_ok();
-            (city, found, lasting)
-        }
-        ToolCall::Mail(mailing) => {
-            let whom = mailing.whom.clone();
-            (whom, write_if_allowed(ctx, task, mailing).await, false)
-        }
-    };
-    let result = used.unwrap_or_else(|failure| failure.message);
-    Observation {
-        about,
-        result,
-        lasting,
-    }
+/// What came of a tool, for the model to read. One that fails does not end the agent.
+fn told(used: Result<String, Failure>) -> String {
+    used.unwrap_or_else(|failure| failure.message)
 }
 
-/// Waits for the event `approve-WHOM`, which says yes or no. Each call waits for a name of its own, so that no
-/// answer is taken for another call's.
+/// Waits for the event `approve-WHOM`, which says yes or no. Each letter waits for a name of its own, so that no
+/// answer is taken for another one's.
 async fn write_if_allowed(
     ctx: &WorkflowContext,
     task: &Task,
-    mailing: Mailing,
+    letter: Letter,
 ) -> Result<String, Failure> {
-    let (id, event) = (ctx.info().id, format!("approve-{}", mailing.whom));
+    let (id, event) = (ctx.info().id, format!("approve-{}", letter.whom));
+    let whom = &letter.whom;
     ctx.log(format!(
-        "May I write to {}? host workflow raise {id} {event} true",
-        mailing.whom
+        "May I write to {whom}? host workflow raise {id} {event} true"
     ));
     let limit = Duration::from_secs(task.approval_seconds);
     match ctx.timeout(limit, ctx.event::<bool>(event)).await?? {
-        true => ctx.activity(mail, mailing).await,
+        true => ctx.activity(send, letter).await,
         false => Err(failure!("refused", "nobody allows it")),
     }
-}
-
-/// Looks up the weather of a city.
-#[activity(timeout = "10s")]
-fn weather(ctx: &ActivityContext, city: String) -> Result<String, Failure> {
-    ctx.log(format!("looking up {city}"));
-    match city.as_str() {
-        "Lima" => Ok("fog".to_owned()),
-        "Oslo" => Ok("snow".to_owned()),
-        "Rome" => Ok("sun".to_owned()),
-        _ => Err(failure!("unknown-city", "nobody knows")),
-    }
-}
-
-/// Writes to somebody. An attempt that is repeated writes no second letter.
-#[activity(timeout = "10s")]
-fn mail(ctx: &ActivityContext, mailing: Mailing) -> Result<String, Failure> {
-    ctx.actor::<Mailbox>(&mailing.whom).deliver(mailing.text)?;
-    Ok("written to".to_owned())
 }
 
 guest_sdk::export! {
     workflows: [agent],
     actors: [Memory, Mailbox],
-    activities: [think, weather, mail],
+    activities: [think, weather, send],
     example: agent, "agent-{user}", Task {
         user: "dora".to_owned(),
         goal: "compare Oslo and Rome and tell ann".to_owned(),

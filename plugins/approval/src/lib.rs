@@ -3,9 +3,6 @@
 //! Shows waiting for an event with a time limit, a race between an event and timers, and that waiting costs
 //! nothing: in between, nothing of it is in memory.
 
-use std::pin::pin;
-
-use guest_sdk::future::{Either, select};
 use guest_sdk::prelude::*;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -76,38 +73,30 @@ async fn approve(ctx: WorkflowContext, request: Request) -> Result<Answer, Failu
     })
 }
 
-/// The first decision that the approver makes. Whoever else decides is told that it is not theirs.
+/// What the approver decides, who is reminded until then. Whoever else decides is told that it is not theirs.
 async fn answer(
     ctx: &WorkflowContext,
     request: &Request,
     reminders: &mut u32,
 ) -> Result<Decision, Failure> {
-    loop {
-        let decision = reminding_until(ctx, request, reminders).await?;
-        if decision.by == request.approver {
-            return Ok(decision);
-        }
-        let whose = &request.approver;
-        ctx.log(format!(
-            "{} may not decide what {whose} is asked",
-            decision.by
-        ));
-    }
-}
-
-/// The next decision, whoever makes it. One wait for it lasts over all reminders, so that none is missed.
-async fn reminding_until(
-    ctx: &WorkflowContext,
-    request: &Request,
-    reminders: &mut u32,
-) -> Result<Decision, Failure> {
-    let mut decision = ctx.event::<Decision>("decision").schedule();
     let interval = Duration::from_secs(request.remind_after_seconds.max(1));
+    // One wait for the event lasts over all reminders, so that none is missed.
+    let mut decision = ctx.event::<Decision>("decision").schedule();
     loop {
-        let wait = pin!(ctx.sleep(interval));
-        match select(&mut decision, wait).await {
-            Either::Left((decision, _)) => return decision,
-            Either::Right(_) => {
+        let next = match select(&mut decision, ctx.sleep(interval)).await {
+            Either::Left((decided, _)) => Some(decided?),
+            Either::Right(_) => None,
+        };
+        match next {
+            Some(decided) if decided.by == request.approver => return Ok(decided),
+            Some(Decision { by, .. }) => {
+                ctx.log(format!(
+                    "{by} may not decide what {} is asked",
+                    request.approver
+                ));
+                decision = ctx.event("decision").schedule();
+            }
+            None => {
                 *reminders += 1;
                 ctx.activity(remind, request.clone()).await?;
             }

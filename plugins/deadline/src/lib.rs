@@ -10,10 +10,20 @@ use guest_sdk::prelude::*;
 /// So long before a task is due, its assignee is told.
 const NOTICE: Duration = Duration::from_hours(24);
 
-/// One task. `status` is `unassigned`, `assigning`, `assigned` or `finished`.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    #[default]
+    Unassigned,
+    Assigning,
+    Assigned,
+    Finished,
+}
+
+/// One task.
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 struct Task {
-    status: String,
+    status: Status,
     /// In milliseconds since 1970-01-01T00:00:00Z.
     due_ms: Option<u64>,
     assignee: Option<String>,
@@ -24,19 +34,6 @@ struct Task {
     assignments: u32,
 }
 
-impl Default for Task {
-    fn default() -> Self {
-        Self {
-            status: "unassigned".to_owned(),
-            due_ms: None,
-            assignee: None,
-            refusal: None,
-            workflow: None,
-            assignments: 0,
-        }
-    }
-}
-
 /// Owns a task and its deadline.
 #[actor]
 impl Task {
@@ -45,45 +42,35 @@ impl Task {
     fn set_due(&mut self, ctx: &ActorContext, due_ms: u64) -> Result<(), Failure> {
         self.due_ms = Some(due_ms);
         let due = UNIX_EPOCH + Duration::from_millis(due_ms);
-        ctx.reminder::<Self>("deadline")
-            .due(due - NOTICE)
-            .call()
-            .due_soon()
+        let reminder = ctx.reminder::<Self>("deadline").due(due - NOTICE);
+        reminder.call().due_soon()
     }
 
     /// Gives the task to somebody, if nobody has it.
     #[method]
     fn assign(&mut self, ctx: &ActorContext, assignee: String) -> Result<String, Failure> {
-        if self.status != "unassigned" {
-            return Err(failure!(
-                "not-unassigned",
-                "task {} is {}",
-                ctx.id(),
-                self.status
-            ));
+        let (id, status) = (ctx.id(), self.status);
+        if status != Status::Unassigned {
+            return Err(failure!("not-unassigned", "task {id} is {status:?}"));
         }
         self.assignments += 1;
-        let start = ctx.start_workflow(
-            look_after,
-            Assignment {
-                task_id: ctx.id().to_owned(),
-                assignee: assignee.clone(),
-            },
-        );
-        let workflow = start
-            .id(format!("{}-{}", ctx.id(), self.assignments))
-            .start()?;
+        let assignment = Assignment {
+            task_id: id.to_owned(),
+            assignee: assignee.clone(),
+        };
+        let start = ctx.start_workflow(look_after, assignment);
+        let workflow = start.id(format!("{id}-{}", self.assignments)).start()?;
         self.workflow = Some(workflow.clone());
         self.assignee = Some(assignee);
-        self.status = "assigning".to_owned();
+        self.status = Status::Assigning;
         Ok(workflow)
     }
 
     /// The assignee has taken the task.
     #[method]
     fn accepted(&mut self) {
-        if self.status == "assigning" {
-            self.status = "assigned".to_owned();
+        if self.status == Status::Assigning {
+            self.status = Status::Assigned;
             self.refusal = None;
         }
     }
@@ -91,8 +78,8 @@ impl Task {
     /// The assignment has failed: the task is as free as it was before.
     #[method]
     fn refused(&mut self, why: String) {
-        if self.status == "assigning" {
-            self.status = "unassigned".to_owned();
+        if self.status == Status::Assigning {
+            self.status = Status::Unassigned;
             self.assignee = None;
             self.workflow = None;
             self.refusal = Some(why);
@@ -102,7 +89,7 @@ impl Task {
     /// The work is done: nobody needs to be reminded.
     #[method]
     fn finish(&mut self, ctx: &ActorContext) -> Result<(), Failure> {
-        self.status = "finished".to_owned();
+        self.status = Status::Finished;
         ctx.cancel_reminder("deadline");
         self.tell(ctx, "finished")
     }

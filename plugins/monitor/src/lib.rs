@@ -7,15 +7,9 @@
 use guest_sdk::prelude::*;
 
 /// What is watched. It stands for the outside world here, so that one can turn it off.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Site {
-    up: bool,
-}
-
-impl Default for Site {
-    fn default() -> Self {
-        Self { up: true }
-    }
+    down: bool,
 }
 
 /// Is up or down.
@@ -23,12 +17,12 @@ impl Default for Site {
 impl Site {
     #[method]
     fn set_up(&mut self, up: bool) {
-        self.up = up;
+        self.down = !up;
     }
 
-    #[method]
+    #[method(read_only)]
     fn is_up(&self) -> bool {
-        self.up
+        !self.down
     }
 }
 
@@ -100,18 +94,15 @@ fn topic_of(site: &str) -> String {
 /// Checks a site until it is told to stop, and returns what it knows then.
 #[workflow]
 async fn monitor(ctx: WorkflowContext, mut watch: Watch) -> Result<Known, Failure> {
-    let stop = ctx.event::<()>("stop").schedule();
-    let mut stop = std::pin::pin!(stop);
+    let mut stop = ctx.event::<()>("stop").schedule();
     for _ in 0..watch.checks_per_run {
         check_once(&ctx, &mut watch).await?;
-        if watch
-            .checks_max
-            .is_some_and(|max| watch.known.checks >= max)
-        {
+        let enough = |max| watch.known.checks >= max;
+        if watch.checks_max.is_some_and(enough) {
             return Ok(watch.known);
         }
         let pause = ctx.sleep(Duration::from_millis(watch.every_ms));
-        if let Either::Left(_) = select(stop.as_mut(), pause).await {
+        if let Either::Left(_) = select(&mut stop, pause).await {
             return Ok(watch.known);
         }
     }

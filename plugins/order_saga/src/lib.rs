@@ -40,15 +40,13 @@ async fn order(ctx: WorkflowContext, order: Order) -> Result<Confirmation, Failu
         saga.compensate(ctx.activity(call_back, order.clone()));
         let parcel = ctx.activity(ship, order.clone()).await?;
         ctx.activity(notify, order.clone()).await?;
-        Ok((receipt, parcel))
+        Ok(Confirmation {
+            order_id: order.order_id.clone(),
+            receipt,
+            parcel,
+        })
     });
-    let (receipt, parcel) = sale.await?;
-    let order_id = order.order_id;
-    Ok(Confirmation {
-        order_id,
-        receipt,
-        parcel,
-    })
+    sale.await
 }
 
 /// Orders something, and no longer wants it once it is paid. Returns why there was no sale.
