@@ -221,7 +221,7 @@ fn batch(new: &NewWorkflow, instance: &Instance, past: &Past) -> Batch {
     new.before.replaced_by(&mut batch, &new.key, instance);
     let started = Event {
         at_ms: past.at.0,
-        kind: Some(EventKind::Started(past.started.clone())),
+        kind: Some(EventKind::Started(Box::new(past.started.clone()))),
     };
     batch.put_event(&new.key, instance.run, 0, &started);
     for (number, event) in &past.rest {

@@ -103,7 +103,7 @@ pub(crate) fn put(
     };
     let event = Event {
         at_ms: now.0,
-        kind: Some(EventKind::Started(started)),
+        kind: Some(EventKind::Started(Box::new(started))),
     };
     batch.put_event(&new.key, instance.run, 0, &event);
     instance

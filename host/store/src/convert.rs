@@ -47,7 +47,7 @@ impl From<Outcome> for OutcomeRecord {
     fn from(outcome: Outcome) -> OutcomeRecord {
         let kind = match outcome {
             Ok(value) => OutcomeKind::Value(value),
-            Err(failure) => OutcomeKind::Failure(failure.into()),
+            Err(failure) => OutcomeKind::Failure(Box::new(failure.into())),
         };
         OutcomeRecord { kind: Some(kind) }
     }
@@ -57,7 +57,7 @@ impl From<OutcomeRecord> for Outcome {
     fn from(record: OutcomeRecord) -> Outcome {
         match record.kind {
             Some(OutcomeKind::Value(value)) => Ok(value),
-            Some(OutcomeKind::Failure(failure)) => Err(failure.into()),
+            Some(OutcomeKind::Failure(failure)) => Err((*failure).into()),
             None => Ok(Vec::new()),
         }
     }

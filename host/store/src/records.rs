@@ -52,7 +52,7 @@ pub enum OutcomeKind {
     Value(Vec<u8>),
     /// It did not.
     #[prost(message, tag = "2")]
-    Failure(FailureRecord),
+    Failure(Box<FailureRecord>),
 }
 
 /// Where a workflow instance stands.
@@ -251,11 +251,13 @@ pub struct Event {
 }
 
 /// What can be in a history. The first is always `Started`.
+///
+/// What is big and rare is boxed: a replay moves every event of a history a few times.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum EventKind {
     /// The instance was started.
     #[prost(message, tag = "2")]
-    Started(Started),
+    Started(Box<Started>),
     /// Command: run an activity.
     #[prost(message, tag = "3")]
     ActivityScheduled(ActivityScheduled),
@@ -288,7 +290,7 @@ pub enum EventKind {
     Completed(Completed),
     /// The instance ended with a failure.
     #[prost(message, tag = "13")]
-    Failed(FailureRecord),
+    Failed(Box<FailureRecord>),
     /// An update was accepted where the code waited.
     #[prost(message, tag = "30")]
     UpdateAccepted(UpdateAccepted),
@@ -411,8 +413,8 @@ pub struct ActivityScheduled {
     #[prost(bytes = "vec", tag = "3")]
     pub input: Vec<u8>,
     /// The policy that the workflow asked for.
-    #[prost(message, optional, tag = "4")]
-    pub retry: Option<RetryRecord>,
+    #[prost(message, optional, boxed, tag = "4")]
+    pub retry: Option<Box<RetryRecord>>,
     /// The time for one attempt that the workflow asked for, in milliseconds.
     #[prost(uint64, optional, tag = "5")]
     pub timeout_ms: Option<u64>,

@@ -605,13 +605,13 @@ mod tests {
     }
 
     fn started() -> EventKind {
-        EventKind::Started(Started {
+        EventKind::Started(Box::new(Started {
             name: "w".to_owned(),
             input: b"{\"z\":1, \"a\":2}".to_vec(),
             seed: vec![1; 32],
             component: vec![0xab; 32],
             ..Started::default()
-        })
+        }))
     }
 
     fn retry() -> RetryRecord {
@@ -646,14 +646,14 @@ mod tests {
                 handle: 1,
                 name: "check".to_owned(),
                 input: b"7".to_vec(),
-                retry: Some(retry()),
+                retry: Some(Box::new(retry())),
                 timeout_ms: Some(5000),
                 schedule_to_close_ms: Some(60_000),
                 heartbeat_timeout_ms: None,
             }),
             resolved(1, OutcomeKind::Value(b"true".to_vec())),
             EventKind::ActorCallScheduled(call.clone()),
-            resolved(2, OutcomeKind::Failure(failure())),
+            resolved(2, OutcomeKind::Failure(Box::new(failure()))),
             EventKind::ActorMessageSent(ActorCallScheduled { handle: 0, ..call }),
             EventKind::ChildScheduled(ChildScheduled {
                 handle: 3,
@@ -722,7 +722,7 @@ mod tests {
                 }),
             }),
             EventKind::Completed(Completed {}),
-            EventKind::Failed(failure()),
+            EventKind::Failed(Box::new(failure())),
         ]
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             handle,
             name,
             input,
-            retry: options.retry.map(retry_record),
+            retry: options.retry.map(|policy| Box::new(retry_record(policy))),
             timeout_ms: options.timeout.map(millis),
             schedule_to_close_ms: options.schedule_to_close.map(millis),
             heartbeat_timeout_ms: options.heartbeat_timeout.map(millis),

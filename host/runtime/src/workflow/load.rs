@@ -15,9 +15,6 @@ use crate::workflow::machine::{Machine, MachineLimits, seed_of};
 use crate::workflow::outstanding::Outstanding;
 use crate::workflow::reissue;
 
-/// Events that are read from the store at once.
-const PAGE: usize = 10_000;
-
 /// The instance of that id, if one takes turns.
 ///
 /// What kept a stalled one may have passed; it tries again only where it was told to look. One that is held
@@ -73,16 +70,19 @@ impl Past {
         key: &WorkflowKey,
         run: u32,
     ) -> Result<Option<Past>, ReadError> {
-        let mut rest = read_history(reader, key, run)?;
-        if rest.is_empty() {
+        let Some(first) = reader.event(key, run, 0)? else {
             return Ok(None);
-        }
-        let (_, first) = rest.remove(0);
-        let at = Timestamp(first.at_ms);
-        Ok(match first.kind {
-            Some(EventKind::Started(started)) => Some(Past { started, at, rest }),
-            _ => None,
-        })
+        };
+        let Some(EventKind::Started(started)) = first.kind else {
+            return Ok(None);
+        };
+        // `history_events_max` bounds what there is.
+        let rest = reader.history(key, run, 1, usize::MAX)?;
+        Ok(Some(Past {
+            started: *started,
+            at: Timestamp(first.at_ms),
+            rest,
+        }))
     }
 
     /// The number that the next event gets.
@@ -150,23 +150,4 @@ pub(crate) fn unseen_from(instance: &Instance, past: &Past) -> u64 {
         (None, None) if instance.status() == Status::Pending => 1,
         (None, _) => past.next_sequence(),
     }
-}
-
-fn read_history(
-    reader: &Reader,
-    key: &WorkflowKey,
-    run: u32,
-) -> Result<Vec<(u64, Event)>, ReadError> {
-    let mut history = reader.history(key, run, 0, PAGE)?;
-    while history.len() % PAGE == 0 {
-        let Some((last, _)) = history.last() else {
-            break;
-        };
-        let next = reader.history(key, run, last + 1, PAGE)?;
-        if next.is_empty() {
-            break;
-        }
-        history.extend(next);
-    }
-    Ok(history)
 }

@@ -2,19 +2,18 @@
 //!
 //! Follows the events of a history; knows nothing of the store.
 
-use std::collections::{HashMap, HashSet};
-
 use host_base::Timestamp;
 use host_store::records::{ChildScheduled, EventKind, OutcomeKind, ParentClose, Resolved};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::workflow::commands::handle_of;
 
 /// Handles whose activity or timer has rows in the store, or whose child may run.
 #[derive(Debug, Default)]
 pub(crate) struct Outstanding {
-    handles: HashMap<u32, Kind>,
+    handles: FxHashMap<u32, Kind>,
     /// Those that a request to end does not reach.
-    shielded: HashSet<u32>,
+    shielded: FxHashSet<u32>,
 }
 
 /// What stands behind a handle.

@@ -416,7 +416,7 @@ impl<'a> Change<'a> {
             ..Started::default()
         };
         self.delete_old_runs(&loaded.instance);
-        let first = std::iter::once(EventKind::Started(started));
+        let first = std::iter::once(EventKind::Started(Box::new(started)));
         for (sequence, kind) in (0..).zip(first.chain(left)) {
             self.put_event(loaded, sequence, kind);
         }
@@ -508,7 +508,7 @@ impl<'a> Change<'a> {
         failure: Failure,
         first: u64,
     ) {
-        let kind = EventKind::Failed(failure.clone().into());
+        let kind = EventKind::Failed(Box::new(failure.clone().into()));
         self.put_event(loaded, sequence, kind);
         loaded.instance.unseen_from = Some(loaded.unseen_from(first));
         self.end_as(loaded, Status::Failed, Err(failure));
@@ -662,7 +662,7 @@ pub(crate) fn job(origin: Origin<'_>, task: Task, scheduled: ActivityScheduled) 
 
 fn options(scheduled: &ActivityScheduled) -> ActivityOptions {
     ActivityOptions {
-        retry: scheduled.retry.as_ref().map(retry_policy),
+        retry: scheduled.retry.as_deref().map(retry_policy),
         timeout: scheduled.timeout_ms.map(Duration::from_millis),
         schedule_to_close: scheduled.schedule_to_close_ms.map(Duration::from_millis),
         heartbeat_timeout: scheduled.heartbeat_timeout_ms.map(Duration::from_millis),

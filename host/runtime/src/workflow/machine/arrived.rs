@@ -5,10 +5,11 @@
 //! event does not get lost. What the code waits for can be said once and is remembered, so that each of very
 //! many things that it waits for at once costs no more than one alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use host_base::{Outcome, Payload, Timestamp};
 use host_engine::Completion;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a wait is for.
 #[derive(Clone, Copy, Debug)]
@@ -55,16 +56,16 @@ struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Arrived {
     /// Handles whose result was not taken: by which event it arrived, once it has.
-    results: HashMap<u32, Option<u64>>,
+    results: FxHashMap<u32, Option<u64>>,
     /// By the number of the event that brought them.
     ready: BTreeMap<u64, Ready>,
     /// Waits for an event from outside: its name.
-    waits: HashMap<u32, String>,
+    waits: FxHashMap<u32, String>,
     channels: HashMap<String, Channel>,
     /// Names of which both a wait and an event are there.
     met: BTreeSet<String>,
     /// Handles that the code has said it waits for.
-    said: HashSet<u32>,
+    said: FxHashSet<u32>,
     /// Results of those that are there.
     due: BTreeSet<u64>,
 }

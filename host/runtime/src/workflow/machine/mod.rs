@@ -11,7 +11,7 @@ mod arrived;
 mod asks;
 mod marks;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use host_base::failure::code;
 use host_base::{Failure, Outcome, Payload, Timestamp};
@@ -22,6 +22,7 @@ use host_store::records::{
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rustc_hash::FxHashSet;
 
 use crate::effect::Ask;
 use crate::workflow::commands::{
@@ -116,7 +117,7 @@ pub struct Machine {
     turn_at: Timestamp,
     next_handle: u32,
     /// Handles whose result was not recorded yet, as far as the history goes.
-    expected: HashSet<u32>,
+    expected: FxHashSet<u32>,
     /// What the code has asked for and not taken, as far as it has come.
     arrived: Arrived,
     asks: Asks,
@@ -160,9 +161,12 @@ impl Machine {
         unseen_from: u64,
         limits: MachineLimits,
     ) -> Machine {
-        let (expected, asks, marks) = known_in(&rest);
-        let cancels = |event: &Event| matches!(event.kind, Some(EventKind::CancelRequested(_)));
-        let cancel_recorded = rest.iter().any(|(_, event)| cancels(event));
+        let Known {
+            expected,
+            asks,
+            marks,
+            cancel_recorded,
+        } = known_in(&rest);
         Machine {
             next_sequence: rest.last().map_or(1, |(last, _)| last + 1),
             expected,
@@ -584,7 +588,7 @@ impl Machine {
         }
         self.record(match outcome {
             Ok(_) => EventKind::Completed(Completed {}),
-            Err(failure) => EventKind::Failed(failure.clone().into()),
+            Err(failure) => EventKind::Failed(Box::new(failure.clone().into())),
         });
         Ok(())
     }
@@ -894,31 +898,40 @@ fn asked_to_end(reason: &str) -> Failure {
 }
 
 /// The handles of a history whose results have not been recorded and that were not given up.
-pub(crate) fn expected_in(history: &[(u64, Event)]) -> HashSet<u32> {
-    known_in(history).0
+pub(crate) fn expected_in(history: &[(u64, Event)]) -> FxHashSet<u32> {
+    known_in(history).expected
 }
 
-/// The handles of a history whose results have not been recorded and that were not given up, its updates, and
-/// its new ways.
-fn known_in(history: &[(u64, Event)]) -> (HashSet<u32>, Asks, Marks) {
-    let (mut expected, mut asks, mut marks) = (HashSet::new(), Asks::default(), Marks::default());
+/// What of a whole history counts before the code has come there.
+#[derive(Default)]
+struct Known {
+    /// The handles whose results have not been recorded and that were not given up.
+    expected: FxHashSet<u32>,
+    asks: Asks,
+    marks: Marks,
+    cancel_recorded: bool,
+}
+
+fn known_in(history: &[(u64, Event)]) -> Known {
+    let mut known = Known::default();
     for (sequence, event) in history {
         match &event.kind {
             Some(EventKind::Resolved(one)) => {
-                expected.remove(&one.handle);
+                known.expected.remove(&one.handle);
             }
             Some(EventKind::Cancelled(one)) => {
-                expected.remove(&one.handle);
+                known.expected.remove(&one.handle);
             }
             Some(kind @ (EventKind::UpdateAccepted(_) | EventKind::UpdateCompleted(_))) => {
-                asks.follow(*sequence, kind);
+                known.asks.follow(*sequence, kind);
             }
-            Some(EventKind::Patched(one)) => marks.follow(one),
-            Some(other) => expected.extend(handle_of(other)),
+            Some(EventKind::Patched(one)) => known.marks.follow(one),
+            Some(EventKind::CancelRequested(_)) => known.cancel_recorded = true,
+            Some(other) => known.expected.extend(handle_of(other)),
             None => {}
         }
     }
-    (expected, asks, marks)
+    known
 }
 
 fn reseed_of(started: &Started) -> Option<(u64, ChaCha12Rng)> {

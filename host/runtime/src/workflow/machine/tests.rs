@@ -355,7 +355,7 @@ fn a_failure_ends_the_history_with_its_reason() {
     let failure = Failure::new("rejected", "no title");
     assert_eq!(body.finish(&Err(failure.clone())), Ok(()));
     let recorded = body.take_recorded();
-    let expected = Some(EventKind::Failed(failure.into()));
+    let expected = Some(EventKind::Failed(Box::new(failure.into())));
     assert_eq!(recorded[0].1.kind, expected);
 }
 
