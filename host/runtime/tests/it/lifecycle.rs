@@ -340,8 +340,8 @@ async fn cancel(host: &Host, id: &str) {
 /// Starts a journey of three bookings and waits until all are made.
 async fn journey_that_waits(host: &Host, id: &str, then: &str) {
     host.start("journey", id, journey(then)).await.unwrap();
-    // Its start, an activity and its end for each booking, and the wait for an event.
-    host.until_events(id, 8).await;
+    // Its start; an activity, its shield and its end for each booking; and the wait for an event.
+    host.until_events(id, 11).await;
     assert_eq!(host.count("c").await, 6);
 }
 
