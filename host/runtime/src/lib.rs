@@ -15,6 +15,7 @@ mod draft;
 mod effect;
 mod entity;
 mod error;
+mod handles;
 mod keeper;
 mod limits;
 mod locks;

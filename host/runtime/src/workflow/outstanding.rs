@@ -4,16 +4,17 @@
 
 use host_base::Timestamp;
 use host_store::records::{ChildScheduled, EventKind, OutcomeKind, ParentClose, Resolved};
-use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::handles::{HandleMap, HandleSet};
 
 use crate::workflow::commands::handle_of;
 
 /// Handles whose activity or timer has rows in the store, or whose child may run.
 #[derive(Debug, Default)]
 pub(crate) struct Outstanding {
-    handles: FxHashMap<u32, Kind>,
+    handles: HandleMap<Kind>,
     /// Those that a request to end does not reach.
-    shielded: FxHashSet<u32>,
+    shielded: HandleSet,
 }
 
 /// What stands behind a handle.

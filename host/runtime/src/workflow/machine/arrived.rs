@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use host_base::{Outcome, Payload, Timestamp};
 use host_engine::Completion;
-use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::handles::{HandleMap, HandleSet};
 
 /// What a wait is for.
 #[derive(Clone, Copy, Debug)]
@@ -56,16 +57,16 @@ struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Arrived {
     /// Handles whose result was not taken: by which event it arrived, once it has.
-    results: FxHashMap<u32, Option<u64>>,
+    results: HandleMap<Option<u64>>,
     /// By the number of the event that brought them.
     ready: BTreeMap<u64, Ready>,
     /// Waits for an event from outside: its name.
-    waits: FxHashMap<u32, String>,
+    waits: HandleMap<String>,
     channels: HashMap<String, Channel>,
     /// Names of which both a wait and an event are there.
     met: BTreeSet<String>,
     /// Handles that the code has said it waits for.
-    said: FxHashSet<u32>,
+    said: HandleSet,
     /// Results of those that are there.
     due: BTreeSet<u64>,
 }

@@ -22,9 +22,9 @@ use host_store::records::{
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use rustc_hash::FxHashSet;
 
 use crate::effect::Ask;
+use crate::handles::HandleSet;
 use crate::workflow::commands::{
     describe, event_of, handle_in, handle_of, input_bytes, is_command, is_end, same,
 };
@@ -117,7 +117,7 @@ pub struct Machine {
     turn_at: Timestamp,
     next_handle: u32,
     /// Handles whose result was not recorded yet, as far as the history goes.
-    expected: FxHashSet<u32>,
+    expected: HandleSet,
     /// What the code has asked for and not taken, as far as it has come.
     arrived: Arrived,
     asks: Asks,
@@ -898,7 +898,7 @@ fn asked_to_end(reason: &str) -> Failure {
 }
 
 /// The handles of a history whose results have not been recorded and that were not given up.
-pub(crate) fn expected_in(history: &[(u64, Event)]) -> FxHashSet<u32> {
+pub(crate) fn expected_in(history: &[(u64, Event)]) -> HandleSet {
     known_in(history).expected
 }
 
@@ -906,7 +906,7 @@ pub(crate) fn expected_in(history: &[(u64, Event)]) -> FxHashSet<u32> {
 #[derive(Default)]
 struct Known {
     /// The handles whose results have not been recorded and that were not given up.
-    expected: FxHashSet<u32>,
+    expected: HandleSet,
     asks: Asks,
     marks: Marks,
     cancel_recorded: bool,
