@@ -264,8 +264,9 @@ impl ActorTurns {
             Ok(plugin) => self.run(plugin, &asker).await,
             Err(failure) => Err(failure.clone()),
         };
+        // A method that only reads does not bring the actor in.
+        self.activated |= outcome.is_ok() && !lock(&self.turn).only_reads;
         let writes = self.end_turn(&asker, outcome.is_ok());
-        self.activated |= outcome.is_ok();
         let entered = asker
             .chain()
             .map(|chain| chain.entered_since(entered_before, &self.key));
@@ -505,8 +506,9 @@ impl ActorTurns {
     }
 
     async fn run_timers(&mut self) -> Result<(), ReadError> {
+        // Each once: what is due again meanwhile waits until the messages have had their turn.
+        let now = self.core.clock.now();
         loop {
-            let now = self.core.clock.now();
             let due = lock(&self.turn).take_due_timer(now);
             let Some((name, timer)) = due else {
                 return Ok(());

@@ -205,7 +205,8 @@ impl Mail<'_> {
                 }
             }
             () = wake(self.core, standing.wakes), if standing.wakes.is_some() => {
-                messages.push(Message::Tick);
+                // It did not come by the mailbox, and is not counted as if it had.
+                return Ok(Next::Messages(vec![Message::Tick]));
             }
         }
         messages.retain(|message| self.inbox.admits(message));

@@ -302,3 +302,29 @@ async fn an_idle_actor_is_told_before_it_leaves() {
         json!([1, 2, 1])
     );
 }
+
+#[tokio::test]
+async fn the_turn_of_a_caller_that_is_gone_ends_before_the_next_and_one_that_has_not_begun_never_does()
+ {
+    let host = Scratch::with(|limits| limits.turn_cpu_max = Duration::from_secs(30)).await;
+    let (k, gate) = (keeper("k"), json!({"gate": "gate"}));
+    {
+        let ringing = host.call(&k, "RingAtGate", gate);
+        tokio::select! {
+            rung = ringing => panic!("the gate is shut: {rung:?}"),
+            () = host.until_count("gate-asked", 1) => {}
+        }
+    }
+    {
+        let waiting = host.call(&k, "Ring", 100);
+        tokio::select! {
+            biased;
+            rung = waiting => panic!("another turn goes on: {rung:?}"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    let (open, next) = (counter("gate"), host.call(&k, "Ring", 1));
+    let open = host.call(&open, "Add", 1);
+    let (next, _) = tokio::join!(next, open);
+    assert_eq!(next, Ok(json!(2)));
+}

@@ -276,3 +276,18 @@ async fn hundreds_that_are_due_together_all_fire() {
     }
     host.close_and_find_nothing_left().await;
 }
+
+#[tokio::test]
+async fn a_method_that_only_reads_does_not_bring_its_actor_in() {
+    let (host, k) = (Scratch::new().await, keeper("k"));
+    let mut reminder = new_reminder("Rings", "0s");
+    reminder.alarm.input = host::payload(());
+    host.set_reminder(&k, reminder).await.unwrap();
+    let fired = async || {
+        let left = host.reminders(&k, None, 1).unwrap();
+        left.is_empty().then_some(())
+    };
+    host::until("the reminder to fire", fired).await;
+    let life = host.call(&k, "Life", ()).await;
+    assert_eq!(life, Ok(json!([0, 1, 0])));
+}
