@@ -1,7 +1,8 @@
 //! Who waits for whom: finds a circle before it becomes a deadlock.
 //!
 //! Knows actors and starts of workflows as names. A turn waits for one thing at a time, so that from each
-//! actor one edge leads on at most, and a circle is found by following it.
+//! actor one edge leads on at most, and a circle is found by following it. An actor that was entered again may
+//! wait for something else meanwhile: the latest of what it waits for counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,10 @@ pub(crate) struct Waits(Mutex<Graph>);
 
 #[derive(Debug, Default)]
 struct Graph {
-    waiting: HashMap<ActorKey, Awaited>,
+    /// The latest last. Whoever is called may give up later than its caller, so that they end in any order.
+    waiting: HashMap<ActorKey, Vec<(u64, Awaited)>>,
+    /// The number of the next wait.
+    next: u64,
     starting: HashMap<WorkflowKey, ActorKey>,
 }
 
@@ -47,7 +51,8 @@ impl Graph {
             if actor == Some(who) {
                 return true;
             }
-            next = actor.and_then(|actor| self.waiting.get(actor));
+            let waits = actor.and_then(|actor| self.waiting.get(actor)?.last());
+            next = waits.map(|(_, awaited)| awaited);
         }
         false
     }
@@ -58,8 +63,7 @@ impl Graph {
 pub(crate) struct Waiting {
     waits: Arc<Waits>,
     who: ActorKey,
-    /// For what it waited before, where it was entered again meanwhile.
-    before: Option<Awaited>,
+    number: u64,
 }
 
 /// As long as it lives, the actor's turn decides about the id.
@@ -95,11 +99,17 @@ impl Waits {
     }
 
     fn note(self: &Arc<Self>, graph: &mut Graph, who: &ActorKey, what: Awaited) -> Waiting {
-        let before = graph.waiting.insert(who.clone(), what);
+        let number = graph.next;
+        graph.next += 1;
+        graph
+            .waiting
+            .entry(who.clone())
+            .or_default()
+            .push((number, what));
         Waiting {
             waits: Arc::clone(self),
             who: who.clone(),
-            before,
+            number,
         }
     }
 
@@ -116,10 +126,12 @@ impl Waits {
 impl Drop for Waiting {
     fn drop(&mut self) {
         let mut graph = lock(&self.waits.0);
-        match self.before.take() {
-            // In place, so that the name is not made anew.
-            Some(before) => drop(graph.waiting.get_mut(&self.who).map(|held| *held = before)),
-            None => drop(graph.waiting.remove(&self.who)),
+        let Some(waits) = graph.waiting.get_mut(&self.who) else {
+            return;
+        };
+        waits.retain(|(number, _)| *number != self.number);
+        if waits.is_empty() {
+            graph.waiting.remove(&self.who);
         }
     }
 }
@@ -170,6 +182,19 @@ mod tests {
         assert_eq!(waits.begin(&actor("a"), to("c")).err(), Some(Circle));
         drop((entering, other));
         assert_eq!(waits.begin(&actor("b"), to("a")).err(), Some(Circle));
+    }
+
+    #[test]
+    fn a_wait_that_ends_before_those_that_came_later_leaves_nothing_behind() {
+        let waits = Arc::new(Waits::default());
+        let outer = waits.begin(&actor("a"), to("b")).unwrap();
+        let entering = waits.enter(&actor("b"), &actor("a"));
+        // The one that was entered gives up, and waits for another before the one that has entered knows.
+        drop(outer);
+        let _next = waits.begin(&actor("a"), to("d")).unwrap();
+        drop(entering);
+        assert_eq!(waits.begin(&actor("d"), to("a")).err(), Some(Circle));
+        assert!(waits.begin(&actor("b"), to("a")).is_ok());
     }
 
     #[test]
