@@ -126,8 +126,7 @@ impl<'a> Turn<'a> {
         if self.draft.batch.is_empty() {
             return true;
         }
-        let Draft { batch, effects, .. } = self.draft;
-        self.core.commit_durably(batch, effects).await.is_ok()
+        self.core.commit_draft_durably(self.draft).await.is_ok()
     }
 
     /// Whether there is anything to do for it.

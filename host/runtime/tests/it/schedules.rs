@@ -305,3 +305,16 @@ async fn no_time_is_made_up_for_that_has_not_come() {
     let fired = host.backfill_schedule(&tenant(), "s", from, to).await;
     assert_eq!(fired.map(|fired| fired.started), Ok(3));
 }
+
+#[tokio::test]
+async fn a_workflow_that_a_schedule_starts_is_told_of_as_any_other() {
+    let (host, _clock) = hosts().await;
+    crate::topics::listen(&host, "a", "$workflow/nap").await;
+    let mut schedule = every_minute("nap", Overlap::Skip);
+    schedule.input = payload(0);
+    create(&host, schedule).await;
+    host.trigger_schedule(&tenant(), "s").await.unwrap();
+    let heard = crate::topics::until_heard(&host, "a", 2).await;
+    let stages: Vec<_> = heard.iter().map(|one| one["stage"].clone()).collect();
+    assert_eq!(stages, ["STARTED", "COMPLETED"]);
+}

@@ -216,3 +216,49 @@ async fn an_actor_that_is_deleted_hears_nothing_any_more() {
     assert_eq!(subscriptions(&host).len(), 1);
     host.close_and_find_nothing_left().await;
 }
+
+#[tokio::test]
+async fn that_a_workflow_was_cancelled_or_terminated_is_told() {
+    let host = Scratch::new().await;
+    listen(&host, "a", "$workflow/await_event").await;
+    for id in ["c", "t"] {
+        host.start("await_event", id, ()).await.unwrap();
+    }
+    host.cancel_workflow(&workflow("c"), "enough")
+        .await
+        .unwrap();
+    assert!(host.until_ended("c").await.is_err());
+    host.terminate_workflow(&workflow("t"), "at once")
+        .await
+        .unwrap();
+    assert!(host.until_ended("t").await.is_err());
+    let heard = until_heard(&host, "a", 4).await;
+    let of = |id: &str| -> Vec<_> {
+        let mine = heard.iter().filter(|one| one["id"] == id);
+        mine.map(|one| one["stage"].clone()).collect()
+    };
+    assert_eq!(of("c"), ["STARTED", "CANCELLED"]);
+    assert_eq!(of("t"), ["STARTED", "TERMINATED"]);
+}
+
+#[tokio::test]
+async fn who_always_fails_is_told_of_each_value_once_and_holds_up_nobody() {
+    let host = Scratch::new().await;
+    let bad = host.call(&listener("bad"), "ListenInVain", "news").await;
+    bad.unwrap();
+    listen(&host, "good", "news").await;
+    host.run("say", "w", saying("news", 0..3)).await.unwrap();
+    assert_eq!(until_heard(&host, "good", 3).await, numbers(0..3));
+    let failed = async || {
+        let failed = host.all_told(|happening| match happening {
+            Happening::MessageFailed { actor, failure, .. } if *actor == listener("bad") => {
+                Some(failure.code.clone())
+            }
+            _ => None,
+        });
+        (failed.len() == 3).then_some(failed)
+    };
+    assert_eq!(until("three failures", failed).await, ["deaf"; 3]);
+    assert_eq!(heard(&host, "bad").await, numbers(0..0));
+    host.close_and_find_nothing_left().await;
+}
