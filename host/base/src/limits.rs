@@ -31,7 +31,7 @@ pub struct Limits {
     pub activity_cancel_grace: Duration,
     /// Schedules of all tenants. Default 10,000.
     pub schedules_max: usize,
-    /// Times that one schedule may make up for with one backfill. Default 1,000.
+    /// Times of one schedule that may wait to be made up for. Default 1,000.
     pub schedule_backfill_max: usize,
     /// Activities that run at once. Default 256.
     pub activities_running_max: usize,

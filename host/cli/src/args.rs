@@ -148,8 +148,9 @@ pub(crate) enum ScheduleCommand {
         /// The schedule's name.
         name: String,
     },
-    /// Makes up for its times in a range, one after the other unless they may overlap. A time that was met
-    /// already is left out.
+    /// Makes up for its times in a range, one after the other unless they may overlap. What is due meanwhile
+    /// goes first. A time that was met already is left out: one whose workflow has an id of its own, and one
+    /// for which an actor was called in the last 24 hours.
     Backfill {
         /// The schedule's name.
         name: String,
@@ -177,12 +178,20 @@ pub(crate) struct CreateScheduleArgs {
     /// or @hourly, @daily, @weekly.
     #[arg(long, value_name = "EXPRESSION", required_unless_present = "every")]
     pub(crate) cron: Option<String>,
-    /// The time zone in which the expression is read.
+    /// The time zone in which the expression is read. Where clocks are set forward, a time of a single hour
+    /// and minute is met right behind the gap; where they are set back, the first time only. Of all other
+    /// expressions, what the clock leaves out is left out, and what it shows twice is met twice.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub(crate) zone: String,
-    /// After how long again, counted from now: 90s, 1h30m or PT1H30M.
+    /// After how long again, counted from --from, or else from now: 90s, 1h30m or PT1H30M.
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["cron", "zone"])]
     pub(crate) every: Option<String>,
+    /// Earlier than this it is not due: 2030-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Later than this it is not due any more.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
     /// The workflow that it starts.
     #[arg(long, value_name = "NAME", required_unless_present = "actor")]
     pub(crate) workflow: Option<String>,
@@ -213,7 +222,8 @@ pub(crate) struct CreateScheduleArgs {
     /// Puts each time off by up to so much, so that not all schedules are met at once.
     #[arg(long, value_name = "PERIOD", default_value = "0s")]
     pub(crate) jitter: String,
-    /// Replaces one of the same name.
+    /// Replaces one of the same name, which keeps its past: what it has counted, when it was created, whether
+    /// it is paused, and which of its times wait. This is how a schedule is changed.
     #[arg(long)]
     pub(crate) replace: bool,
 }

@@ -66,6 +66,16 @@ impl Cause {
     }
 }
 
+/// Under which key it is kept that a schedule has called an actor for one of its times.
+pub(crate) fn scheduled(schedule: &str, actor: &ActorKey, method: &str, time: Timestamp) -> Digest {
+    let mut parts = Parts::new("schedule");
+    parts.add(schedule.as_bytes());
+    parts.add_actor(actor);
+    parts.add(method.as_bytes());
+    parts.add(&time.0.to_be_bytes());
+    parts.digest()
+}
+
 /// The calls that one run of a cause has made so far.
 #[derive(Debug)]
 pub(crate) struct Calls {

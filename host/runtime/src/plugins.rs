@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use host_base::{ActorKey, TenantId};
+use host_base::failure::code;
+use host_base::{ActorKey, Failure, TenantId};
 use host_engine::{ActorDefinition, Plugin};
 
 /// The plugins of all tenants.
@@ -35,6 +36,12 @@ pub(crate) struct Taken {
     pub(crate) owner: String,
 }
 
+/// Nobody brings that actor type.
+pub(crate) fn no_actor(actor_type: &str) -> Failure {
+    let text = format!("no plugin brings the actor type {actor_type}");
+    Failure::new(code::NOT_FOUND, text)
+}
+
 impl Plugins {
     /// The plugin of that name.
     pub(crate) fn named(&self, tenant: &TenantId, name: &str) -> Option<Plugin> {
@@ -60,6 +67,27 @@ impl Plugins {
         let plugin = self.of_actor(&actor.tenant, &actor.actor_type)?;
         let definition = plugin.manifest().actor(&actor.actor_type)?;
         definition.only_reads(method).then_some(plugin)
+    }
+
+    /// Whether there is a method of the name.
+    ///
+    /// # Errors
+    /// No plugin brings the actor type, or it has no such method.
+    pub(crate) fn check_method(
+        &self,
+        tenant: &TenantId,
+        actor_type: &str,
+        method: &str,
+    ) -> Result<(), Failure> {
+        let plugin = self.of_actor(tenant, actor_type);
+        let plugin = plugin.ok_or_else(|| no_actor(actor_type))?;
+        let definition = plugin.manifest().actor(actor_type);
+        let mut methods = definition.iter().flat_map(|definition| &definition.methods);
+        if methods.any(|one| one.name == method) {
+            return Ok(());
+        }
+        let text = format!("actor type {actor_type} has no method {method}");
+        Err(Failure::new(code::NOT_FOUND, text))
     }
 
     /// A plugin that was deployed cannot be loaded.

@@ -875,7 +875,7 @@ pub struct Schedule {
     /// When, as a cron expression; empty: see `interval_ms`.
     #[prost(string, tag = "1")]
     pub cron: String,
-    /// After how long again, in milliseconds, counted from `created_ms`.
+    /// After how long again, in milliseconds, counted from `from_ms`, or else from `created_ms`.
     #[prost(uint64, tag = "2")]
     pub interval_ms: u64,
     /// The time zone in which the expression is read.
@@ -932,6 +932,18 @@ pub struct Schedule {
     /// Why nothing was, the last time that was so; empty since it worked.
     #[prost(string, tag = "21")]
     pub problem: String,
+    /// None of its times is earlier, in milliseconds since the epoch.
+    #[prost(uint64, tag = "22")]
+    pub from_ms: u64,
+    /// None of its times is later, in milliseconds since the epoch; 0: it has no end.
+    #[prost(uint64, tag = "23")]
+    pub until_ms: u64,
+    /// Times that are made up for when nothing else waits.
+    #[prost(uint64, repeated, tag = "24")]
+    pub backfill: Vec<u64>,
+    /// Whether the workflow that was started last makes up for a time.
+    #[prost(bool, tag = "25")]
+    pub makes_up: bool,
 }
 
 /// What a schedule does.

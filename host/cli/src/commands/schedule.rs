@@ -34,6 +34,10 @@ struct Line<'a> {
     zone: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
     #[serde(flatten)]
     target: Target<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +48,7 @@ struct Line<'a> {
     paused: bool,
     upcoming: Vec<String>,
     queued: Vec<String>,
+    backfill: Vec<String>,
     started: u64,
     skipped: u64,
     missed: u64,
@@ -155,7 +160,10 @@ fn definition(args: &CreateScheduleArgs) -> Result<Schedule, Problem> {
     };
     let interval = args.every.as_deref().map(millis).transpose()?;
     let cron = args.cron.clone().unwrap_or_default();
+    let bound = |text: &Option<String>| text.as_deref().map(moment).transpose();
     Ok(Schedule {
+        from_ms: bound(&args.from)?.unwrap_or_default().0,
+        until_ms: bound(&args.until)?.unwrap_or_default().0,
         zone: if cron.is_empty() {
             String::new()
         } else {
@@ -339,6 +347,15 @@ fn block(view: &ScheduleView) -> String {
             .map(|time| ("then", at(time.0))),
     );
     facts.extend(schedule.queued.iter().map(|time| ("waits", at(*time))));
+    if let [first, rest @ ..] = &schedule.backfill[..] {
+        let more = rest.len();
+        facts.push(("makes up", format!("{} and {more} more", at(*first))));
+    }
+    for (name, ms) in [("from", schedule.from_ms), ("until", schedule.until_ms)] {
+        if ms != 0 {
+            facts.push((name, at(ms)));
+        }
+    }
     if schedule.last_ms != 0 {
         facts.push(("last", at(schedule.last_ms)));
     }
@@ -347,7 +364,7 @@ fn block(view: &ScheduleView) -> String {
     }
     let lines = facts
         .iter()
-        .map(|(name, value)| format!("{name:<9}{value}"));
+        .map(|(name, value)| format!("{name:<10}{value}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -365,11 +382,14 @@ fn overlap_name(schedule: &Schedule) -> &'static str {
 fn line(view: &ScheduleView) -> Line<'_> {
     let schedule = &view.schedule;
     let at = |ms: u64| time::rfc3339(Timestamp(ms));
+    let bound = |ms: u64| Some(ms).filter(|ms| *ms != 0).map(at);
     Line {
         name: &view.name,
         cron: &schedule.cron,
         zone: &schedule.zone,
         interval_ms: Some(schedule.interval_ms).filter(|ms| *ms != 0),
+        from: bound(schedule.from_ms),
+        until: bound(schedule.until_ms),
         target: match &schedule.target {
             Some(ScheduleTarget::Workflow(workflow)) => Target::Workflow {
                 workflow: &workflow.name,
@@ -389,10 +409,11 @@ fn line(view: &ScheduleView) -> Line<'_> {
         paused: schedule.paused,
         upcoming: view.upcoming.iter().map(|time| at(time.0)).collect(),
         queued: schedule.queued.iter().map(|time| at(*time)).collect(),
+        backfill: schedule.backfill.iter().map(|time| at(*time)).collect(),
         started: schedule.started,
         skipped: schedule.skipped,
         missed: schedule.missed,
-        last: Some(schedule.last_ms).filter(|ms| *ms != 0).map(at),
+        last: bound(schedule.last_ms),
         last_workflow: &schedule.running,
         problem: &schedule.problem,
     }

@@ -60,7 +60,7 @@ impl Session {
     /// Whether times of a schedule have waited for a workflow that has ended by now.
     fn schedule_waits(&self) -> Result<bool, Problem> {
         for one in self.runtime.schedules(&self.tenant)? {
-            if one.schedule.queued.is_empty() {
+            if !one.has_waiting() {
                 continue;
             }
             let key = WorkflowKey::new(self.tenant.clone(), one.schedule.running).ok();

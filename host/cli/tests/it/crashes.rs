@@ -184,6 +184,66 @@ fn a_delayed_message_is_delivered_once_and_one_that_was_taken_back_is_not() {
 }
 
 #[test]
+fn a_value_that_expires_is_there_until_then_and_never_afterwards() {
+    let long = r#"{"key":"long","value":1,"ms":3600000}"#;
+    let short = r#"{"key":"short","value":1,"ms":1}"#;
+    let look = |key| ["actor", "call", "Keeper", "k", "Look", key];
+    Scenario::new(&[PROBE])
+        .repeat(&keeper("Keep", long))
+        .repeat(&keeper("Keep", short))
+        .answers(&look(r#""long""#), "1")
+        .answers(&look(r#""short""#), "null")
+        .check();
+}
+
+#[test]
+fn a_timer_goes_with_its_host_and_what_it_was_set_with_stays() {
+    let timer = r#"{"name":"t","due":"1h","by":1}"#;
+    Scenario::new(&[PROBE])
+        .repeat(&keeper("Ring", "2"))
+        .repeat(&keeper("SetTimer", timer))
+        .answers(&RINGS, "2")
+        .answers(
+            &["actor", "call", "Keeper", "k", "CancelTimer", r#""t""#],
+            "false",
+        )
+        .check();
+}
+
+#[test]
+fn a_method_that_only_reads_says_what_is_durable_and_leaves_nothing() {
+    let reminders = ["actor", "call", "Keeper", "k", "Reminders", r#""r""#];
+    Scenario::new(&[PROBE])
+        .repeat(&keeper("Ring", "1"))
+        .repeat(&RINGS)
+        .repeat(&reminders)
+        .answers(&RINGS, "1")
+        .answers(&reminders, "[[],0]")
+        .check();
+}
+
+#[test]
+fn an_actor_that_leaves_when_it_is_told_has_what_it_had() {
+    Scenario::new(&[PROBE])
+        .repeat(&keeper("Ring", "2"))
+        .repeat(&keeper("Leave", "null"))
+        .answers(&RINGS, "2")
+        .check();
+}
+
+#[test]
+fn a_call_with_a_time_limit_that_is_met_counts_once() {
+    let limit = |gate: &str, ms| format!(r#"{{"gate":"{gate}","keeper":"other","ms":{ms}}}"#);
+    let open = ["actor", "call", "Counter", "open", "Add", "1"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&open[..], &["--idempotency-key", "open"]].concat())
+        .repeat(&keeper("HaveRung", &limit("open", 60_000)))
+        .answers(&["actor", "call", "Keeper", "other", "Rings"], "1")
+        .answers(&keeper("HaveRung", &limit("open", 60_000)), "1")
+        .check();
+}
+
+#[test]
 fn an_actor_is_deleted_whole() {
     let page = r#"{"prefix":"","after":null,"limit":9}"#;
     Scenario::new(&[PROBE])

@@ -24,6 +24,7 @@ mod monitor;
 mod order_saga;
 mod runs;
 mod scenario;
+mod schedules;
 mod sigkill;
 mod topics;
 mod transfers;

@@ -131,16 +131,8 @@ impl Shared {
         let ActorKey {
             tenant, actor_type, ..
         } = &self.key;
-        let plugin = self.core.plugins.of_actor(tenant, actor_type);
-        let has = plugin.is_some_and(|plugin| {
-            let definition = plugin.manifest().actor(actor_type);
-            definition.is_some_and(|one| one.methods.iter().any(|known| known.name == method))
-        });
-        if has {
-            return Ok(());
-        }
-        let text = format!("actor type {actor_type} has no method {method} to subscribe with");
-        Err(Interrupt(text))
+        let found = self.core.plugins.check_method(tenant, actor_type, method);
+        found.map_err(|failure| Interrupt(failure.message))
     }
 
     async fn call(&self, call: MethodCall, options: CallOptions) -> Outcome {

@@ -34,6 +34,7 @@ use crate::effect::{Deed, Effect, Message, Order, Progress, WaitingCall};
 use crate::entity::live::{Standing, Turns};
 use crate::limits;
 use crate::locks::lock;
+use crate::plugins::no_actor;
 
 pub(crate) use read::read;
 pub(crate) use reminders::info as reminder_info;
@@ -327,10 +328,7 @@ impl ActorTurns {
             tenant, actor_type, ..
         } = &self.key;
         let plugin = self.core.plugins.of_actor(tenant, actor_type);
-        plugin.ok_or_else(|| {
-            let text = format!("no plugin brings the actor type {actor_type}");
-            Failure::new(code::NOT_FOUND, text)
-        })
+        plugin.ok_or_else(|| no_actor(actor_type))
     }
 
     /// Everything that the turn changes, in one batch.
@@ -547,7 +545,11 @@ impl ActorTurns {
         };
         match what {
             Deed::SetReminder(new) => {
-                self.check_method(&new.alarm.method)?;
+                let ActorKey {
+                    tenant, actor_type, ..
+                } = &self.key;
+                let plugins = &self.core.plugins;
+                plugins.check_method(tenant, actor_type, &new.alarm.method)?;
                 alarms.set_reminder(new).map_err(refused)??;
                 Ok(Payload::new())
             }
@@ -560,17 +562,6 @@ impl ActorTurns {
                 Ok(Payload::new())
             }
         }
-    }
-
-    fn check_method(&self, method: &str) -> Result<(), Failure> {
-        let plugin = self.plugin()?;
-        let definition = plugin.manifest().actor(&self.key.actor_type);
-        let mut methods = definition.iter().flat_map(|definition| &definition.methods);
-        if methods.any(|one| one.name == method) {
-            return Ok(());
-        }
-        let text = format!("actor type {} has no method {method}", self.key.actor_type);
-        Err(Failure::new(code::NOT_FOUND, text))
     }
 
     /// What was deleted must be gone from the store before it is asked for what memory does not know.

@@ -14,7 +14,7 @@ use host_store::records::Schedule;
 use tokio::sync::mpsc;
 
 use crate::core::Core;
-use crate::schedules::turn::{Came, Turn, aim};
+use crate::schedules::turn::{Came, Line, Turn, aim, has_waiting};
 use crate::schedules::{Ask, Deed, Fired, Order};
 use crate::view::is_active;
 
@@ -81,7 +81,10 @@ impl Book {
             let mut later = false;
             if turn.concerns(row) {
                 let before = row.clone();
-                later = turn.dequeue(name, row)? || turn.due(name, row)?;
+                // What waits is older than what is due, and both go before what is made up for.
+                later = turn.take(name, row, Line::Waiting)?;
+                later |= turn.due(name, row)?;
+                later |= turn.take(name, row, Line::Backfill)?;
                 if *row != before {
                     turn.draft.batch.put_schedule(&name.0, &name.1, row);
                 }
@@ -100,7 +103,7 @@ impl Book {
     /// Has itself told when the workflows end that queued times wait for.
     fn watch(&mut self) {
         for ((tenant, _), row) in &self.rows {
-            let waits = !row.paused && !row.queued.is_empty() && !row.running.is_empty();
+            let waits = has_waiting(row) && !row.running.is_empty();
             let Some(key) = waits
                 .then(|| WorkflowKey::new(tenant.clone(), &*row.running).ok())
                 .flatten()
@@ -192,23 +195,10 @@ impl Book {
                 }
                 Fired::default()
             }
-            (Deed::Trigger, Some(row)) => {
-                let mut came = turn.meet(name, row, now)?;
-                for _ in 0..BUSY_TRIES {
-                    if !matches!(came, Came::Later) {
-                        break;
-                    }
-                    tokio::time::sleep(BUSY_WAIT).await;
-                    came = turn.meet(name, row, now)?;
-                }
-                if matches!(came, Came::Later) {
-                    let text = "its workflow's id is being started by another; try again";
-                    return Ok(Err(Failure::transient(code::BUSY, text)));
-                }
-                let fired = came.fired();
-                came.note(row, now);
-                fired
-            }
+            (Deed::Trigger, Some(row)) => match trigger(turn, name, row).await? {
+                Ok(fired) => fired,
+                Err(failure) => return Ok(Err(failure)),
+            },
             (Deed::Backfill(from, to), Some(row)) => match turn.backfill(name, row, from, to)? {
                 Ok(fired) => fired,
                 Err(failure) => return Ok(Err(failure)),
@@ -222,23 +212,65 @@ impl Book {
     }
 }
 
+async fn trigger(
+    turn: &mut Turn<'_>,
+    name: &Name,
+    row: &mut Schedule,
+) -> Result<Result<Fired, Failure>, ReadError> {
+    // A time that was met counts once; this is another one.
+    let time = turn.now().max(Timestamp(row.last_ms.saturating_add(1)));
+    for _ in 0..BUSY_TRIES {
+        let came = turn.meet(name, row, time)?;
+        if !matches!(came, Came::Later) {
+            let fired = came.fired();
+            came.note(row, time);
+            return Ok(Ok(fired));
+        }
+        tokio::time::sleep(BUSY_WAIT).await;
+    }
+    let text = "what it starts or calls is busy; try again";
+    Ok(Err(Failure::transient(code::BUSY, text)))
+}
+
 fn create(
     core: &Core,
     rows: &mut Rows,
     name: &Name,
     (new, replace): (Schedule, bool),
 ) -> Result<(), Failure> {
-    if let Some(mut schedule) = created(core, new, rows.get(name), replace, rows.len())? {
-        // What goes on and what waits is as before, whatever its times are from now on.
-        if let Some(found) = rows.get(name) {
-            schedule.running.clone_from(&found.running);
-            schedule.queued.clone_from(&found.queued);
-            schedule.paused = found.paused;
+    if let Some(new) = created(core, new, rows.get(name), replace, rows.len())? {
+        let mut schedule = match rows.get(name) {
+            Some(found) => replaced(found, new),
+            None => new,
+        };
+        // What is about to be met stays so where only what is done has changed.
+        if rows.get(name).map(timing) != Some(timing(&schedule)) {
+            aim(&name.1, &mut schedule, core.clock.now());
         }
-        aim(&name.1, &mut schedule, core.clock.now());
         rows.insert(name.clone(), schedule);
     }
     Ok(())
+}
+
+/// With another definition; what has been and what goes on is as before.
+fn replaced(found: &Schedule, new: Schedule) -> Schedule {
+    Schedule {
+        problem: String::new(),
+        ..with_definition(found.clone(), new)
+    }
+}
+
+/// When it is due, and by how much that is put off.
+fn timing(schedule: &Schedule) -> Schedule {
+    Schedule {
+        cron: schedule.cron.clone(),
+        interval_ms: schedule.interval_ms,
+        zone: schedule.zone.clone(),
+        from_ms: schedule.from_ms,
+        until_ms: schedule.until_ms,
+        jitter_ms: schedule.jitter_ms,
+        ..Schedule::default()
+    }
 }
 
 /// The schedule as it comes into being; none where it is there already.
@@ -266,17 +298,23 @@ fn created(
 
 /// What its creator said of it.
 fn definition(schedule: &Schedule) -> Schedule {
+    with_definition(Schedule::default(), schedule.clone())
+}
+
+fn with_definition(rest: Schedule, of: Schedule) -> Schedule {
     Schedule {
-        cron: schedule.cron.clone(),
-        interval_ms: schedule.interval_ms,
-        zone: schedule.zone.clone(),
-        target: schedule.target.clone(),
-        input: schedule.input.clone(),
-        overlap: schedule.overlap,
-        queue_max: schedule.queue_max,
-        catch_up_ms: schedule.catch_up_ms,
-        jitter_ms: schedule.jitter_ms,
-        ..Schedule::default()
+        cron: of.cron,
+        interval_ms: of.interval_ms,
+        zone: of.zone,
+        target: of.target,
+        input: of.input,
+        overlap: of.overlap,
+        queue_max: of.queue_max,
+        catch_up_ms: of.catch_up_ms,
+        jitter_ms: of.jitter_ms,
+        from_ms: of.from_ms,
+        until_ms: of.until_ms,
+        ..rest
     }
 }
 

@@ -40,12 +40,19 @@ pub struct ScheduleView {
     pub upcoming: Vec<Timestamp>,
 }
 
+impl ScheduleView {
+    /// Whether any of its times waits, and is met as soon as nothing stands before it.
+    pub fn has_waiting(&self) -> bool {
+        turn::has_waiting(&self.schedule)
+    }
+}
+
 /// What came of a trigger or a backfill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fired {
     /// For how many times something was started or called.
     pub started: u64,
-    /// How many times wait until the last workflow has ended.
+    /// How many times wait now, of all that were asked for.
     pub queued: u64,
     /// For how many times nothing was done.
     pub skipped: u64,
@@ -98,7 +105,8 @@ impl Schedules {
 
 impl Runtime {
     /// Creates a schedule; durable when this returns. One of the same name and definition is left as it is.
-    /// What the host itself counts is left out of what is given.
+    /// One that is replaced keeps what it has counted, whether it is paused, and which of its times wait. What
+    /// the host itself counts is left out of what is given.
     ///
     /// # Errors
     /// The definition is wrong, or the name is taken and `replace` is not set.
@@ -132,8 +140,9 @@ impl Runtime {
         self.order(tenant, name, Deed::Trigger).await
     }
 
-    /// Makes up for its times from `from` to `to`: one after the other, unless they may overlap. A time for
-    /// which its workflow was started already is left out.
+    /// Makes up for its times from `from` to `to`: one after the other, unless they may overlap. A time that was
+    /// met already is left out: one whose workflow has an id of its own, and one for which an actor was called
+    /// no longer than `reply_retention` ago. What is due meanwhile goes before the rest.
     pub async fn backfill_schedule(
         &self,
         tenant: &TenantId,
@@ -216,7 +225,8 @@ fn checked(
         Some(ScheduleTarget::Workflow(workflow)) => checked_workflow(core, tenant, name, workflow)?,
         Some(ScheduleTarget::Actor(call)) => {
             ActorKey::new(tenant.clone(), &*call.actor_type, &*call.actor_id)?;
-            limits::check_name("method", &call.method).map_err(limits::over_limit)?;
+            core.plugins
+                .check_method(tenant, &call.actor_type, &call.method)?;
             ScheduleTarget::Actor(call)
         }
         None => {
@@ -239,14 +249,29 @@ fn checked(
         },
         catch_up_ms: given.catch_up_ms,
         jitter_ms: given.jitter_ms,
+        from_ms: given.from_ms,
+        until_ms: given.until_ms,
         created_ms: now.0,
         ..Schedule::default()
     };
     if Times::of(&schedule)?.after(now).is_none() {
-        let text = format!("`{}` names no time that is still to come", schedule.cron);
-        return Err(Failure::new(code::BAD_INPUT, text));
+        return Err(Failure::new(code::BAD_INPUT, no_times(&schedule)));
     }
     Ok(schedule)
+}
+
+fn no_times(schedule: &Schedule) -> String {
+    let what = match schedule.cron.is_empty() {
+        true => "the interval".to_owned(),
+        false => format!("`{}`", schedule.cron),
+    };
+    match schedule.until_ms {
+        0 => format!("{what} names no time that is still to come"),
+        until => {
+            let until = times::shown(Timestamp(until));
+            format!("{what} names no time that is still to come before the end at {until}")
+        }
+    }
 }
 
 fn checked_workflow(

@@ -1,18 +1,21 @@
 //! What schedules do at one moment, put together as one batch.
 //!
-//! Decides whether a time is met, waits, or is left out; the rows that it is given move on with it.
+//! Decides whether a time is met, waits, or is left out; the rows that it is given move on with it. A backfill
+//! never takes the place of a time that is due: that one waits for the workflow of the backfill that goes on,
+//! and goes before the rest.
 
 use std::collections::HashSet;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Entity, Failure, TenantId, Timestamp, WorkflowKey};
+use host_base::{ActorKey, Digest, Entity, Failure, TenantId, Timestamp, WorkflowKey};
 use host_store::ReadError;
 use host_store::records::{
-    Call, Control, Instance, MailControl, MailKind, Overlap, Schedule, ScheduleTarget,
+    Call, Control, Instance, MailControl, MailKind, Overlap, Reply, Schedule, ScheduleTarget,
     ScheduledCall, ScheduledWorkflow,
 };
 
 use crate::core::Core;
+use crate::dedup;
 use crate::draft::Draft;
 use crate::schedules::book::Name;
 use crate::schedules::times::{self, Times};
@@ -35,6 +38,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) draft: Draft,
     /// What was started at this moment: the store does not know it yet.
     fresh: HashSet<WorkflowKey>,
+    /// For which times actors were called at this moment.
+    called: HashSet<Digest>,
     /// How much more the batch may start.
     left: usize,
 }
@@ -44,8 +49,32 @@ pub(crate) enum Came {
     Started,
     Queued,
     Skipped(String),
-    /// Somebody else decides about the id at the moment.
+    /// Somebody else decides about the id at the moment, or the actor has too much to do.
     Later,
+}
+
+/// What waits to be met.
+#[derive(Clone, Copy)]
+pub(crate) enum Line {
+    /// Times that were due.
+    Waiting,
+    /// Times that are made up for.
+    Backfill,
+}
+
+impl Line {
+    fn of(self, row: &mut Schedule) -> &mut Vec<u64> {
+        match self {
+            Line::Waiting => &mut row.queued,
+            Line::Backfill => &mut row.backfill,
+        }
+    }
+}
+
+/// Whether any of its times waits and may be met.
+pub(crate) fn has_waiting(row: &Schedule) -> bool {
+    let waits = !row.queued.is_empty() || !row.backfill.is_empty();
+    waits && !row.paused
 }
 
 /// The workflow that a schedule started last.
@@ -74,6 +103,7 @@ impl Came {
             Came::Started => {
                 row.started += 1;
                 row.last_ms = time.0;
+                row.makes_up = false;
                 row.problem.clear();
             }
             Came::Skipped(why) => {
@@ -112,6 +142,7 @@ impl<'a> Turn<'a> {
             now,
             draft: Draft::default(),
             fresh: HashSet::new(),
+            called: HashSet::new(),
             left: STARTS_AT_ONCE,
         }
     }
@@ -131,7 +162,7 @@ impl<'a> Turn<'a> {
 
     /// Whether there is anything to do for it.
     pub(crate) fn concerns(&self, row: &Schedule) -> bool {
-        !row.paused && !row.queued.is_empty() || self.is_due(row)
+        has_waiting(row) || self.is_due(row)
     }
 
     fn is_due(&self, row: &Schedule) -> bool {
@@ -150,7 +181,8 @@ impl<'a> Turn<'a> {
             aim(&name.1, row, Timestamp(oldest - 1));
         }
         let Ok(times) = Times::of(row) else {
-            row.next_ms = 0;
+            // It says why.
+            aim(&name.1, row, self.now);
             return Ok(false);
         };
         for _ in 0..TIMES_AT_ONCE {
@@ -177,9 +209,15 @@ impl<'a> Turn<'a> {
     }
 
     /// Meets the times that have waited, as far as they may be met. True where there is more to do soon.
-    pub(crate) fn dequeue(&mut self, name: &Name, row: &mut Schedule) -> Result<bool, ReadError> {
+    pub(crate) fn take(
+        &mut self,
+        name: &Name,
+        row: &mut Schedule,
+        line: Line,
+    ) -> Result<bool, ReadError> {
         for _ in 0..TIMES_AT_ONCE {
-            let Some(time) = row.queued.first().copied().filter(|_| !row.paused) else {
+            let first = line.of(row).first().copied();
+            let Some(time) = first.filter(|_| !row.paused) else {
                 return Ok(false);
             };
             if self.left == 0 {
@@ -193,8 +231,10 @@ impl<'a> Turn<'a> {
             if matches!(came, Came::Later) {
                 return Ok(true);
             }
+            let makes_up = matches!((line, &came), (Line::Backfill, Came::Started));
             came.note(row, Timestamp(time));
-            row.queued.remove(0);
+            row.makes_up |= makes_up;
+            line.of(row).remove(0);
         }
         Ok(true)
     }
@@ -213,40 +253,60 @@ impl<'a> Turn<'a> {
             Ok(times) => times,
             Err(failure) => return Ok(Err(failure)),
         };
-        let to = to.min(self.now);
         let first = times.after(Timestamp(from.0.saturating_sub(1)));
         let all = std::iter::successors(first, |time| times.after(*time));
-        let wanted: Vec<_> = all.take_while(|time| *time <= to).take(max + 1).collect();
-        if wanted.len() + row.queued.len() > max {
-            let text = format!("the range has more times than `schedule_backfill_max` of {max}");
-            return Ok(Err(Failure::new(code::LIMIT, text)));
-        }
-        let (before, mut met) = ((row.started, row.skipped), 0);
-        for time in wanted {
-            if self.has_met(name, row, time)? {
+        let until = to.min(self.now);
+        let wanted: Vec<_> = all
+            .take_while(|time| *time <= until)
+            .take(max + 1)
+            .collect();
+        let mut new = Vec::new();
+        let mut met = 0;
+        for time in &wanted[..wanted.len().min(max)] {
+            if self.has_met(name, row, *time)? {
                 met += 1;
-            } else if !row.queued.contains(&time.0) {
-                row.queued.push(time.0);
+            } else if !row.queued.contains(&time.0) && !row.backfill.contains(&time.0) {
+                new.push(time.0);
             }
         }
-        self.dequeue(name, row)?;
+        if wanted.len() > max || new.len() + row.backfill.len() > max {
+            let text = format!(
+                "more than {max} times would be made up for, which is `schedule_backfill_max`"
+            );
+            return Ok(Err(Failure::new(code::LIMIT, text)));
+        }
+        row.backfill.extend(new);
+        let before = (row.started, row.skipped);
+        self.take(name, row, Line::Waiting)?;
+        self.take(name, row, Line::Backfill)?;
         Ok(Ok(Fired {
             started: row.started - before.0,
-            queued: row.queued.len() as u64,
-            skipped: row.skipped - before.1 + met,
+            queued: (row.queued.len() + row.backfill.len()) as u64,
+            skipped: row.skipped - before.1 + met as u64,
         }))
     }
 
-    /// Whether a workflow was started for the time, so that a backfill that is repeated changes nothing.
-    fn has_met(
+    /// Whether the time was met, so that a backfill that is repeated changes nothing.
+    fn has_met(&self, name: &Name, row: &Schedule, time: Timestamp) -> Result<bool, ReadError> {
+        match &row.target {
+            Some(ScheduleTarget::Workflow(workflow)) => self.has_started(name, workflow, time),
+            Some(ScheduleTarget::Actor(call)) => {
+                let actor = ActorKey::new(name.0.clone(), &*call.actor_type, &*call.actor_id);
+                match actor {
+                    Ok(actor) => self.has_called(&name.1, &actor, &call.method, time),
+                    Err(_) => Ok(false),
+                }
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn has_started(
         &self,
         (tenant, schedule): &Name,
-        row: &Schedule,
+        workflow: &ScheduledWorkflow,
         time: Timestamp,
     ) -> Result<bool, ReadError> {
-        let Some(ScheduleTarget::Workflow(workflow)) = &row.target else {
-            return Ok(false);
-        };
         let id = id_of(&workflow.id, schedule, time);
         let Ok(key) = WorkflowKey::new(tenant.clone(), id) else {
             return Ok(false);
@@ -256,6 +316,18 @@ impl<'a> Turn<'a> {
             IdState::Free(former) => former.was_used(),
         };
         Ok(was_used && workflow.id.contains(TIME))
+    }
+
+    fn has_called(
+        &self,
+        schedule: &str,
+        actor: &ActorKey,
+        method: &str,
+        time: Timestamp,
+    ) -> Result<bool, ReadError> {
+        let key = dedup::scheduled(schedule, actor, method, time);
+        let kept = self.core.reader.reply(&actor.tenant, &key)?;
+        Ok(kept.is_some() || self.called.contains(&key))
     }
 
     /// Meets one time, as the schedule has it where its last workflow still goes on.
@@ -271,6 +343,10 @@ impl<'a> Turn<'a> {
         };
         let waiting = !row.queued.is_empty();
         match (row.overlap(), last) {
+            (Overlap::Skip, Last::GoesOn(_)) if row.makes_up => Ok(enqueue(row, time)),
+            (Overlap::Cancel | Overlap::Terminate, Last::GoesOn(_)) if row.makes_up => {
+                Ok(replace(row, time))
+            }
             (Overlap::Queue, Last::GoesOn(_)) => Ok(enqueue(row, time)),
             (Overlap::Queue, Last::Ended) if waiting => Ok(enqueue(row, time)),
             (Overlap::Skip, Last::GoesOn(_)) => Ok(Came::Skipped(format!(
@@ -294,7 +370,7 @@ impl<'a> Turn<'a> {
         self.left = self.left.saturating_sub(1);
         match row.target.clone() {
             Some(ScheduleTarget::Workflow(workflow)) => self.start(name, row, workflow, time),
-            Some(ScheduleTarget::Actor(call)) => Ok(self.call(&name.0, row, call)),
+            Some(ScheduleTarget::Actor(call)) => self.call(name, row, call, time),
             None => Ok(Came::Skipped("it does nothing".to_owned())),
         }
     }
@@ -346,21 +422,38 @@ impl<'a> Turn<'a> {
         Ok(Came::Started)
     }
 
-    fn call(&mut self, tenant: &TenantId, row: &Schedule, call: ScheduledCall) -> Came {
+    fn call(
+        &mut self,
+        (tenant, schedule): &Name,
+        row: &Schedule,
+        call: ScheduledCall,
+        time: Timestamp,
+    ) -> Result<Came, ReadError> {
         let actor = match ActorKey::new(tenant.clone(), call.actor_type, call.actor_id) {
-            Ok(actor) => Entity::Actor(actor),
-            Err(error) => return Came::Skipped(error.to_string()),
+            Ok(actor) => actor,
+            Err(error) => return Ok(Came::Skipped(error.to_string())),
         };
-        if let Err(failure) = self.core.check_inbox(&actor) {
-            return Came::Skipped(failure.message);
+        if self.has_called(schedule, &actor, &call.method, time)? {
+            return Ok(Came::Skipped(format!("{actor} was called for it already")));
         }
+        let to = Entity::Actor(actor.clone());
+        if self.core.check_inbox(&to).is_err() {
+            return Ok(Came::Later);
+        }
+        let key = dedup::scheduled(schedule, &actor, &call.method, time);
+        let reply = Reply {
+            expires_ms: self.now.after(self.core.limits.reply_retention).0,
+            ..Reply::default()
+        };
+        self.draft.batch.put_reply(tenant, &key, &reply);
+        self.called.insert(key);
         let kind = MailKind::Call(Call {
             method: call.method,
             input: row.input.clone(),
             ..Call::default()
         });
-        self.draft.send(self.core, actor, kind);
-        Came::Started
+        self.draft.send(self.core, to, kind);
+        Ok(Came::Started)
     }
 
     /// Asks the last workflow to end; one that was started at this moment has not begun.
@@ -405,7 +498,7 @@ fn replaces(overlap: Overlap) -> bool {
 }
 
 fn enqueue(row: &mut Schedule, time: Timestamp) -> Came {
-    if row.queued.len() >= row.queue_max as usize {
+    if row.queued.len() >= row.queue_max.max(1) as usize {
         let text = format!("{} times waited already", row.queued.len());
         return Came::Skipped(text);
     }

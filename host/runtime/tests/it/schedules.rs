@@ -34,6 +34,22 @@ fn id(minute: u64) -> String {
     format!("s-2026-01-01T00:{minute:02}:00Z")
 }
 
+/// Every minute from its creation on, a call of actor `c` with a one.
+fn calling(actor_type: &str, method: &str) -> Schedule {
+    let call = ScheduledCall {
+        actor_type: actor_type.to_owned(),
+        actor_id: "c".to_owned(),
+        method: method.to_owned(),
+    };
+    Schedule {
+        interval_ms: MINUTE,
+        target: Some(ScheduleTarget::Actor(call)),
+        input: payload(1),
+        catch_up_ms: MINUTE,
+        ..Schedule::default()
+    }
+}
+
 async fn hosts() -> (Scratch, ManualClock) {
     let clock = ManualClock::at(Timestamp(START));
     (Scratch::at(clock.clone()).await, clock)
@@ -182,25 +198,14 @@ async fn a_schedule_that_is_paused_does_nothing_until_it_is_resumed() {
 #[tokio::test]
 async fn an_actor_is_called_at_each_time_and_when_it_is_triggered() {
     let (host, clock) = hosts().await;
-    let call = ScheduledCall {
-        actor_type: "Counter".to_owned(),
-        actor_id: "c".to_owned(),
-        method: "Add".to_owned(),
-    };
-    let schedule = Schedule {
-        interval_ms: MINUTE,
-        target: Some(ScheduleTarget::Actor(call)),
-        input: payload(1),
-        catch_up_ms: MINUTE,
-        ..Schedule::default()
-    };
-    create(&host, schedule.clone()).await;
-    create(&host, schedule).await;
+    create(&host, calling("Counter", "Add")).await;
+    create(&host, calling("Counter", "Add")).await;
     clock.set(Timestamp(START + MINUTE));
     host.until_count("c", 1).await;
     host.trigger_schedule(&tenant(), "s").await.unwrap();
-    host.until_count("c", 2).await;
-    assert_eq!(shown(&host).started, 2);
+    host.trigger_schedule(&tenant(), "s").await.unwrap();
+    host.until_count("c", 3).await;
+    assert_eq!(shown(&host).started, 3);
     host.close_and_find_nothing_left().await;
 }
 
@@ -239,7 +244,25 @@ async fn what_cannot_be_is_refused_with_its_reason() {
             cron: "0 0 30 2 *".to_owned(),
             ..good()
         },
-        "names no time",
+        "`0 0 30 2 *` names no time",
+    )
+    .await;
+    refused(
+        Schedule {
+            until_ms: START,
+            ..good()
+        },
+        "before the end at 2026-01-01T00:00:00Z",
+    )
+    .await;
+    refused(
+        calling("Counter", "Hum"),
+        "actor type Counter has no method Hum",
+    )
+    .await;
+    refused(
+        calling("Nobody", "Hum"),
+        "no plugin brings the actor type Nobody",
     )
     .await;
     create(&host, good()).await;
@@ -256,7 +279,8 @@ async fn what_cannot_be_is_refused_with_its_reason() {
         .await
         .unwrap_err();
     assert!(
-        endless.message.contains("`schedule_backfill_max` of 1000"),
+        endless.message.contains("more than 1000 times")
+            && endless.message.contains("`schedule_backfill_max`"),
         "{endless}"
     );
 }
@@ -317,4 +341,115 @@ async fn a_workflow_that_a_schedule_starts_is_told_of_as_any_other() {
     let heard = crate::topics::until_heard(&host, "a", 2).await;
     let stages: Vec<_> = heard.iter().map(|one| one["stage"].clone()).collect();
     assert_eq!(stages, ["STARTED", "COMPLETED"]);
+}
+
+#[tokio::test]
+async fn an_actor_is_called_once_for_a_time_however_often_it_is_made_up_for() {
+    let (host, clock) = hosts().await;
+    let mut schedule = calling("Counter", "Add");
+    schedule.from_ms = START - 5 * MINUTE;
+    create(&host, schedule).await;
+    clock.set(Timestamp(START + MINUTE));
+    host.until_count("c", 1).await;
+    let (from, to) = (Timestamp(0), Timestamp(START + MINUTE));
+    let backfill = async || {
+        let fired = host.backfill_schedule(&tenant(), "s", from, to).await;
+        fired.map(|fired| (fired.started, fired.queued, fired.skipped))
+    };
+    assert_eq!(backfill().await, Ok((6, 0, 1)));
+    assert_eq!(backfill().await, Ok((0, 0, 7)));
+    host.until_count("c", 7).await;
+    let host = host.reopen().await;
+    assert_eq!(host.count("c").await, 7);
+}
+
+#[tokio::test]
+async fn a_backfill_neither_takes_the_place_of_what_is_due_nor_loses_its_own() {
+    for overlap in [
+        Overlap::Skip,
+        Overlap::Queue,
+        Overlap::Cancel,
+        Overlap::Terminate,
+    ] {
+        let (host, clock) = hosts().await;
+        create(&host, every_minute("await_event", overlap)).await;
+        let range = (Timestamp(START - 2 * MINUTE), Timestamp(START - MINUTE));
+        let fired = host
+            .backfill_schedule(&tenant(), "s", range.0, range.1)
+            .await;
+        assert_eq!(fired.map(|fired| fired.queued), Ok(1));
+        clock.set(Timestamp(START + MINUTE));
+        let one = until_shown(&host, "a time that is due", |one| !one.queued.is_empty()).await;
+        let (first, second) = ("s-2025-12-31T23:58:00Z", "s-2025-12-31T23:59:00Z");
+        assert_eq!((one.running.as_str(), one.backfill.len()), (first, 1));
+        for (before, next) in [(first, id(1)), (&id(1), second.to_owned())] {
+            host.raise(before, "go", 1).await.unwrap();
+            assert!(host.until_ended(before).await.is_ok(), "{overlap:?}");
+            until_shown(&host, "the next", |one| one.running == next).await;
+        }
+        let one = shown(&host);
+        assert_eq!((one.started, one.skipped), (3, 0), "{overlap:?}");
+        assert!(one.backfill.is_empty() && one.queued.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_has_a_beginning_and_an_end() {
+    let (host, clock) = hosts().await;
+    let mut schedule = every_minute("nap", Overlap::Allow);
+    (schedule.input, schedule.from_ms) = (payload(0), START + 2 * MINUTE);
+    schedule.until_ms = START + 3 * MINUTE;
+    create(&host, schedule).await;
+    assert_eq!(shown(&host).next_ms, START + 2 * MINUTE);
+    clock.set(Timestamp(START + 9 * MINUTE));
+    let one = until_shown(&host, "the last", |one| one.next_ms == 0).await;
+    assert_eq!((one.started, one.last_ms), (2, START + 3 * MINUTE));
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_replaced_keeps_what_has_been() {
+    let (host, clock) = hosts().await;
+    let first = every_minute("await_event", Overlap::Queue);
+    create(&host, first.clone()).await;
+    clock.set(Timestamp(START + MINUTE));
+    until_shown(&host, "the first", |one| one.started == 1).await;
+    clock.set(Timestamp(START + 2 * MINUTE));
+    let before = until_shown(&host, "the second", |one| one.queued.len() == 1).await;
+    let mut next = Schedule {
+        overlap: Overlap::Skip.into(),
+        ..first
+    };
+    let replace = async |schedule: &Schedule| {
+        let schedule = schedule.clone();
+        let replaced = host.create_schedule(&tenant(), "s", schedule, true).await;
+        replaced.unwrap();
+        shown(&host)
+    };
+    let expected = Schedule {
+        overlap: Overlap::Skip.into(),
+        ..before
+    };
+    assert_eq!(replace(&next).await, expected);
+    next.cron = "0 * * * *".to_owned();
+    let one = replace(&next).await;
+    assert_eq!(one.next_ms, START + 60 * MINUTE);
+    assert_eq!((one.started, one.created_ms), (1, START));
+    host.pause_schedule(&tenant(), "s").await.unwrap();
+    next.cron = "30 * * * *".to_owned();
+    assert!(replace(&next).await.paused);
+}
+
+#[tokio::test]
+async fn there_is_room_for_so_many_schedules() {
+    let host = Scratch::with(|limits| limits.schedules_max = 1).await;
+    create(&host, calling("Counter", "Add")).await;
+    let more = calling("Counter", "Add");
+    let full = host.create_schedule(&tenant(), "t", more, false).await;
+    let full = full.unwrap_err();
+    assert_eq!(full.code, "limit");
+    assert!(full.message.contains("`schedules_max`"), "{full}");
+    host.delete_schedule(&tenant(), "s").await.unwrap();
+    let more = calling("Counter", "Add");
+    let created = host.create_schedule(&tenant(), "t", more, false).await;
+    created.unwrap();
 }
