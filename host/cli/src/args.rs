@@ -125,7 +125,7 @@ pub(crate) struct ResumeArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {
     /// Creates a schedule. It is met while a host runs on the directory: "host resume --forever".
-    Create(CreateScheduleArgs),
+    Create(Box<CreateScheduleArgs>),
     /// Lists the schedules in the order of their names.
     List,
     /// Shows all that is known of one schedule.

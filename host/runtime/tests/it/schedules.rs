@@ -209,79 +209,65 @@ async fn an_actor_is_called_at_each_time_and_when_it_is_triggered() {
     host.close_and_find_nothing_left().await;
 }
 
+async fn refused(host: &Host, schedule: Schedule, expected: &str) {
+    let refused = host.create_schedule(&tenant(), "s", schedule, false).await;
+    let message = refused.unwrap_err().message;
+    assert!(message.contains(expected), "{message}");
+}
+
 #[tokio::test]
 async fn what_cannot_be_is_refused_with_its_reason() {
     let (host, _clock) = hosts().await;
-    let refused = async |schedule: Schedule, expected: &str| {
-        let refused = host.create_schedule(&tenant(), "s", schedule, false).await;
-        let message = refused.unwrap_err().message;
-        assert!(message.contains(expected), "{message}");
-    };
     let good = || every_minute("nap", Overlap::Skip);
-    refused(
-        every_minute("no-such", Overlap::Skip),
-        "no plugin brings a workflow",
-    )
-    .await;
-    refused(
-        Schedule {
-            cron: "x".to_owned(),
-            ..good()
-        },
-        "no cron expression",
-    )
-    .await;
-    refused(
-        Schedule {
-            zone: "Nowhere".to_owned(),
-            ..good()
-        },
-        "no time zone `Nowhere`",
-    )
-    .await;
-    refused(
-        Schedule {
-            cron: "0 0 30 2 *".to_owned(),
-            ..good()
-        },
-        "`0 0 30 2 *` names no time",
-    )
-    .await;
-    refused(
-        Schedule {
-            until_ms: START,
-            ..good()
-        },
-        "before the end at 2026-01-01T00:00:00Z",
-    )
-    .await;
-    refused(
-        calling("Counter", "Hum"),
-        "actor type Counter has no method Hum",
-    )
-    .await;
-    refused(
-        calling("Nobody", "Hum"),
-        "no plugin brings the actor type Nobody",
-    )
-    .await;
+    let with_cron = |cron: &str| Schedule {
+        cron: cron.to_owned(),
+        ..good()
+    };
+    let nowhere = Schedule {
+        zone: "Nowhere".to_owned(),
+        ..good()
+    };
+    let over = Schedule {
+        until_ms: START,
+        ..good()
+    };
+    for (schedule, expected) in [
+        (
+            every_minute("no-such", Overlap::Skip),
+            "no plugin brings a workflow",
+        ),
+        (with_cron("x"), "no cron expression"),
+        (nowhere, "no time zone `Nowhere`"),
+        (with_cron("0 0 30 2 *"), "`0 0 30 2 *` names no time"),
+        (over, "before the end at 2026-01-01T00:00:00Z"),
+        (
+            calling("Counter", "Hum"),
+            "actor type Counter has no method Hum",
+        ),
+        (
+            calling("Nobody", "Hum"),
+            "no plugin brings the actor type Nobody",
+        ),
+    ] {
+        refused(&host, schedule, expected).await;
+    }
     create(&host, good()).await;
-    refused(
-        every_minute("await_event", Overlap::Skip),
-        "another definition",
-    )
-    .await;
+    let other = every_minute("await_event", Overlap::Skip);
+    refused(&host, other, "another definition").await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_too_much_is_not_done() {
+    let (host, _clock) = hosts().await;
+    create(&host, every_minute("nap", Overlap::Skip)).await;
     let missing = host.trigger_schedule(&tenant(), "other").await.unwrap_err();
     assert_eq!(missing.code, "not-found");
     let (from, to) = (Timestamp(0), Timestamp(START));
-    let endless = host
-        .backfill_schedule(&tenant(), "s", from, to)
-        .await
-        .unwrap_err();
+    let endless = host.backfill_schedule(&tenant(), "s", from, to).await;
+    let message = endless.unwrap_err().message;
     assert!(
-        endless.message.contains("more than 1000 times")
-            && endless.message.contains("`schedule_backfill_max`"),
-        "{endless}"
+        message.contains("more than 1000 times") && message.contains("`schedule_backfill_max`"),
+        "{message}"
     );
 }
 
