@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use host_base::WorkflowKey;
-use host_runtime::Unfinished;
+use host_runtime::{Unfinished, WorkflowView};
 
 use super::{Ending, Session};
 use crate::exit::{self, Exit, Problem};
@@ -39,9 +39,11 @@ impl Session {
     pub(crate) async fn wait_for_all(&self) -> Ending {
         let mut exit = Exit::Done;
         loop {
+            // First: whatever a schedule starts later, it starts because something waits now.
+            let waits = self.schedule_waits()?;
             let active = self.runtime.some_active(&self.tenant, PAGE)?;
             if active.is_empty() {
-                if !self.schedule_waits()? {
+                if !waits {
                     break;
                 }
                 // The next of its times is met when what it waits for is known to have ended.
@@ -57,7 +59,7 @@ impl Session {
         Ok(if failed { Exit::Failed } else { exit })
     }
 
-    /// Whether times of a schedule have waited for a workflow that has ended by now.
+    /// Whether times of a schedule wait for a workflow that has ended, or goes on by itself.
     fn schedule_waits(&self) -> Result<bool, Problem> {
         for one in self.runtime.schedules(&self.tenant)? {
             if !one.has_waiting() {
@@ -65,7 +67,8 @@ impl Session {
             }
             let key = WorkflowKey::new(self.tenant.clone(), one.schedule.running).ok();
             let last = key.map(|key| self.runtime.workflow(&key)).transpose()?;
-            if last.flatten().is_none_or(|last| last.has_ended()) {
+            let rests = |last: &WorkflowView| last.stall.is_some() || last.suspension.is_some();
+            if !last.flatten().as_ref().is_some_and(rests) {
                 return Ok(true);
             }
         }
