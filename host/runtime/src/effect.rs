@@ -56,9 +56,14 @@ pub(crate) enum Effect {
 #[derive(Clone, Debug)]
 pub(crate) struct Progress(Arc<Marks>);
 
-/// An entity at rest: which stay in memory, and which turn was the last one.
+/// An entity at rest. Two that are alike say that it has taken no turn in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rest(u64, u64);
+pub(crate) enum Rest {
+    /// In memory: which stay there, and which turn was the last one.
+    After { stay: u64, turn: u64 },
+    /// Not in memory: how many have come there that it may be one of.
+    Away { came: u64 },
+}
 
 #[derive(Debug)]
 struct Marks {
@@ -95,7 +100,11 @@ impl Progress {
     /// The last turn, where it is durable and no other is on its way to the disk.
     pub(crate) fn at_rest(&self) -> Option<Rest> {
         let begun = self.0.begun.load(Ordering::Acquire);
-        (self.settled() == begun).then_some(Rest(self.0.stay, begun))
+        let rest = Rest::After {
+            stay: self.0.stay,
+            turn: begun,
+        };
+        (self.settled() == begun).then_some(rest)
     }
 }
 

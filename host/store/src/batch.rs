@@ -130,7 +130,7 @@ impl Batch {
     }
 
     /// Sets one value of an actor's state.
-    pub fn put_state(&mut self, actor: &ActorKey, key: &str, value: &StateValue) {
+    pub fn put_state(&mut self, actor: &ActorKey, key: &str, value: StateValue) {
         self.put(Keyspace::Actor, keys::state(actor, key), value.encode());
     }
 

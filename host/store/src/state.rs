@@ -29,13 +29,13 @@ impl StateValue {
         self.expires.is_none_or(|expires| now < expires)
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(self) -> Vec<u8> {
         match (self.expires, self.bytes.first()) {
             (Some(Timestamp(expires)), _) => {
                 [&[EXPIRES], &expires.to_be_bytes()[..], &self.bytes].concat()
             }
             (None, Some(&(EXPIRES | PLAIN))) => [&[PLAIN], &self.bytes[..]].concat(),
-            (None, _) => self.bytes.clone(),
+            (None, _) => self.bytes,
         }
     }
 
@@ -76,7 +76,7 @@ mod tests {
         ) {
             let bytes = first.into_iter().chain(rest).collect();
             let value = StateValue { bytes, expires: expires.map(Timestamp) };
-            prop_assert_eq!(StateValue::decode(&value.encode()), Some(value));
+            prop_assert_eq!(StateValue::decode(&value.clone().encode()), Some(value));
         }
     }
 

@@ -289,6 +289,25 @@ fn each_time_of_a_schedule_is_met_once_and_one_after_the_other() {
 }
 
 #[test]
+fn an_actor_is_called_once_for_each_time_of_a_schedule() {
+    let create = ["schedule", "create", "s", "--cron", "0 0 1 1 *"];
+    let calls = ["--actor", "Counter", "c", "Add", "--input", "1"];
+    let backfill = ["schedule", "backfill", "s"];
+    let range = [
+        "--from",
+        "2023-01-01T00:00:00Z",
+        "--to",
+        "2025-12-31T00:00:00Z",
+    ];
+    Scenario::new(&[PROBE])
+        .repeat(&[&create[..], &calls].concat())
+        .repeat(&[&backfill[..], &range].concat())
+        .resume()
+        .answers(&["actor", "call", "Counter", "c", "Get"], "3")
+        .check();
+}
+
+#[test]
 fn a_rerun_makes_the_calls_behind_its_event_once_more_and_no_others() {
     let calls = r#"{"actor":"c","times":3}"#;
     let start = ["workflow", "start", "call_counter", "--id", "w", "--input"];

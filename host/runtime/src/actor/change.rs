@@ -38,8 +38,8 @@ impl Change<'_> {
         if writes.deleted {
             self.draft.batch.delete_actor(self.actor);
         }
-        for (key, value) in &writes.state {
-            self.write_state(key, value.as_ref());
+        for (key, value) in writes.state {
+            self.write_state(&key, value);
         }
         for (name, fires) in writes.disarmed {
             let timer = self.reminder_timer(name, fires);
@@ -65,13 +65,14 @@ impl Change<'_> {
         draft.say(&Speaker::Actor((*actor).clone()), writes.lines);
     }
 
-    fn write_state(&mut self, key: &str, value: Option<&StateValue>) {
+    fn write_state(&mut self, key: &str, value: Option<StateValue>) {
         let batch = &mut self.draft.batch;
         let Some(value) = value else {
             return batch.delete_state(self.actor, key);
         };
+        let expires = value.expires;
         batch.put_state(self.actor, key, value);
-        if let Some(expires) = value.expires {
+        if let Some(expires) = expires {
             let of = TimerOf::Expiry {
                 actor: self.actor.clone(),
                 key: key.to_owned(),

@@ -2,7 +2,8 @@
 //!
 //! An answer that others have seen is durable, so what the store shows is never older than what a caller
 //! knows. A method that reads more than once must see the state as one turn has left it: where a turn may
-//! have become durable meanwhile, it is run again, and in the end among the turns.
+//! have become durable meanwhile, it is run again, and in the end among the turns. An actor that is not in
+//! memory stays where it is.
 
 use std::sync::{Arc, Mutex};
 

@@ -43,7 +43,7 @@ pub(crate) struct Slot {
 
 /// All entities that are in memory.
 pub(crate) struct Entities {
-    shards: Vec<Mutex<HashMap<Entity, Arc<Slot>>>>,
+    shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
     bounds: Bounds,
     live: AtomicUsize,
@@ -52,6 +52,14 @@ pub(crate) struct Entities {
     places_wanted: AtomicUsize,
     /// There are too many of them.
     crowded: Notify,
+}
+
+/// Some of the entities.
+#[derive(Default)]
+struct Shard {
+    slots: HashMap<Entity, Arc<Slot>>,
+    /// How many have come so far.
+    came: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -106,12 +114,13 @@ impl Entities {
     ) -> Result<(), Full> {
         let mut shard = lock(self.shard(to));
         // Under the lock, so that the entity cannot leave between being found and being told.
-        if let Some(slot) = shard.get(to) {
+        if let Some(slot) = shard.slots.get(to) {
             return slot.push(message);
         }
         let passing = matches!(message, Message::Move(_));
         let (slot, mailbox) = Slot::new(self.bounds.mailbox, !passing);
-        shard.insert(to.clone(), Arc::clone(&slot));
+        shard.slots.insert(to.clone(), Arc::clone(&slot));
+        shard.came += 1;
         let pushed = slot.push(message);
         drop(shard);
         self.came();
@@ -127,7 +136,7 @@ impl Entities {
     /// in memory.
     pub(crate) fn miss(&self, to: &Entity) -> bool {
         let shard = lock(self.shard(to));
-        let slot = shard.get(to);
+        let slot = shard.slots.get(to);
         if let Some(slot) = slot {
             slot.missed_mail.store(true, Ordering::Release);
             // It looks when it is asked to leave.
@@ -136,16 +145,20 @@ impl Entities {
         slot.is_some()
     }
 
-    /// Which turn an entity that is in memory has taken last, where none is on its way to the disk.
+    /// Where an entity stands, if none of its turns is on its way to the disk.
     pub(crate) fn at_rest(&self, entity: &Entity) -> Option<Rest> {
         let shard = lock(self.shard(entity));
-        shard.get(entity)?.progress.get()?.at_rest()
+        match shard.slots.get(entity) {
+            Some(slot) => slot.progress.get()?.at_rest(),
+            // It leaves only when all that it did is durable.
+            None => Some(Rest::Away { came: shard.came }),
+        }
     }
 
     /// Asks the entity to leave the memory once nothing waits for it. False where it is not there.
     pub(crate) fn ask_to_leave(&self, entity: &Entity) -> bool {
         let shard = lock(self.shard(entity));
-        let slot = shard.get(entity);
+        let slot = shard.slots.get(entity);
         if let Some(slot) = slot {
             slot.evict.notify_one();
         }
@@ -156,6 +169,7 @@ impl Entities {
     pub(crate) fn is_full(&self, entity: &Entity) -> bool {
         let shard = lock(self.shard(entity));
         shard
+            .slots
             .get(entity)
             .is_some_and(|slot| slot.mailbox.capacity() == 0)
     }
@@ -174,6 +188,7 @@ impl Entities {
     fn forget(&self, entity: &Entity, slot: &Slot) {
         let mut shard = lock(self.shard(entity));
         if shard
+            .slots
             .get(entity)
             .is_some_and(|held| std::ptr::eq(&raw const **held, slot))
         {
@@ -181,8 +196,8 @@ impl Entities {
         }
     }
 
-    fn remove(&self, shard: &mut HashMap<Entity, Arc<Slot>>, entity: &Entity, slot: &Slot) {
-        shard.remove(entity);
+    fn remove(&self, shard: &mut Shard, entity: &Entity, slot: &Slot) {
+        shard.slots.remove(entity);
         self.live.fetch_sub(1, Ordering::Relaxed);
         let bytes = slot.bytes.load(Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -275,13 +290,13 @@ impl Entities {
         let mut slots = Vec::new();
         for shard in &self.shards {
             let shard = lock(shard);
-            let found = shard.values().filter(|slot| wanted(slot));
+            let found = shard.slots.values().filter(|slot| wanted(slot));
             slots.extend(found.map(|slot| (slot.used(), Arc::clone(slot))));
         }
         slots
     }
 
-    fn shard(&self, entity: &Entity) -> &Mutex<HashMap<Entity, Arc<Slot>>> {
+    fn shard(&self, entity: &Entity) -> &Mutex<Shard> {
         let hash = self.hasher.hash_one(entity);
         // The remainder of a division by a small constant always fits.
         &self.shards[(hash % SHARDS as u64) as usize]
@@ -340,4 +355,26 @@ fn evict_oldest(slots: &mut [(Timestamp, Arc<Slot>)], count: usize) {
     slots.select_nth_unstable_by_key(count - 1, |(used, _)| *used);
     let oldest = &slots[..count];
     oldest.iter().for_each(|(_, slot)| slot.evict.notify_one());
+}
+
+#[cfg(test)]
+mod tests {
+    use host_base::{TenantId, WorkflowKey};
+
+    use super::*;
+
+    #[test]
+    fn an_entity_that_is_away_rests_as_long_as_it_cannot_have_come() {
+        let entities = Entities::new(&Limits::default());
+        let one = Entity::Workflow(WorkflowKey::new(TenantId::default(), "w").unwrap());
+        let before = entities.at_rest(&one);
+        assert!(before.is_some() && before == entities.at_rest(&one));
+        let mut came = None;
+        let sent = entities.send(&one, Message::Look, |newcomer| came = Some(newcomer));
+        assert!(sent.is_ok() && entities.at_rest(&one).is_none());
+        let newcomer = came.unwrap();
+        entities.forget(&one, &newcomer.slot);
+        let after = entities.at_rest(&one);
+        assert!(after.is_some() && after != before);
+    }
 }

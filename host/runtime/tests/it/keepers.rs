@@ -328,3 +328,15 @@ async fn the_turn_of_a_caller_that_is_gone_ends_before_the_next_and_one_that_has
     let (next, _) = tokio::join!(next, open);
     assert_eq!(next, Ok(json!(2)));
 }
+
+#[tokio::test]
+async fn an_actor_that_is_away_is_read_where_it_lies() {
+    let host = Scratch::new().await;
+    call(&host, "k", "Ring", json!(1)).await;
+    assert!(host.deactivate_actor(&keeper("k")));
+    host.until_all_left().await;
+    // It reads the state, and the reminders twice.
+    let reminders = call(&host, "k", "Reminders", json!("r")).await;
+    assert_eq!(reminders, json!([[], 0]));
+    assert_eq!(host.entities_live(), 0);
+}

@@ -33,7 +33,7 @@ fn batches_are_applied_in_the_order_of_their_commits() {
     let counter = actor("counter", "c");
     let put = |number: u32| {
         let value = number.to_be_bytes().to_vec().into();
-        batch(|batch| batch.put_state(&counter, "n", &value))
+        batch(|batch| batch.put_state(&counter, "n", value))
     };
     let commits: Vec<_> = (0..5_000)
         .map(|n| scratch.committer.commit(put(n)))
@@ -76,8 +76,8 @@ fn a_batch_larger_than_a_group_is_written_whole() {
     let large = StateValue::from(large);
     let keeper = actor("keeper", "k");
     scratch.commit(|batch| {
-        batch.put_state(&keeper, "a", &large);
-        batch.put_state(&keeper, "b", &large);
+        batch.put_state(&keeper, "a", large.clone());
+        batch.put_state(&keeper, "b", large.clone());
     });
     let scratch = scratch.reopen();
     assert_eq!(scratch.reader.state(&keeper, "a").unwrap().unwrap(), large);

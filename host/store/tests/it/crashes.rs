@@ -28,7 +28,7 @@ fn nth(n: u64) -> Batch {
         batch.put_instance(&key, None, &instance("w", Status::Running));
         batch.put_event(&key, 1, 0, &event(n));
         batch.put_mail(&Entity::Workflow(key), 0, &mail("m"));
-        batch.put_state(&actor("a", &format!("{n}")), "k", &payload(n).into());
+        batch.put_state(&actor("a", &format!("{n}")), "k", payload(n).into());
     })
 }
 

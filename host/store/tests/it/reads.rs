@@ -133,10 +133,10 @@ fn an_actors_state_is_its_own_and_sorted_by_key() {
     let one = actor("counter", "a");
     scratch.commit(|batch| {
         for key in ["b", "", "a\0b", "a", "gone"] {
-            batch.put_state(&one, key, &key.as_bytes().to_vec().into());
+            batch.put_state(&one, key, key.as_bytes().to_vec().into());
         }
         batch.delete_state(&one, "gone");
-        batch.put_state(&actor("counter", "aa"), "x", &StateValue::default());
+        batch.put_state(&actor("counter", "aa"), "x", StateValue::default());
     });
     let row = |key: &str| (key.to_owned(), StateValue::from(key.as_bytes().to_vec()));
     let found = |prefix: &str| {
@@ -163,10 +163,10 @@ fn actors_with_state_are_listed_by_type_and_id() {
             .iter()
             .flat_map(|actor| ["x", "y"].map(|key| (actor, key)))
         {
-            batch.put_state(actor, key, &b"1".to_vec().into());
+            batch.put_state(actor, key, b"1".to_vec().into());
         }
         let foreign = ActorKey::new(tenant("u"), "a", "9").unwrap();
-        batch.put_state(&foreign, "x", &b"1".to_vec().into());
+        batch.put_state(&foreign, "x", b"1".to_vec().into());
     });
     let actors = |of_type: Option<&str>| {
         pages(1, |last, limit| {
@@ -366,12 +366,12 @@ fn an_actor_is_deleted_with_all_that_it_owns_and_nobody_elses() {
     let (gone, kept) = (actor("a", "b"), actor("a", "bb"));
     scratch.commit(|batch| {
         for one in [&gone, &kept] {
-            batch.put_state(one, "k", &StateValue::default());
+            batch.put_state(one, "k", StateValue::default());
             batch.put_reminder(one, "r", &Reminder::default());
             batch.put_delayed(one, "d", &Delayed::default());
         }
         batch.delete_actor(&gone);
-        batch.put_state(&gone, "later", &StateValue::default());
+        batch.put_state(&gone, "later", StateValue::default());
     });
     let reader = &scratch.reader;
     let owned = |one: &ActorKey| {
