@@ -344,14 +344,33 @@
 //!
 //! # What a workflow must not do
 //!
-//! A workflow is run again from its beginning, and must then ask for the same things in the same order. So
-//! that this is easy, the host gives it a clock, random numbers and hash maps that are the same each time:
-//! `SystemTime::now`, `Instant::now` and iterating over a `HashMap` are safe. Two things are left to you:
+//! A workflow is run again from its beginning, and must then ask for the same things in the same order. Most
+//! of what would get in the way of that is the same each time, or is not there:
 //!
-//! * Do work in activities. A workflow has no files, no sockets and no HTTP; trying fails and says so.
-//! * When you change a workflow of which instances are running, do not change what it asks for up to the
-//!   point where they are, or ask [`patched`](WorkflowContext::patched) which way to go. The host compares each step with the history, and parks an instance that would
-//!   go another way until it is given code that goes the old one.
+//! | what | in a workflow |
+//! |---|---|
+//! | `SystemTime::now`, `Instant::now` | the time of the event that is being handled, as [`now`](WorkflowContext::now); it stands still in between |
+//! | random numbers of `std` and of crates that use `getrandom`, the order of a `HashMap` | come from the instance's seed, as [`rng`](WorkflowContext::rng) does |
+//! | statics and thread locals | belong to one instance, and begin anew when its body does |
+//! | `std::thread::sleep` | is refused: [`ctx.sleep`](WorkflowContext::sleep) waits |
+//! | files, sockets, HTTP | are refused: an activity has them |
+//! | threads, environment variables, arguments | there are none |
+//! | a future that no method of the context has made, such as a timer of another crate | nothing would ever wake it: the workflow fails and says so |
+//! | a panic | ends the workflow with a failure of the code `trap`, which says what and where |
+//! | a loop that takes all its time | is interrupted, and the instance is parked until it is given other code: time is not recorded |
+//!
+//! One thing is left to you. When you change a workflow of which instances are running, do not change what it
+//! asks for up to the point where they are, or ask [`patched`](WorkflowContext::patched) which way to go.
+//! Instances run on the component that they were started on until they are moved; `host plugin deploy --check`
+//! says beforehand which of them agree with another one. The host compares each step with the history, and
+//! parks an instance that would go another way until it is given code that goes the old one.
+//!
+//! # Values
+//!
+//! Inputs, results, states, events and messages are JSON. One that does not fit its type is a failure that
+//! says which value it was, which field, and what was there: `bad-input` where whoever calls has to mend it,
+//! `bad-output` where the plugin that was called has, and `bad-state` where a state was written by other code of
+//! the actor. So that old values go on to fit, give a new field a default: `#[serde(default)]`.
 //!
 //! [`&ActivityContext`]: ActivityContext
 

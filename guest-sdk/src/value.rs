@@ -43,8 +43,21 @@ pub(crate) fn decode<T: DeserializeOwned>(
     what: impl Display,
 ) -> Result<T, Failure> {
     let text = if bytes.is_empty() { b"null" } else { bytes };
-    serde_json::from_slice(text)
-        .map_err(|error| Failure::new(code, format!("{what} does not fit: {error}")))
+    let mut text = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut text).map_err(misfit);
+    let value = value.and_then(|value| match text.end() {
+        Ok(()) => Ok(value),
+        Err(error) => Err(error.to_string()),
+    });
+    value.map_err(|why| Failure::new(code, format!("{what} does not fit: {why}")))
+}
+
+/// What does not fit, and where.
+fn misfit(error: serde_path_to_error::Error<serde_json::Error>) -> String {
+    match error.path().to_string().as_str() {
+        "." => error.inner().to_string(),
+        path => format!("`{path}`: {}", error.inner()),
+    }
 }
 
 /// The schema of what is read as a `T`.
@@ -84,6 +97,17 @@ mod tests {
         let failure = decode::<u8>(b"\"x\"", "bad-input", "the input of `f`").unwrap_err();
         assert_eq!(failure.code, "bad-input");
         let start = "the input of `f` does not fit: invalid type: string";
+        assert!(failure.message.starts_with(start), "{failure}");
+    }
+
+    #[test]
+    fn the_field_that_does_not_fit_is_named() {
+        type Orders = std::collections::BTreeMap<String, Vec<u32>>;
+        let failure = decode::<Orders>(br#"{"may":[1,"x"]}"#, "bad-input", "it").unwrap_err();
+        let start = "it does not fit: `may[1]`: invalid type: string \"x\", expected u32";
+        assert!(failure.message.starts_with(start), "{failure}");
+        let failure = decode::<u32>(b"1 2", "bad-input", "it").unwrap_err();
+        let start = "it does not fit: trailing characters";
         assert!(failure.message.starts_with(start), "{failure}");
     }
 

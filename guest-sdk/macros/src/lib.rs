@@ -72,7 +72,7 @@ pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `&mut self`, of a `&ActorContext` if it likes, and of an input or none. It is called by its name in
 /// `PascalCase` unless `#[method(name = "...")]` says otherwise. `#[method(read_only)]` marks one that only
 /// reads its state: calls of it run beside each other and beside a turn, over the state as it was last
-/// committed, and may change and send nothing. `#[activate]` marks what runs when the actor becomes active,
+/// committed, without messages that wait for a turn, and may change and send nothing. `#[activate]` marks what runs when the actor becomes active,
 /// and `#[deactivate]` what runs before it leaves the memory.
 ///
 /// Options, each of which may be left out:

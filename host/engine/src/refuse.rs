@@ -122,7 +122,7 @@ const NO_IMPORTS: &str = "`describe` only says what the plugin brings, and may n
 pub(crate) fn sleep(role: Option<Role>, function: &str) -> Stop {
     let advice = match role {
         None => NO_IMPORTS,
-        Some(Role::Workflow) => "a workflow waits with `schedule-timer`",
+        Some(Role::Workflow) => "a workflow waits with `schedule-timer`, in Rust with `ctx.sleep`",
         Some(Role::Actor) => {
             "an actor may not wait while others want to call it; start a workflow with a timer"
         }

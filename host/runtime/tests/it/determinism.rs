@@ -60,3 +60,27 @@ async fn the_world_is_out_of_reach_for_workflows_and_actors_and_they_are_told_wh
         }
     }
 }
+
+#[tokio::test]
+async fn a_workflow_or_an_actor_that_sleeps_by_itself_is_told_how_to_wait() {
+    let host = Scratch::new().await;
+    let (code, message) = failure(host.run("misbehave", "w", "sleep").await);
+    assert_eq!(code, "refused");
+    assert!(message.contains("`ctx.sleep`"), "{message}");
+    let (code, message) = failure(host.call(&counter("c"), "Misbehave", "sleep").await);
+    assert_eq!(code, "refused");
+    assert!(message.contains("a workflow with a timer"), "{message}");
+    let rests = json!({"name": "misbehave", "input": "sleep"});
+    let rested = host.run("run_activity", "a", rests).await;
+    assert_eq!(rested, Ok(json!("rested")));
+}
+
+#[tokio::test]
+async fn there_are_no_threads_no_arguments_and_no_environment() {
+    let host = Scratch::new().await;
+    let thread = host.run("misbehave", "thread", "thread").await;
+    let thread = thread.unwrap().to_string();
+    assert!(thread.contains("Not supported"), "{thread}");
+    let surroundings = host.run("misbehave", "surroundings", "surroundings").await;
+    assert_eq!(surroundings, Ok(json!("0 0")));
+}

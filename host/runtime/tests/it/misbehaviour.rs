@@ -63,6 +63,35 @@ async fn a_workflow_that_breaks_fails_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_panic_is_told_with_its_place() {
+    let host = strict_host().await;
+    let activity = json!({"name": "misbehave", "input": "panic"});
+    let outcomes = [
+        host.run("misbehave", "w", "panic").await,
+        host.call(&counter("c"), "Misbehave", "panic").await,
+        host.run("run_activity", "a", activity).await,
+    ];
+    for outcome in outcomes {
+        let (_, message) = failure(outcome);
+        assert!(message.contains("src/deeds.rs:"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_told_with_its_field_and_leaves_no_trace() {
+    let host = strict_host().await;
+    let addition = json!({"other": "o", "by": "two"});
+    let (code, message) = failure(host.call(&counter("c"), "AddVia", addition).await);
+    assert_eq!(code, "bad-input");
+    let field = "the input of `Counter.AddVia` does not fit: `by`: invalid type: string";
+    assert!(message.contains(field), "{message}");
+    let (code, message) = failure(host.run("call_counter", "w", json!({"actor": "c"})).await);
+    assert_eq!(code, "bad-input");
+    assert!(message.contains("workflow `call_counter`"), "{message}");
+    assert!(message.contains("missing field `times`"), "{message}");
+}
+
+#[tokio::test]
 async fn a_workflow_that_spins_stalls_and_its_time_is_no_recorded_result() {
     let host = strict_host().await;
     host.start("misbehave", "w", "spin").await.unwrap();
