@@ -7,6 +7,7 @@
     reason = "what cannot be read ends the test, in its helpers as well"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -272,4 +273,40 @@ fn every_construct_of_the_table_leads_to_code_that_uses_it() {
         }
     }
     assert_eq!(missing, [""; 0]);
+}
+
+/// What stands between backticks.
+fn spans(cell: &str) -> Vec<String> {
+    let parts = cell.split('`').skip(1).step_by(2);
+    parts.map(str::to_owned).collect()
+}
+
+/// The example plugins, and all that each is made of.
+fn examples_of_plugins() -> Vec<(String, String)> {
+    let sources = sources();
+    let parts = sources.iter().filter_map(|name| {
+        let (plugin, _) = name.strip_prefix("plugins/")?.split_once("/src/")?;
+        let example = !plugin.starts_with("fixtures/");
+        example.then(|| (plugin.to_owned(), read(name)))
+    });
+    let mut plugins = BTreeMap::<_, String>::new();
+    for (plugin, text) in parts {
+        plugins.entry(plugin).or_default().push_str(&text);
+    }
+    plugins.into_iter().collect()
+}
+
+#[test]
+fn the_readme_of_the_plugins_says_which_construct_is_in_which() {
+    let (readme, plugins) = (read("plugins/README.md"), examples_of_plugins());
+    let (_, table) = readme.split_once("|---|---|---|").unwrap();
+    for row in table.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.split(" | ").collect();
+        let (codes, named) = (spans(cells[1]), spans(cells[2]));
+        let uses = |text: &str| codes.iter().any(|code| text.contains(code));
+        let using = plugins.iter().filter(|(_, text)| uses(text));
+        let using: BTreeSet<_> = using.map(|(name, _)| name.clone()).collect();
+        assert!(!using.is_empty(), "nobody uses {codes:?}");
+        assert_eq!(BTreeSet::from_iter(named), using, "{row}");
+    }
 }

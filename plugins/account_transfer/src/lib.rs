@@ -41,16 +41,18 @@ impl Account {
         if held + entry.amount < 0 {
             return Err(failure!("insufficient-funds", "{id} holds {held} cents"));
         }
-        ctx.set(&key_of(self.entries), &entry)?;
+        ctx.set(&format!("entry/{:08}", self.entries), &entry)?;
         self.entries += 1;
         self.moved += entry.amount;
         Ok(self.balance())
     }
 
     /// The balance and all that made it.
-    #[method]
+    #[method(read_only)]
     fn statement(&self, ctx: &ActorContext) -> Result<Statement, Failure> {
-        let entries = (0..self.entries).filter_map(|at| ctx.get(&key_of(at)).transpose());
+        let entries = ctx
+            .list("entry/")
+            .map(|entry| entry.map(|(_key, entry)| entry));
         Ok(Statement {
             balance: self.balance(),
             entries: entries.collect::<Result<_, _>>()?,
@@ -60,10 +62,6 @@ impl Account {
     fn balance(&self) -> i64 {
         OPENING_BALANCE + self.moved
     }
-}
-
-fn key_of(entry: u64) -> String {
-    format!("entry/{entry}")
 }
 
 /// An amount on its way from one account to another, in cents.

@@ -7,10 +7,19 @@ use guest_sdk::prelude::*;
 
 use crate::{Letter, Prompt, Step};
 
-/// Thinks of the next step.
-#[activity(timeout = "1m", retry(max_attempts = 5, first_interval = "1s"))]
-pub(crate) fn think(prompt: Prompt) -> Step {
-    let Prompt { goal, known } = prompt;
+/// Thinks of the next step. Who thinks says so from time to time, and stops when nobody wants to know any more.
+#[activity(
+    timeout = "10m",
+    heartbeat_timeout = "30s",
+    retry(max_attempts = 5, first_interval = "1s")
+)]
+pub(crate) fn think(ctx: &ActivityContext, prompt: Prompt) -> Result<Step, Failure> {
+    let mut words = prompt.goal.split(' ').enumerate();
+    words.try_for_each(|(read, _)| ctx.heartbeat(&read))?;
+    Ok(next_step(prompt))
+}
+
+fn next_step(Prompt { goal, known }: Prompt) -> Step {
     let cities = goal.split(' ').filter(|word| is_city(word));
     let (found, unknown): (Vec<_>, Vec<_>) = cities.partition(|city| known.contains_key(*city));
     if !unknown.is_empty() {

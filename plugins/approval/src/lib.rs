@@ -1,7 +1,11 @@
 //! Approval: a workflow that waits days for a person, reminds, and in the end goes on without.
 //!
 //! Shows waiting for an event with a time limit, a race between an event and timers, and that waiting costs
-//! nothing: in between, nothing of it is in memory.
+//! nothing: in between, nothing of it is in memory. Meanwhile it says where it stands, is asked, has somebody
+//! else named as the approver, and cleans up where it is cancelled.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use guest_sdk::prelude::*;
 
@@ -48,57 +52,90 @@ struct Answer {
     decision: Option<Decision>,
 }
 
+/// How often somebody was reminded.
+const REMINDERS: Query<(), u32> = Query::new("reminders");
+/// Has somebody else decide; answers with who was to do so.
+const DELEGATE: Update<String, String> = Update::new("delegate");
+
+/// What the workflow shares with those who ask.
+struct State {
+    request: RefCell<Request>,
+    reminders: Cell<u32>,
+}
+
+impl State {
+    fn request(&self) -> Request {
+        self.request.borrow().clone()
+    }
+}
+
 /// Asks for an approval and waits for the answer.
-#[workflow]
+#[workflow(queries(REMINDERS), updates(DELEGATE))]
 async fn approve(ctx: WorkflowContext, request: Request) -> Result<Answer, Failure> {
-    ctx.activity(ask, request.clone()).await?;
-    let mut reminders = 0;
-    let answered = answer(&ctx, &request, &mut reminders);
     let lapse = Duration::from_secs(request.lapse_after_seconds);
-    let decision = match ctx.timeout(lapse, answered).await {
-        Ok(decision) => Some(decision?),
-        Err(Elapsed) => None,
+    let state = Rc::new(State {
+        request: RefCell::new(request),
+        reminders: Cell::new(0),
+    });
+    let decided = ctx.timeout(lapse, decide(&ctx, &state));
+    let decision = match ctx.cancellable(decided).await {
+        Ok(Ok(decision)) => Some(decision?),
+        Ok(Err(Elapsed)) => None,
+        Err(cancelled) => {
+            ctx.activity(withdraw, state.request()).await?;
+            return Err(cancelled.into());
+        }
     };
     let outcome = match &decision {
         Some(decision) if decision.approved => "approved",
         Some(_) => "rejected",
         None => "lapsed",
     };
-    ctx.log(format!("{}: {outcome}", request.what));
+    ctx.set_status(outcome);
     Ok(Answer {
-        request_id: request.request_id,
+        request_id: state.request().request_id,
         outcome: outcome.to_owned(),
-        reminders,
+        reminders: state.reminders.get(),
         decision,
     })
 }
 
-/// What the approver decides, who is reminded until then. Whoever else decides is told that it is not theirs.
-async fn answer(
-    ctx: &WorkflowContext,
-    request: &Request,
-    reminders: &mut u32,
-) -> Result<Decision, Failure> {
-    let interval = Duration::from_secs(request.remind_after_seconds.max(1));
+fn be_asked(ctx: &WorkflowContext, state: &Rc<State>) {
+    let here = state.clone();
+    ctx.on_query(REMINDERS, move |()| Ok(here.reminders.get()));
+    let is_named = |name: &String| match name.is_empty() {
+        true => Err(failure!("nobody", "say who is to decide")),
+        false => Ok(()),
+    };
+    let here = state.clone();
+    ctx.on_update(DELEGATE, is_named, move |name| {
+        let before = std::mem::replace(&mut here.request.borrow_mut().approver, name);
+        async move { Ok(before) }
+    });
+}
+
+/// What the approver decides, who is reminded until then. Nobody else's word counts.
+async fn decide(ctx: &WorkflowContext, state: &Rc<State>) -> Result<Decision, Failure> {
+    be_asked(ctx, state);
+    ctx.activity(ask, state.request()).await?;
+    let interval = Duration::from_secs(state.request().remind_after_seconds.max(1));
     // One wait for the event lasts over all reminders, so that none is missed.
     let mut decision = ctx.event::<Decision>("decision").schedule();
     loop {
+        ctx.set_status(format!("waiting for {}", state.request().approver));
         let next = match select(&mut decision, ctx.sleep(interval)).await {
             Either::Left((decided, _)) => Some(decided?),
             Either::Right(_) => None,
         };
         match next {
-            Some(decided) if decided.by == request.approver => return Ok(decided),
+            Some(decided) if decided.by == state.request().approver => return Ok(decided),
             Some(Decision { by, .. }) => {
-                ctx.log(format!(
-                    "{by} may not decide what {} is asked",
-                    request.approver
-                ));
+                ctx.log(format!("{by} is not asked"));
                 decision = ctx.event("decision").schedule();
             }
             None => {
-                *reminders += 1;
-                ctx.activity(remind, request.clone()).await?;
+                state.reminders.set(state.reminders.get() + 1);
+                ctx.activity(remind, state.request()).await?;
             }
         }
     }
@@ -119,9 +156,15 @@ fn remind(ctx: &ActivityContext, request: Request) {
     ));
 }
 
+/// Tells the approver that there is nothing to decide any more.
+#[activity]
+fn withdraw(ctx: &ActivityContext, request: Request) {
+    ctx.log(format!("{}: never mind", request.approver));
+}
+
 guest_sdk::export! {
     workflows: [approve],
-    activities: [ask, remind],
+    activities: [ask, remind, withdraw],
     example: approve, "approval-{request_id}", Request {
         request_id: "laptop-7".to_owned(),
         what: "buy a laptop".to_owned(),

@@ -1,18 +1,22 @@
 //! Chat: an actor for each user, rooms that are topics, and a workflow that writes down what is said.
 //!
 //! Shows publish and subscribe: what one user says is part of that user's turn and reaches all others in the
-//! room once and in order. Nobody keeps a list of who is there but the host.
+//! room once and in order. Nobody keeps a list of who is there but the host. What was heard expires, what is to be
+//! said later is a delayed message, and who types is known to a timer, which nobody minds to lose.
 
 use guest_sdk::prelude::*;
 
 /// Messages that are read at once.
 const PAGE: u64 = 20;
+/// What was heard is forgotten after so long.
+const MEMORY: Duration = Duration::from_hours(30 * 24);
 
 /// One user. What was heard lies under keys of its own, so that a turn writes one message and not all.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct User {
     rooms: Vec<String>,
     heard: u64,
+    typing: bool,
 }
 
 /// What a user says, and where.
@@ -20,6 +24,13 @@ struct User {
 struct Line {
     room: String,
     text: String,
+}
+
+/// What a user says later: after a time such as `1h30m`, or at one such as `2030-01-31T12:00:00Z`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Later {
+    when: String,
+    line: Line,
 }
 
 /// What is heard in a room.
@@ -38,6 +49,12 @@ fn topic_of(room: &str) -> String {
 /// Joins rooms, speaks there, and remembers what was said.
 #[actor]
 impl User {
+    /// A timer is gone when the user has left the memory.
+    #[activate]
+    fn wake(&mut self) {
+        self.typing = false;
+    }
+
     /// Hears from now on what is said in a room.
     #[method]
     fn join(&mut self, ctx: &ActorContext, room: String) {
@@ -66,10 +83,34 @@ impl User {
         Ok(())
     }
 
+    /// Says something later; returns by which id that can be taken back.
+    #[method]
+    fn say_later(&self, ctx: &ActorContext, later: Later) -> Result<MessageId, Failure> {
+        let itself = ctx.actor::<Self>(ctx.id());
+        itself.later(later.when).say(later.line)
+    }
+
+    #[method]
+    fn take_back(&self, ctx: &ActorContext, message: MessageId) -> Result<(), Failure> {
+        ctx.cancel_message(&message)
+    }
+
+    /// Shows for ten seconds that the user types.
+    #[method]
+    fn start_typing(&mut self, ctx: &ActorContext) -> Result<(), Failure> {
+        self.typing = true;
+        ctx.timer::<Self>("typing").due("10s").call().stop_typing()
+    }
+
+    #[method]
+    fn stop_typing(&mut self) {
+        self.typing = false;
+    }
+
     /// Remembers what was said in one of the rooms.
     #[method]
     fn hear(&mut self, ctx: &ActorContext, message: Message) -> Result<(), Failure> {
-        ctx.set(&key_of(self.heard), &message)?;
+        ctx.set_expiring(&key_of(self.heard), &message, MEMORY)?;
         self.heard += 1;
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! Shows continuing as new: each run makes some checks and hands what it knows to the next, so that the history
 //! stays short however long it goes on. What arrives in between, such as the event that ends it, is not lost.
-//! Who wants to know of changes subscribes to a topic.
+//! Who wants to know of changes subscribes to a topic, of its own or of the host's. A site that seems down is looked
+//! at twice, which monitors did not do that were begun before that was so.
 
 use guest_sdk::prelude::*;
 
@@ -61,19 +62,21 @@ struct Change {
     check: u64,
 }
 
-/// Who keeps what was published: the last change of each site, for whoever asks.
+/// What has changed, and which monitors have ended.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Board {
     changes: Vec<Change>,
+    ended: Vec<String>,
 }
 
-/// Shows what has changed.
+/// Shows what was published.
 #[actor]
 impl Board {
-    /// Shows changes of a site from now on.
+    /// Shows changes of a site from now on, and when monitors end.
     #[method]
     fn follow(&self, ctx: &ActorContext, site: String) {
         ctx.subscribe(topic_of(&site), "Note");
+        ctx.subscribe(topic::of_workflow("monitor"), "NoteEnd");
     }
 
     #[method]
@@ -82,8 +85,20 @@ impl Board {
     }
 
     #[method]
+    fn note_end(&mut self, event: WorkflowEvent) {
+        if event.stage != WorkflowStage::Started {
+            self.ended.push(event.id);
+        }
+    }
+
+    #[method]
     fn show(&self) -> Vec<Change> {
         self.changes.clone()
+    }
+
+    #[method]
+    fn ended(&self) -> Vec<String> {
+        self.ended.clone()
     }
 }
 
@@ -110,7 +125,10 @@ async fn monitor(ctx: WorkflowContext, mut watch: Watch) -> Result<Known, Failur
 }
 
 async fn check_once(ctx: &WorkflowContext, watch: &mut Watch) -> Result<(), Failure> {
-    let up = ctx.activity(check, watch.site.clone()).await?;
+    let mut up = ctx.activity(check, watch.site.clone()).await?;
+    if !up && ctx.patched("look-twice") {
+        up = ctx.activity(check, watch.site.clone()).await?;
+    }
     let Watch { site, known, .. } = watch;
     known.checks += 1;
     known.failed += u64::from(!up);

@@ -55,7 +55,8 @@ async fn change_of_mind(ctx: WorkflowContext, wanted: Order) -> Result<String, F
     let topic = topic_of(&wanted.order_id);
     ctx.subscribe(&topic);
     let id = format!("order-{}", wanted.order_id);
-    let sale = ctx.child(order, wanted).id(id).schedule();
+    let sale = ctx.child(order, wanted).id(id);
+    let sale = sale.on_parent_close(ParentClose::Cancel).schedule();
     ctx.event::<String>(topic).await?;
     sale.cancel();
     match sale.await {

@@ -74,3 +74,51 @@ fn a_request_that_has_lapsed_takes_no_decision() {
     let late = host.run(&raise.each_ref().map(String::as_str)).expect(1);
     late.says("workflow w is completed already");
 }
+
+#[test]
+fn a_request_is_handed_on_and_only_the_new_approver_decides() {
+    let delegate = [
+        "workflow",
+        "update",
+        "w",
+        "delegate",
+        r#""dave""#,
+        "--id",
+        "d",
+    ];
+    let start = ["workflow", "start", "approve", "--id", "w", "--input"];
+    let (carol, dave) = (raise("carol", false), raise("dave", true));
+    Scenario::new(&[PLUGIN])
+        .repeat(&[&start[..], &[&request(60)]].concat())
+        .repeat(&delegate)
+        .once(&carol.each_ref().map(String::as_str))
+        .once(&dave.each_ref().map(String::as_str))
+        .resume()
+        .answers(&delegate, r#""carol""#)
+        .answers(&["workflow", "query", "w", "reminders"], "0")
+        .ends(
+            "w",
+            "completed",
+            r#"{"request_id":"r","outcome":"approved","reminders":0,"decision":{"approved":true,"by":"dave"}}"#,
+        )
+        .stride(2)
+        .check();
+}
+
+#[test]
+fn a_request_that_is_cancelled_is_withdrawn() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(PLUGIN)]).expect(0);
+    let start = ["workflow", "start", "approve", "--id", "w", "--input"];
+    host.run(&[&start[..], &[&request(60)]].concat()).expect(0);
+    let nobody = ["workflow", "update", "w", "delegate", r#""""#];
+    host.run(&nobody)
+        .expect(1)
+        .says("say who is to decide (nobody)");
+    let shown = host.run(&["workflow", "show", "w", "--json"]).expect(0);
+    let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(shown["custom_status"], "waiting for carol");
+    host.run(&["workflow", "cancel", "w"]).expect(0);
+    let resumed = host.run(&["resume", "--verbose"]).expect(1);
+    resumed.says("[Activity withdraw] carol: never mind");
+}

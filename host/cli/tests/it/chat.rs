@@ -64,3 +64,27 @@ fn the_example_leaves_an_empty_room() {
         .expect(0)
         .says("Nobody has subscribed");
 }
+
+#[test]
+fn what_is_to_be_said_later_is_said_once_unless_it_is_taken_back() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(PLUGIN)]).expect(0);
+    let call = |method, input: &str| {
+        host.run(&["actor", "call", "User", "ann", method, input])
+            .expect(0)
+    };
+    call("Join", r#""r""#);
+    let later = |text: &str| json!({"when": "50ms", "line": {"room": "r", "text": text}});
+    call("SayLater", &later("one").to_string());
+    let second = call("SayLater", &later("two").to_string());
+    call("TakeBack", &second.stdout);
+    call("StartTyping", "null");
+    let heard = |_| {
+        // What is due is delivered while a host goes on.
+        host.run(&["resume"]).expect(0);
+        host.run(&history("ann")).expect(0).stdout
+    };
+    let heard = (0..500).map(heard).find(|heard| heard.trim() != "[]");
+    let heard: Value = serde_json::from_str(&heard.unwrap()).unwrap();
+    assert_eq!(heard, json!([said("ann", "one")]));
+}

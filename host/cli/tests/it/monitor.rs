@@ -29,6 +29,7 @@ fn what_is_known_goes_from_run_to_run_wherever_the_host_is_killed() {
         .resume()
         .ends("w", "completed", r#"{"checks":5,"failed":0,"up":true}"#)
         .answers(&SHOW, r#"[{"site":"s","up":true,"check":1}]"#)
+        .answers(&["actor", "call", "Board", "b", "Ended"], r#"["w"]"#)
         .stride(3)
         .check();
 }
