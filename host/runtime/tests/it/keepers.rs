@@ -340,3 +340,14 @@ async fn an_actor_that_is_away_is_read_where_it_lies() {
     assert_eq!(reminders, json!([[], 0]));
     assert_eq!(host.entities_live(), 0);
 }
+
+#[tokio::test]
+async fn an_actor_may_be_idle_for_as_long_as_its_type_says() {
+    let host = Scratch::new().await;
+    let mayfly = ActorKey::new(tenant(), "Mayfly", "m").unwrap();
+    assert_eq!(host.call(&mayfly, "Came", ()).await, Ok(json!(1)));
+    host.call(&counter("c"), "Add", 1).await.unwrap();
+    let one_is_left = async || (host.entities_live() == 1).then_some(());
+    crate::host::until("the mayfly to leave", one_is_left).await;
+    assert_eq!(host.call(&mayfly, "Came", ()).await, Ok(json!(2)));
+}

@@ -212,3 +212,11 @@ async fn instances_of_one_workflow_do_not_disturb_each_other() {
     }
     host.close_and_find_nothing_left().await;
 }
+
+#[tokio::test]
+async fn what_runs_beside_the_first_failure_is_given_up() {
+    let host = Scratch::new().await;
+    let (code, _) = failure(host.run("all_or_none", "w", ()).await);
+    assert_eq!(code, "sold-out");
+    host.close_and_find_nothing_left().await;
+}
