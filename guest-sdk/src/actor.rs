@@ -238,8 +238,9 @@ impl ActorContext {
     }
 
     /// Deletes the actor with all that it owns as part of this turn: its state, its reminders, its timers,
-    /// its subscriptions and the messages to it that are not due yet. What the turn writes afterwards is written, its typed
-    /// state only if the method has changed it. Messages that wait in its inbox bring it into being anew.
+    /// its subscriptions and the messages to it that are not due yet. What the turn writes afterwards is
+    /// written, its typed state only if the method has changed it. Messages that wait in its inbox bring it into
+    /// being anew.
     ///
     /// ```
     /// # use guest_sdk::prelude::*;
