@@ -19,7 +19,19 @@ pub(crate) type Row<'a> = (&'a [u8], &'a [u8]);
 pub(crate) struct Database {
     db: DB,
     // Declared behind `db`, so dropped after it.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// The lock on a directory, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock(pub(crate) File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would not do: a process that is just being started holds a copy of it for a moment.
+        // Where it cannot be unlocked, closing it is all that is left.
+        let _ = self.0.unlock();
+    }
 }
 
 impl fmt::Debug for Database {
@@ -29,7 +41,7 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    pub(crate) fn new(db: DB, lock: File) -> Database {
+    pub(crate) fn new(db: DB, lock: Lock) -> Database {
         let database = Database { db, _lock: lock };
         for keyspace in Keyspace::ALL {
             // Fails here, when it is opened, rather than at the first use.

@@ -18,7 +18,7 @@ use rocksdb::{DB, Options};
 
 use crate::batch::Batch;
 use crate::committer::Committer;
-use crate::database::Database;
+use crate::database::{Database, Lock};
 use crate::keys::{self, Keyspace};
 use crate::reader::Reader;
 use crate::settings::{self, StoreOptions};
@@ -138,7 +138,7 @@ fn make_dir(dir: &Path) -> Result<(), OpenError> {
     make().map_err(|error| io("make directory", dir, error))
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+fn lock(dir: &Path) -> Result<Lock, OpenError> {
     let path = dir.join(LOCK_FILE);
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
@@ -148,7 +148,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     match file.try_lock() {
         Ok(()) => {
             write_process(&mut file).map_err(|error| io("write", &path, error))?;
-            Ok(file)
+            Ok(Lock(file))
         }
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
             dir: dir.to_owned(),
@@ -178,7 +178,8 @@ fn check_format(dir: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     let failed = |error: rocksdb::Error| database("read the format", dir, &error);
-    let settings = Options::default();
+    let mut settings = Options::default();
+    settings.set_max_file_opening_threads(1);
     let names = DB::list_cf(&settings, &path).map_err(failed)?;
     let stranger = names.iter().find(|name| !is_ours(name));
     let meta = Keyspace::Meta.name();
@@ -262,5 +263,21 @@ fn database(what: &'static str, dir: &Path, error: &rocksdb::Error) -> OpenError
         dir: dir.to_owned(),
         what,
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_free_though_a_process_that_is_being_started_has_a_copy_of_its_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path()).unwrap();
+        let copy = held.0.try_clone().unwrap();
+        assert!(lock(dir.path()).is_err());
+        drop(held);
+        lock(dir.path()).unwrap();
+        drop(copy);
     }
 }

@@ -100,7 +100,10 @@ pub(crate) fn database(options: &StoreOptions) -> Options {
     let mut settings = Options::default();
     settings.create_if_missing(true);
     settings.create_missing_column_families(true);
-    settings.increase_parallelism(i32::try_from(cores).unwrap_or(i32::MAX));
+    let cores = i32::try_from(cores).unwrap_or(i32::MAX);
+    settings.increase_parallelism(cores);
+    // RocksDB starts so many for each keyspace, also where it has no file to open: 16 where nothing is said.
+    settings.set_max_file_opening_threads(cores);
     settings.set_max_total_wal_size(options.log_bytes_max);
     settings.set_max_open_files(FILES_OPEN_MAX);
     // Statistics that only compaction's choices use; reading them delays the opening.

@@ -239,7 +239,7 @@ fn what_is_not_understood_is_refused_by_name() {
             &["--every", "often"],
             &nap,
             2,
-            "read the duration `often`, like 1h30m",
+            "`often` is not a duration such as 90s, 1h30m, 30d or PT1H30M",
         ),
         (
             &["--every", "1h", "--until", "2020-01-01T00:00:00Z"],

@@ -219,7 +219,7 @@ fn timers_come_in_the_order_in_which_they_are_due() {
         });
         timers.into_iter().map(|timer| timer.due.0).collect()
     };
-    assert_eq!(until(4), []);
+    assert_eq!(until(4), [0_u64; 0]);
     assert_eq!(until(300), due[..2]);
     assert_eq!(until(u64::MAX), due);
     let beyond = timer_key(301, "w");
