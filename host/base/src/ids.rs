@@ -13,10 +13,10 @@ pub const DEFAULT_TENANT: &str = "default";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
     /// It has no characters.
-    #[error("a {0} must not be empty")]
+    #[error("the {0} must not be empty")]
     Empty(&'static str),
     /// It is too long.
-    #[error("a {what} may have {ID_BYTES_MAX} bytes, and this one has {bytes}")]
+    #[error("the {what} may have {ID_BYTES_MAX} bytes, and this one has {bytes}")]
     TooLong {
         /// What the id names.
         what: &'static str,
@@ -24,7 +24,7 @@ pub enum InvalidId {
         bytes: usize,
     },
     /// It has a control character, which would garble every list that shows it.
-    #[error("a {what} must not contain control characters, and {id:?} does")]
+    #[error("the {what} must not contain control characters, and {id:?} does")]
     ControlCharacter {
         /// What the id names.
         what: &'static str,

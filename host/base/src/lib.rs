@@ -2,6 +2,7 @@
 //!
 //! Knows nobody: no store, no engine, no runtime, no I/O besides reading the clock.
 
+pub mod duration;
 pub mod failure;
 pub mod ids;
 pub mod limits;

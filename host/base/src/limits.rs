@@ -1,8 +1,13 @@
-//! Every bound of the host by name, with its unit and default.
+//! Every bound of the host by name, with its unit and default; an operator may set them in a file.
 //!
-//! Relations between bounds are checked when the host is compiled.
+//! Owns what the fields are called there, and which bounds contradict each other. Knows no file.
 
 use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::duration;
 
 /// Longest id of a tenant, workflow, actor type or actor, in bytes. An id is part of many keys, and keys
 /// are compared all the time.
@@ -11,23 +16,32 @@ pub const ID_BYTES_MAX: usize = 512;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// The bounds that an operator may set.
-#[derive(Clone, Debug)]
+/// The bounds that an operator may set. What is said of a field here is what an operator is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Largest input, output, event or state value, in bytes. Default 1 MiB.
     pub payload_bytes_max: usize,
     /// Memory of one guest instance, in bytes. Default 64 MiB.
     pub memory_bytes_max: usize,
     /// CPU time of one turn of a workflow or actor between two waits. Default 1 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
     pub turn_cpu_max: Duration,
     /// Time of an actor's turn with the calls that it waits for. Default 60 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
     pub turn_time_max: Duration,
     /// Time of one attempt of an activity where neither workflow nor manifest says. Default 60 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
     pub activity_time_default: Duration,
     /// Largest details of an activity's heartbeat, in bytes. Default 64 KiB.
     pub heartbeat_bytes_max: usize,
     /// How long an attempt of an activity may go on after it was asked to stop; then it is dropped.
     /// Default 5 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
     pub activity_cancel_grace: Duration,
     /// Schedules of all tenants. Default 10,000.
     pub schedules_max: usize,
@@ -48,8 +62,6 @@ pub struct Limits {
     /// Runs that a workflow has gone on from by continuing as new and whose histories are kept, the latest
     /// ones; those before are deleted. Default 10.
     pub continued_runs_kept: u32,
-    /// How long a workflow is kept after it has ended, by how it ended. Default: for ever.
-    pub retention: Retention,
     /// Timers that one actor may have. Default 1,000.
     pub actor_timers_max: usize,
     /// Read-only methods of actors that run at once; more wait. Default 256.
@@ -70,11 +82,13 @@ pub struct Limits {
     /// Undelivered messages of one entity. Default 10,000.
     pub inbox_messages_max: usize,
     /// Live entities (workflow fibers and actors in memory). Default 20,000; workflow fibers are held to
-    /// what the engine's pool offers besides.
+    /// what the machine allows besides, which is about 7,600 where Linux's `vm.max_map_count` was not raised.
     pub entities_live_max: usize,
     /// Bytes that live entities hold, in all. Default 1 GiB.
     pub entities_live_bytes_max: usize,
     /// After how long without a turn an entity leaves the memory. Default 60 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
     pub entity_idle_max: Duration,
     /// Log lines of one turn or attempt; more are dropped and counted. Default 1,000.
     pub log_lines_max: usize,
@@ -88,25 +102,65 @@ pub struct Limits {
     /// Largest custom status of a workflow, in bytes: it is part of each list. Default 16 KiB.
     pub custom_status_bytes_max: usize,
     /// How long a caller waits for the answer to a query. Default 10 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
     pub query_time_max: Duration,
     /// How long an answer is kept for a repeat. Default 24 h.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
     pub reply_retention: Duration,
+    /// How long a workflow is kept after it has ended, by how it ended. Default: for ever.
+    pub retention: Retention,
 }
 
 /// How long a workflow is kept after it has ended; none: for ever.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// After it ended with an output.
+    /// How long one is kept that ended with an output.
+    #[serde(with = "duration::field_or_forever")]
+    #[schemars(with = "String")]
     pub completed: Option<Duration>,
-    /// After it ended with a failure.
+    /// How long one is kept that ended with a failure.
+    #[serde(with = "duration::field_or_forever")]
+    #[schemars(with = "String")]
     pub failed: Option<Duration>,
-    /// After it ended because it was asked to.
+    /// How long one is kept that ended because it was asked to.
+    #[serde(with = "duration::field_or_forever")]
+    #[schemars(with = "String")]
     pub cancelled: Option<Duration>,
-    /// After it was ended from outside.
+    /// How long one is kept that was ended from outside.
+    #[serde(with = "duration::field_or_forever")]
+    #[schemars(with = "String")]
     pub terminated: Option<Duration>,
 }
 
+/// Two limits that contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: lower the one or raise the other")]
+pub struct Contradiction(&'static str);
+
 impl Limits {
+    /// Whether what one limit allows is within the others.
+    ///
+    /// # Errors
+    /// It is not; the message names both.
+    pub fn check(&self) -> Result<(), Contradiction> {
+        let published = self
+            .topic_value_bytes_max
+            .saturating_mul(self.topic_subscribers_max);
+        if published > self.turn_bytes_max {
+            let text =
+                "topic_value_bytes_max times topic_subscribers_max is more than turn_bytes_max";
+            return Err(Contradiction(text));
+        }
+        if self.activities_running_max > self.activities_held_max {
+            let text = "activities_running_max is more than activities_held_max";
+            return Err(Contradiction(text));
+        }
+        Ok(())
+    }
+
     /// From how many events on a history is long.
     pub fn history_suggest_from(&self) -> u64 {
         let share = u128::from(self.history_events_max) * u128::from(self.history_warn_percent);
@@ -132,7 +186,6 @@ impl Default for Limits {
             history_events_max: 100_000,
             history_warn_percent: 80,
             continued_runs_kept: 10,
-            retention: Retention::default(),
             actor_timers_max: 1_000,
             actor_reads_max: 256,
             turn_writes_max: 10_000,
@@ -152,6 +205,23 @@ impl Default for Limits {
             custom_status_bytes_max: 16 * KIB,
             query_time_max: Duration::from_secs(10),
             reply_retention: Duration::from_secs(24 * 60 * 60),
+            retention: Retention::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_agree_with_each_other_and_a_contradiction_names_both_sides() {
+        assert_eq!(Limits::default().check(), Ok(()));
+        let narrow = Limits {
+            turn_bytes_max: MIB,
+            ..Limits::default()
+        };
+        let text = narrow.check().unwrap_err().to_string();
+        assert!(text.contains("topic_subscribers_max") && text.contains("turn_bytes_max"));
     }
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{EnumValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use host_store::records;
 
 /// Lines in flight with `host run --each` where nothing else is said.
@@ -26,9 +26,28 @@ Exit codes:
   130  stopped by Ctrl-C
   143  stopped by SIGTERM";
 
+const ENVIRONMENT: &str = "\
+Environment:
+  HOST_LOG  what the host's own log tells on standard error: error, warn, info, debug, trace
+            [default: warn]";
+
+/// Reads the arguments; where they are wrong or ask for help, says so and ends the process.
+pub(crate) fn parse() -> Cli {
+    let command = with_exit_codes(Cli::command());
+    let command = command.after_help(format!("{ENVIRONMENT}\n\n{EXIT_CODES}"));
+    let read = Cli::from_arg_matches(&command.get_matches());
+    read.unwrap_or_else(|error| error.exit())
+}
+
+/// Each command's help ends with them.
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let command = command.after_help(EXIT_CODES);
+    command.mut_subcommands(with_exit_codes)
+}
+
 /// Runs WebAssembly plugins whose actors and workflows are durable.
 #[derive(Debug, Parser)]
-#[command(name = "host", version, after_help = EXIT_CODES)]
+#[command(name = "host", version)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -49,6 +68,15 @@ pub(crate) struct Common {
         value_name = "DIR"
     )]
     pub(crate) data: PathBuf,
+    /// A TOML file of limits that are not the usual ones; "host config" shows all.
+    #[arg(
+        long,
+        global = true,
+        env = "HOST_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) config: Option<PathBuf>,
     /// Writes JSON: results to standard output, the trace as JSON lines to standard error.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -78,10 +106,11 @@ pub(crate) enum Command {
     /// Deploys plugins, and reads which are deployed.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Shows all limits as a file for --config, with units and defaults: retention, sizes, times, numbers.
+    Config,
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct RunArgs {
     /// The components to deploy; the first one's example is run where nothing else is said.
     #[arg(required = true, value_name = "PLUGIN")]
@@ -115,7 +144,6 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct ResumeArgs {
     /// Goes on until it is stopped: schedules and reminders are met while it does.
     #[arg(long)]
@@ -170,7 +198,6 @@ pub(crate) enum ScheduleCommand {
 
 /// What a schedule does, and when.
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct CreateScheduleArgs {
     /// Its name. One of the same name and definition is left as it is.
     pub(crate) name: String,
@@ -273,7 +300,6 @@ pub(crate) struct ActorArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct RemindArgs {
     #[command(flatten)]
     pub(crate) actor: ActorArgs,
@@ -321,7 +347,6 @@ pub(crate) enum CatchUp {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct CallArgs {
     #[command(flatten)]
     pub(crate) actor: ActorArgs,
@@ -358,7 +383,7 @@ pub(crate) enum WorkflowCommand {
         run: Option<u32>,
     },
     /// Asks a workflow a question, and writes its answer to standard output. Nothing is recorded; a workflow
-    /// that has ended answers, too.
+    /// that has ended answers, too. Waits for 10 s at most (`query_time_max`).
     Query {
         /// The workflow's id.
         id: String,
@@ -416,7 +441,6 @@ pub(crate) enum WorkflowCommand {
 
 /// Which workflow, and why.
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct ControlArgs {
     /// The workflow's id.
     pub(crate) id: String,
@@ -426,7 +450,6 @@ pub(crate) struct ControlArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct StartArgs {
     /// The workflow's name.
     pub(crate) name: String,
@@ -441,7 +464,6 @@ pub(crate) struct StartArgs {
 
 /// Which workflows are deleted: one, or all ended ones that fit.
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct PurgeArgs {
     /// The workflow's id.
     #[arg(required_unless_present_any = ["status", "name"], conflicts_with_all = ["status", "name"])]
@@ -468,7 +490,6 @@ fn ended_status() -> impl TypedValueParser<Value = Status> {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct UpdateArgs {
     /// The workflow's id.
     pub(crate) workflow: String,
@@ -496,7 +517,6 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct RerunArgs {
     /// The id of the workflow that has ended.
     #[arg(value_name = "WORKFLOW")]
@@ -557,7 +577,6 @@ pub(crate) enum PluginCommand {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct DeployArgs {
     /// The components.
     #[arg(required = true, value_name = "PLUGIN")]

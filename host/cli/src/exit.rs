@@ -6,6 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Error;
+use host_base::failure::code;
 use host_base::{Failure, Fault};
 use host_engine::WorkflowStatus;
 use host_runtime::{
@@ -192,6 +193,15 @@ impl From<StartError> for Problem {
     }
 }
 
+/// What the host did not do, where no plugin's code had a say in it.
+pub(crate) fn refused(failure: Failure) -> Problem {
+    let exit = match failure.code.as_str() {
+        code::BAD_INPUT | code::LIMIT => Exit::BadUsage,
+        _ => Exit::Failed,
+    };
+    Problem::new(exit, failure)
+}
+
 fn exit_of_refusal(failure: &Failure) -> Exit {
     match failure.fault() {
         Fault::Caller => Exit::BadUsage,
@@ -218,8 +228,6 @@ impl From<io::Error> for Problem {
 
 #[cfg(test)]
 mod tests {
-    use host_base::failure::code;
-
     use super::*;
 
     fn exit_of(problem: impl Into<Problem>) -> Exit {
@@ -241,5 +249,12 @@ mod tests {
         assert_eq!(of(code::NOT_FOUND), Exit::BadUsage);
         assert_eq!(of(code::BAD_INPUT), Exit::BadUsage);
         assert_eq!(of(code::BUSY), Exit::Failed);
+    }
+
+    #[test]
+    fn a_deed_that_is_refused_is_bad_usage_where_what_was_typed_is_wrong() {
+        let of = |code| refused(Failure::new(code, "no")).exit;
+        assert_eq!(of(code::BAD_INPUT), Exit::BadUsage);
+        assert_eq!(of(code::NOT_FOUND), Exit::Failed);
     }
 }

@@ -6,15 +6,12 @@ mod args;
 mod commands;
 mod exit;
 mod input;
+mod limits;
 mod logs;
 mod session;
 mod show;
 
 use std::process::ExitCode;
-
-use clap::Parser;
-
-use crate::args::Cli;
 
 /// Threads that free what others allocated do not wait for each other here, which they do in the C
 /// library's allocator: a turn crosses threads several times.
@@ -22,7 +19,7 @@ use crate::args::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = args::parse();
     logs::start();
     let exit = commands::run(&cli).unwrap_or_else(|problem| problem.tell(cli.common.json));
     exit.into()

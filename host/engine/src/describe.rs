@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn names_are_there_keep_the_rules_and_occur_once() {
-        refused(|m| m.name.clear(), "a plugin name must not be empty");
+        refused(|m| m.name.clear(), "the plugin name must not be empty");
         refused(
             |m| m.workflows[0].name = "a\nb".to_owned(),
             "control characters",

@@ -35,6 +35,8 @@ pub struct WorkflowView {
     pub cancel_requested: Option<String>,
     /// Where its code says that it stands.
     pub custom_status: Option<Payload>,
+    /// When it is deleted, where it has ended and is not kept for ever.
+    pub kept_until: Option<Timestamp>,
 }
 
 impl WorkflowView {
@@ -53,6 +55,7 @@ impl WorkflowView {
             suspension: instance.suspension,
             cancel_requested: instance.cancel_reason,
             custom_status: instance.custom_status,
+            kept_until: Some(Timestamp(instance.retained_until_ms)).filter(|until| until.0 > 0),
         }
     }
 

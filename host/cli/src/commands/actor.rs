@@ -7,7 +7,7 @@ use anyhow::Error;
 use host_base::ActorKey;
 
 use crate::args::{ActorArgs, CallArgs, Common};
-use crate::exit::{Exit, OrExit, Problem};
+use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::trace::Detail;
@@ -38,7 +38,7 @@ pub(crate) fn delete(common: &Common, args: &ActorArgs) -> Ending {
     session::run(common, detail, async move |session| {
         let key = key(session, args)?;
         let deleted = session.runtime.delete_actor(&key).await;
-        deleted.map_err(Error::new).or_exit(Exit::Failed)?;
+        deleted.map_err(exit::refused)?;
         session.console.note(&format!("Actor {key} is deleted"));
         Ok(Exit::Done)
     })

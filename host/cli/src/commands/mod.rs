@@ -4,6 +4,7 @@
 
 mod actor;
 mod choice;
+mod config;
 mod deploy;
 mod each;
 mod plugin;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
+        Command::Config => config::run(common),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Error, anyhow};
+use anyhow::anyhow;
 use host_engine::{self as engine, Alarm, ConstantRetry, Moment, NewReminder, ReminderInfo};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::actor::key;
 use crate::args::{ActorArgs, CatchUp, Common, RemindArgs};
-use crate::exit::{Exit, OrExit, Problem};
+use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::table::table;
@@ -65,7 +65,7 @@ pub(crate) fn set(common: &Common, args: &RemindArgs) -> Ending {
     session::run(common, detail, async move |session| {
         let key = key(session, &args.actor)?;
         let set = session.runtime.set_reminder(&key, reminder).await;
-        set.map_err(Error::new).or_exit(Exit::Failed)?;
+        set.map_err(exit::refused)?;
         let note = format!("Reminder {} of actor {key} is set", args.name);
         session.console.note(&note);
         Ok(Exit::Done)
@@ -78,7 +78,7 @@ pub(crate) fn cancel(common: &Common, actor: &ActorArgs, name: &str) -> Ending {
     session::run(common, detail, async move |session| {
         let key = key(session, actor)?;
         let cancelled = session.runtime.cancel_reminder(&key, name).await;
-        if !cancelled.map_err(Error::new).or_exit(Exit::Failed)? {
+        if !cancelled.map_err(exit::refused)? {
             let error = anyhow!("actor {key} has no reminder {name}");
             return Err(Problem::new(Exit::Failed, error));
         }

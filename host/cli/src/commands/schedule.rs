@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Error, anyhow};
-use host_base::{Failure, Fault, Timestamp};
+use anyhow::{Context, anyhow};
+use host_base::{Timestamp, duration};
 use host_runtime::{Fired, ScheduleView};
 use host_store::records::{Schedule, ScheduleTarget, ScheduledCall, ScheduledWorkflow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::args::{Common, CreateScheduleArgs, Overlap, ScheduleCommand};
-use crate::exit::{Exit, OrExit, Problem};
+use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::table::table;
@@ -91,12 +91,12 @@ pub(crate) fn run(common: &Common, command: &ScheduleCommand) -> Ending {
         ScheduleCommand::Show { name } => on(common, async |session| show(session, name)),
         ScheduleCommand::Pause { name } => on(common, async |session| {
             let done = session.runtime.pause_schedule(&session.tenant, name).await;
-            done.map_err(problem)?;
+            done.map_err(exit::refused)?;
             note(session, name, "is paused")
         }),
         ScheduleCommand::Resume { name } => on(common, async |session| {
             let done = session.runtime.resume_schedule(&session.tenant, name).await;
-            done.map_err(problem)?;
+            done.map_err(exit::refused)?;
             note(session, name, "goes on")
         }),
         ScheduleCommand::Trigger { name } => on(common, async |session| {
@@ -104,19 +104,19 @@ pub(crate) fn run(common: &Common, command: &ScheduleCommand) -> Ending {
                 .runtime
                 .trigger_schedule(&session.tenant, name)
                 .await;
-            tell_fired(session, name, fired.map_err(problem)?)
+            tell_fired(session, name, fired.map_err(exit::refused)?)
         }),
         ScheduleCommand::Backfill { name, from, to } => {
             let (from, to) = (moment(from)?, moment(to)?);
             on(common, async move |session| {
                 let runtime = &session.runtime;
                 let fired = runtime.backfill_schedule(&session.tenant, name, from, to);
-                tell_fired(session, name, fired.await.map_err(problem)?)
+                tell_fired(session, name, fired.await.map_err(exit::refused)?)
             })
         }
         ScheduleCommand::Delete { name } => on(common, async |session| {
             let done = session.runtime.delete_schedule(&session.tenant, name).await;
-            done.map_err(problem)?;
+            done.map_err(exit::refused)?;
             note(session, name, "is deleted")
         }),
     }
@@ -133,7 +133,7 @@ fn create(common: &Common, args: &CreateScheduleArgs) -> Ending {
         let created = session
             .runtime
             .create_schedule(tenant, name, schedule, args.replace);
-        created.await.map_err(problem)?;
+        created.await.map_err(exit::refused)?;
         let view = known(session, name)?;
         let next = view.upcoming.first().map(|next| time::rfc3339(*next));
         let next = next.unwrap_or_else(|| "never".to_owned());
@@ -192,14 +192,8 @@ fn overlap(overlap: Overlap) -> host_store::records::Overlap {
     }
 }
 
-/// A duration as jiff reads it: ISO 8601, or 1h30m.
 fn millis(text: &str) -> Result<u64, Problem> {
-    let duration: Result<jiff::SignedDuration, _> = text.parse();
-    let duration = duration.map_err(Error::new).and_then(|duration| {
-        Duration::try_from(duration).map_err(|_| anyhow!("a duration does not go backwards"))
-    });
-    let duration = duration.with_context(|| format!("read the duration `{text}`, like 1h30m"));
-    let duration = duration.or_exit(Exit::BadUsage)?;
+    let duration = duration::read(text).or_exit(Exit::BadUsage)?;
     Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -208,17 +202,6 @@ fn moment(text: &str) -> Result<Timestamp, Problem> {
     let time = time.with_context(|| format!("read the time `{text}`, like 2030-01-31T12:00:00Z"));
     let time = time.or_exit(Exit::BadUsage)?;
     Ok(Timestamp(time.as_millisecond().try_into().unwrap_or(0)))
-}
-
-fn problem(failure: Failure) -> Problem {
-    let exit = match failure.code.as_str() {
-        host_base::failure::code::BAD_INPUT => Exit::BadUsage,
-        _ => Exit::Failed,
-    };
-    match failure.fault() {
-        Fault::Caller => Problem::new(exit, anyhow!("{}", failure.message)),
-        _ => Problem::new(exit, Error::new(failure)),
-    }
 }
 
 fn note(session: &Session, name: &str, what: &str) -> Ending {

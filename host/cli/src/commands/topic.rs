@@ -1,12 +1,11 @@
 //! `host topic list|publish`: who has subscribed to what, and a value for all of them.
 
-use anyhow::Error;
 use host_base::{Entity, Timestamp};
 use host_runtime::SubscriptionView;
 use serde::Serialize;
 
 use crate::args::{Common, TopicCommand};
-use crate::exit::{Exit, OrExit};
+use crate::exit::{self, Exit, OrExit};
 use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::table::table;
@@ -46,7 +45,7 @@ pub(crate) fn run(common: &Common, command: &TopicCommand) -> Ending {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
             session::run(common, detail, async move |session| {
                 let published = session.runtime.publish(&session.tenant, topic, value).await;
-                let reached = published.map_err(Error::new).or_exit(Exit::Failed)?;
+                let reached = published.map_err(exit::refused)?;
                 let reached = text::count(reached, "subscriber");
                 session
                     .console

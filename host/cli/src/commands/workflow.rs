@@ -12,7 +12,7 @@ use super::deploy::{self, Component};
 use crate::args::{
     Common, ControlArgs, ListArgs, PurgeArgs, StartArgs, UpdateArgs, WorkflowCommand,
 };
-use crate::exit::{Exit, OrExit, Problem};
+use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::history::{EventLine, Narrator};
@@ -98,7 +98,7 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
 async fn raise(session: &Session, id: &str, name: &str, value: Payload) -> Ending {
     let key = session.known(id)?.key;
     let raised = session.runtime.raise_event(&key, name, value).await;
-    raised.map_err(Error::new).or_exit(Exit::Failed)?;
+    raised.map_err(exit::refused)?;
     session
         .console
         .note(&format!("Raised event {name} for workflow {id}"));
@@ -170,7 +170,7 @@ async fn purge(session: &Session, args: &PurgeArgs) -> Ending {
     if purged.left > 0 {
         let left = text::count(purged.left, "child workflow");
         session.console.note(&format!(
-            "{left} has not ended and is kept; --force ends it first"
+            "Kept {left} that did not end; --force ends what is purged first"
         ));
     }
     Ok(Exit::Done)
@@ -431,9 +431,10 @@ async fn fork(session: &Session, id: &str, component: Option<Component>) -> Endi
         trial::fork(id, &rehearsal)
     };
     session.console.result(&shown)?;
-    Ok(match rehearsal.verdict.agrees() {
-        true => Exit::Done,
-        false => Exit::Failed,
+    Ok(if rehearsal.verdict.agrees() {
+        Exit::Done
+    } else {
+        Exit::Failed
     })
 }
 

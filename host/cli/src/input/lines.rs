@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use host_base::{Limits, Payload, ids};
+use host_base::{Payload, ids};
 use serde_json::Value;
 
 use super::pattern::Pattern;
@@ -53,7 +53,7 @@ pub(crate) fn read(file: &Path) -> Result<Source> {
 }
 
 /// The file's lines; empty ones are passed over. The first that cannot be run is an error.
-pub(crate) fn check(source: &Source, naming: &Naming<'_>) -> Result<Vec<Line>> {
+pub(crate) fn check(source: &Source, naming: &Naming<'_>, bytes_max: usize) -> Result<Vec<Line>> {
     let text = source.bytes.strip_prefix(BYTE_ORDER_MARK);
     let text = text.unwrap_or(&source.bytes);
     let mut lines = Vec::new();
@@ -61,7 +61,7 @@ pub(crate) fn check(source: &Source, naming: &Naming<'_>) -> Result<Vec<Line>> {
         let number = index + 1;
         let text = text.trim_ascii();
         if !text.is_empty() {
-            let line = line(number, text, naming);
+            let line = line(number, text, naming, bytes_max);
             lines.push(line.with_context(|| source.place(number))?);
         }
     }
@@ -75,13 +75,12 @@ impl Source {
     }
 }
 
-fn line(number: usize, text: &[u8], naming: &Naming<'_>) -> Result<Line> {
+fn line(number: usize, text: &[u8], naming: &Naming<'_>, bytes_max: usize) -> Result<Line> {
     let value = parse(text)?;
-    let bytes_max = Limits::default().payload_bytes_max;
     let bytes = text.len();
     ensure!(
         bytes <= bytes_max,
-        "an input may have {bytes_max} bytes, and this one has {bytes}"
+        "an input may have {bytes_max} bytes (`payload_bytes_max`), and this one has {bytes}"
     );
     let id = naming.id(number, &value)?;
     ids::check_id("workflow id", &id)?;
@@ -123,6 +122,8 @@ impl Naming<'_> {
 mod tests {
     use super::*;
 
+    const BYTES_MAX: usize = 100;
+
     fn source(text: &str) -> Source {
         Source {
             name: "tasks.jsonl".to_owned(),
@@ -131,7 +132,7 @@ mod tests {
     }
 
     fn ids(text: &str, naming: &Naming<'_>) -> Vec<String> {
-        match check(&source(text), naming) {
+        match check(&source(text), naming, BYTES_MAX) {
             Ok(lines) => lines.into_iter().map(|line| line.id).collect(),
             Err(error) => vec![format!("{error:#}")],
         }
@@ -161,6 +162,7 @@ mod tests {
         let lines = check(
             &source(" {\"b\": 1,\"a\":2} \n"),
             &Naming::Number { workflow: "w" },
+            BYTES_MAX,
         );
         assert_eq!(lines.unwrap()[0].input, b"{\"b\": 1,\"a\":2}");
     }
@@ -186,7 +188,9 @@ mod tests {
     #[test]
     fn an_id_that_cannot_be_one_is_named() {
         let [problem] = by_field("{\"id\":\"a\\u0000\"}").try_into().unwrap();
-        assert!(problem.starts_with("tasks.jsonl line 1: a workflow id must not contain control"));
+        assert!(
+            problem.starts_with("tasks.jsonl line 1: the workflow id must not contain control")
+        );
     }
 
     #[test]
@@ -199,8 +203,8 @@ mod tests {
 
     #[test]
     fn an_input_that_the_host_would_refuse_is_refused_before_anything_starts() {
-        let long = format!("\"{}\"", "x".repeat(Limits::default().payload_bytes_max));
+        let long = format!("\"{}\"", "x".repeat(BYTES_MAX));
         let [problem] = by_number(&long).try_into().unwrap();
-        assert!(problem.starts_with("tasks.jsonl line 1: an input may have 1048576 bytes"));
+        assert!(problem.starts_with("tasks.jsonl line 1: an input may have 100 bytes"));
     }
 }

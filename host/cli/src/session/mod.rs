@@ -11,13 +11,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, anyhow};
-use host_base::{Payload, TenantId, WorkflowKey};
+use host_base::{Limits, Payload, TenantId, WorkflowKey};
 use host_runtime::{Runtime, RuntimeOptions, StartupError, WorkflowView};
 use host_store::records::EventKind;
 use tokio::runtime::Builder;
 
 use crate::args::Common;
 use crate::exit::{Exit, OrExit, Problem};
+use crate::limits;
 use crate::show::console::Console;
 use crate::show::trace::{Detail, Trace};
 
@@ -35,6 +36,7 @@ pub(crate) struct Session {
     pub(crate) console: Arc<Console>,
     pub(crate) trace: Arc<Trace>,
     pub(crate) tenant: TenantId,
+    pub(crate) limits: Limits,
     data: PathBuf,
 }
 
@@ -78,8 +80,10 @@ impl Session {
             observer: Arc::clone(&trace) as _,
             ..options(common)?
         };
+        let limits = options.limits.clone();
         Ok(Session {
             runtime: open(options).await?,
+            limits,
             console,
             trace,
             tenant: TenantId::default(),
@@ -128,6 +132,7 @@ impl Session {
 
 fn options(common: &Common) -> Result<RuntimeOptions, Problem> {
     let mut options = RuntimeOptions::new(&common.data);
+    options.limits = limits::read(common.config.as_deref()).or_exit(Exit::BadUsage)?;
     if let Some(stop) = env::var_os(STOP_VARIABLE) {
         let stop = stop.to_string_lossy().parse().map_err(Error::msg);
         let stop = stop.with_context(|| format!("read {STOP_VARIABLE}"));

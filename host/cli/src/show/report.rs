@@ -45,6 +45,9 @@ pub(crate) struct Report<'a> {
     /// Where its code says that it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_status: Option<Box<RawValue>>,
+    /// When it is deleted; absent where it is kept for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_until: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     activities: Vec<ActivityReport<'a>>,
 }
@@ -124,6 +127,7 @@ impl<'a> Report<'a> {
             }),
             cancel_requested: view.cancel_requested.as_deref(),
             custom_status: view.custom_status.as_deref().map(json::raw),
+            kept_until: view.kept_until.map(time::rfc3339),
         }
     }
 
@@ -226,6 +230,8 @@ pub(crate) fn block(
         fact("created", &time::rfc3339(view.created)),
         fact("updated", &time::rfc3339(view.updated)),
     ]);
+    let kept_until = view.kept_until.map(time::rfc3339);
+    lines.extend(kept_until.map(|until| fact("kept", &format!("until {until}"))));
     let custom = view.custom_status.as_deref();
     lines.extend(custom.map(|value| fact("says", &json::pretty(value))));
     lines.extend(input.map(|input| fact("input", &json::pretty(input))));
@@ -352,6 +358,7 @@ mod tests {
             suspension: None,
             cancel_requested: None,
             custom_status: None,
+            kept_until: None,
         }
     }
 

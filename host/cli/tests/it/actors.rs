@@ -124,7 +124,7 @@ fn a_reminder_that_cannot_be_is_refused() {
     host.run(&["plugin", "deploy", &crate::host::plugin("sdk_probe.wasm")])
         .expect(0);
     remind(&host, "r", &["--due", "soon"])
-        .expect(1)
+        .expect(2)
         .says("`soon` is not");
     remind(&host, "r", &["--due", "1h"]).expect(0);
     remind(&host, "r", &["--keep-existing"])

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// The lesson's plugin.
 pub(crate) const TASKS: &str = "task_workflow.wasm";
 
+/// A file of limits; where it lies in the directory, the binary runs with it.
+const LIMITS: &str = "limits.toml";
+
 /// A directory of its own, in which the binary runs and which goes with it.
 pub(crate) struct Host {
     dir: TempDir,
@@ -44,7 +47,15 @@ impl Host {
             let file = file.unwrap();
             fs::copy(file.path(), to.join(file.file_name())).unwrap();
         }
+        if let Ok(limits) = fs::read_to_string(self.dir().join(LIMITS)) {
+            copy.limit(&limits);
+        }
         copy
+    }
+
+    /// From now on the binary runs with these limits.
+    pub(crate) fn limit(&self, limits: &str) {
+        self.file(LIMITS, limits);
     }
 
     /// Where it runs; its data is in `.host` there.
@@ -82,10 +93,14 @@ impl Host {
         command
             .args(arguments)
             .current_dir(self.dir())
+            .env_remove("HOST_CONFIG")
             .env_remove("HOST_DATA")
             .env_remove("HOST_LOG")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if self.dir().join(LIMITS).exists() {
+            command.env("HOST_CONFIG", LIMITS);
+        }
         command
     }
 

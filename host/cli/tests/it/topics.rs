@@ -38,7 +38,7 @@ fn subscribers_are_listed_and_reached() {
 #[test]
 fn what_only_the_host_may_publish_is_refused() {
     let output = Host::new().run(&["topic", "publish", "$workflow/w", "1"]);
-    output.expect(1).says("only the host's own do");
+    output.expect(2).says("only the host's own do");
 }
 
 #[test]
