@@ -107,7 +107,7 @@ impl Runtime {
         let engine = Engine::new(EngineOptions {
             limits: options.limits.clone(),
             cache_dir: Some(options.data.join(CACHE_DIR)),
-            instances_max: options.instances_max,
+            instances_max: Some(instances_max(&options)),
         })?;
         let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);
         let (retention, due) = Retention::new(&store.reader)?;
@@ -708,6 +708,12 @@ impl Drop for Runtime {
             threads.shutdown_background();
         }
     }
+}
+
+/// A place for more workflows than may be in memory would cost time at each start, and never be used.
+fn instances_max(options: &RuntimeOptions) -> u32 {
+    let live = u32::try_from(options.limits.entities_live_max).unwrap_or(u32::MAX);
+    options.instances_max.map_or(live, |most| most.min(live))
 }
 
 fn core(

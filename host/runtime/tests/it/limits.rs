@@ -204,3 +204,27 @@ async fn workflows_that_have_ended_take_no_place_from_those_that_wait() {
         host.until_events(id, 2).await;
     }
 }
+
+#[tokio::test]
+async fn a_workflow_goes_on_though_limits_are_lower_than_what_it_has_done() {
+    let host = Scratch::new().await;
+    let leaf =
+        json!({"child": "leaf", "name": "await_event", "input": null, "note": "a".repeat(100)});
+    let tree = json!({"child": "middle", "name": "run_child", "input": leaf});
+    host.start("run_child", "top", tree).await.unwrap();
+    host.start("draws", "draws", ()).await.unwrap();
+    host.until_events("leaf", 2).await;
+    host.until_events("draws", 2).await;
+    let (store, dir) = host.close().await;
+    drop(store);
+    let lower = Limits {
+        payload_bytes_max: 50,
+        custom_status_bytes_max: 1,
+        ..Limits::default()
+    };
+    let host = Scratch::resumed(dir, lower).await;
+    host.raise("leaf", "go", 1).await.unwrap();
+    assert_eq!(host.wait("top").await, Ok(json!(1)));
+    host.raise("draws", "go", ()).await.unwrap();
+    assert!(host.wait("draws").await.is_ok());
+}
