@@ -102,3 +102,27 @@ fn a_new_way_a_recorded_value_and_random_numbers_are_the_same_after_every_kill()
         )
         .check();
 }
+
+#[test]
+fn what_a_workflow_has_drawn_and_said_of_itself_is_the_same_after_every_kill() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("draws", "null"))
+        .once(&["workflow", "raise", "w", "go"])
+        .resume()
+        .shows("w", "/status", r#""completed""#)
+        .agrees("w", ["/custom_status", "/output"])
+        .check();
+}
+
+#[test]
+fn events_of_a_name_come_in_their_order_whatever_its_case() {
+    let raise = |name, value| ["workflow", "raise", "w", name, value];
+    Scenario::new(&[PROBE])
+        .repeat(&start("receive", r#"{"topic":"news","count":3}"#))
+        .once(&raise("news", "1"))
+        .once(&raise("NEWS", "2"))
+        .once(&raise("News", "3"))
+        .resume()
+        .ends("w", "completed", "[1,2,3]")
+        .check();
+}

@@ -160,3 +160,92 @@ fn a_tree_is_cancelled_and_undone_once_wherever_the_process_is_killed() {
         .answers(&["actor", "call", "Counter", "c", "Get"], "0")
         .check();
 }
+
+#[test]
+fn children_end_or_stay_as_they_were_started_wherever_the_process_is_killed() {
+    let children = json!([
+        {"child": "terminated"},
+        {"child": "cancelled", "close": "cancel"},
+        {"child": "abandoned", "close": "abandon"},
+        {"child": "detached", "detached": true},
+        {"child": "bound", "detached": true, "close": "terminate"},
+    ]);
+    let leave = ["workflow", "update", "w", "leave", "--id", "u"];
+    let go = |id| ["workflow", "raise", id, "go", "1"];
+    Scenario::new(&[PROBE])
+        .repeat(&start("full_house", "w", &children.to_string()))
+        .repeat(&leave)
+        .once(&go("abandoned"))
+        .once(&go("detached"))
+        .resume()
+        .ends("w", "completed", "null")
+        .ends("terminated", "terminated", r#""terminated""#)
+        .ends("cancelled", "cancelled", r#""cancelled""#)
+        .ends("abandoned", "completed", "1")
+        .ends("detached", "completed", "1")
+        .ends("bound", "terminated", r#""terminated""#)
+        .check();
+}
+
+#[test]
+fn what_has_lost_a_race_is_stopped_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("stop_child", "w", r#""child""#))
+        .resume()
+        .ends("w", "completed", r#""cancelled""#)
+        .ends("child", "cancelled", r#""cancelled""#)
+        .check();
+}
+
+#[test]
+fn a_fan_out_with_and_without_a_limit_is_whole_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("bounded_fan_out", "bounded", "[6,2]"))
+        .repeat(&start("fan_out", "all", "6"))
+        .resume()
+        .ends("bounded", "completed", "30")
+        .ends("all", "completed", "30")
+        .stride(2)
+        .check();
+}
+
+#[test]
+fn a_taken_id_fails_a_childs_handle_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("child_with_id", "w", r#""w""#))
+        .resume()
+        .ends("w", "completed", r#""already-exists""#)
+        .check();
+}
+
+#[test]
+fn a_workflow_is_purged_with_its_children_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("parent", "w", r#"{"children":2,"input":1}"#))
+        .repeat(&start("nap", "other", "1"))
+        .resume()
+        .insist(&["workflow", "purge", "w"])
+        .gone("w")
+        .gone("w:1")
+        .gone("w:2")
+        .ends("other", "completed", r#""rested""#)
+        .check();
+}
+
+#[test]
+fn a_dry_run_and_a_rerun_leave_the_first_one_as_it_was_wherever_the_process_is_killed() {
+    let double = r#"{"name":"double","input":21}"#;
+    let again = ["--from", "2", "--result", "7", "--id", "again"];
+    Scenario::new(&[PROBE])
+        .repeat(&start("await_event", "forked", "null"))
+        .repeat(&["workflow", "fork", "forked"])
+        .once(&["workflow", "raise", "forked", "go", "1"])
+        .repeat(&start("run_activity", "w", double))
+        .resume()
+        .once(&[&["workflow", "rerun", "w"][..], &again].concat())
+        .resume()
+        .ends("forked", "completed", "1")
+        .ends("w", "completed", "42")
+        .ends("again", "completed", "7")
+        .check();
+}

@@ -22,10 +22,11 @@
 //!   its very end, a second one is a run of its own.
 //! - [`Scenario::once`] is for those that may not, such as `workflow raise`. They are given again only where
 //!   they were stopped before their first commit, which must be what they are for.
+//! - [`Scenario::insist`] is for those that must be done whole and find out by themselves that they are, such as
+//!   `workflow purge`.
 //!
 //! Where a round fails, standard error says which it was and what its commands said.
 
-use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 
 use serde_json::Value;
@@ -36,12 +37,17 @@ use crate::host::{Host, Output, plugin};
 const COMMITS_MAX: u64 = 150;
 /// Processes that one command may take in the round in which each is stopped.
 const RESTARTS_MAX: usize = 1_000;
+/// Nothing is large here, and a host that makes room for little starts sooner.
+const SMALL: &str = "entities_live_max = 64\nactivities_running_max = 16\n";
+/// Hosts that may have run before what is due to be deleted is deleted.
+const HOSTS_MAX: usize = 100;
 
 /// Commands, and what must be known when they were done.
 pub(crate) struct Scenario {
     plugins: Vec<String>,
     steps: Vec<Step>,
     facts: Vec<Fact>,
+    limits: &'static str,
     stride: u64,
 }
 
@@ -52,11 +58,14 @@ struct Step {
     repeats: bool,
 }
 
-/// A command, which of the fields of its answer count (all where none is named), and what they are.
-struct Fact {
-    command: Vec<String>,
-    fields: &'static [&'static str],
-    answer: Value,
+/// What must be known in the end.
+enum Fact {
+    /// A command's answer has these values at these places.
+    Answer(Vec<String>, Vec<(&'static str, Value)>),
+    /// The report of a workflow has the same at both places.
+    Same(String, [&'static str; 2]),
+    /// No workflow has the id, at the latest when some hosts have run.
+    Gone(String),
 }
 
 /// Where a command's processes are stopped.
@@ -75,6 +84,7 @@ impl Scenario {
             plugins: plugins.iter().map(|name| plugin(name)).collect(),
             steps: Vec::new(),
             facts: Vec::new(),
+            limits: "",
             stride: 1,
         }
     }
@@ -94,22 +104,44 @@ impl Scenario {
         self.step(command, &[0], false)
     }
 
+    /// A command that may be given again, and says with exit code 1 that it was done already.
+    pub(crate) fn insist(self, command: &[&str]) -> Scenario {
+        self.step(command, &[0, 1], true)
+    }
+
     /// In the end this command answers with this JSON.
     pub(crate) fn answers(self, command: &[&str], answer: &str) -> Scenario {
-        self.fact(command, &[], serde_json::from_str(answer).unwrap())
+        self.fact(Fact::Answer(owned(command), vec![("", parse(answer))]))
     }
 
     /// In the end this workflow stands there with this output; where it failed, with this failure code.
     pub(crate) fn ends(self, id: &str, status: &str, with: &str) -> Scenario {
-        let with: Value = serde_json::from_str(with).unwrap();
-        let command = ["workflow", "show", id, "--json"];
-        if status == "completed" {
-            let answer = serde_json::json!({"status": status, "output": with});
-            self.fact(&command, &["status", "output"], answer)
-        } else {
-            let answer = serde_json::json!({"status": status, "code": with});
-            self.fact(&command, &["status", "code"], answer)
-        }
+        let place = match status {
+            "completed" => "/output",
+            _ => "/failure/code",
+        };
+        let values = vec![("/status", status.into()), (place, parse(with))];
+        self.fact(Fact::Answer(report_of(id), values))
+    }
+
+    /// In the end the workflow's report has this value at this place.
+    pub(crate) fn shows(self, id: &str, place: &'static str, value: &str) -> Scenario {
+        self.fact(Fact::Answer(report_of(id), vec![(place, parse(value))]))
+    }
+
+    /// In the end the workflow's report has the same at both places.
+    pub(crate) fn agrees(self, id: &str, places: [&'static str; 2]) -> Scenario {
+        self.fact(Fact::Same(id.to_owned(), places))
+    }
+
+    /// In the end no workflow has the id.
+    pub(crate) fn gone(self, id: &str) -> Scenario {
+        self.fact(Fact::Gone(id.to_owned()))
+    }
+
+    /// All of it is done by hosts with these limits.
+    pub(crate) fn limits(self, limits: &'static str) -> Scenario {
+        Scenario { limits, ..self }
     }
 
     /// Takes only every so many n, for a scenario of many commits.
@@ -120,6 +152,7 @@ impl Scenario {
     /// Runs all rounds.
     pub(crate) fn check(self) {
         let fresh = Host::new();
+        fresh.limit(&format!("{SMALL}{}", self.limits));
         deploy(&fresh, &self.plugins);
         let mut stopped = self.round(&fresh, Stop::Nowhere);
         assert!(!stopped, "nobody has asked for a stop");
@@ -146,18 +179,8 @@ impl Scenario {
         self
     }
 
-    fn fact(
-        mut self,
-        command: &[&str],
-        fields: &'static [&'static str],
-        answer: Value,
-    ) -> Scenario {
-        let command = owned(command);
-        self.facts.push(Fact {
-            command,
-            fields,
-            answer,
-        });
+    fn fact(mut self, fact: Fact) -> Scenario {
+        self.facts.push(fact);
         self
     }
 
@@ -178,6 +201,14 @@ impl Scenario {
 
 fn owned(command: &[&str]) -> Vec<String> {
     command.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn report_of(id: &str) -> Vec<String> {
+    owned(&["workflow", "show", id, "--json"])
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
 }
 
 /// Remembers the plugins and runs nothing.
@@ -237,24 +268,35 @@ fn invoke(host: &Host, command: &[String], stop: Stop) -> Option<Output> {
 
 impl Fact {
     fn check(&self, host: &Host) {
-        let words: Vec<_> = self.command.iter().map(String::as_str).collect();
-        let output = host.run(&words).expect(0);
-        let answer: Value = serde_json::from_str(&output.stdout).unwrap();
-        let answer = if self.fields.is_empty() {
-            answer
-        } else {
-            picked(&answer, self.fields)
-        };
-        assert_eq!(answer, self.answer, "{:?} answers otherwise", self.command);
+        match self {
+            Fact::Answer(command, values) => {
+                let answer = answer(host, command);
+                for (place, value) in values {
+                    let found = answer.pointer(place);
+                    assert_eq!(found, Some(value), "{command:?} answers {answer}");
+                }
+            }
+            Fact::Same(id, places) => {
+                let report = answer(host, &report_of(id));
+                let [one, other] = places.map(|place| report.pointer(place));
+                assert!(one.is_some() && one == other, "{report}");
+            }
+            Fact::Gone(id) => {
+                let is_gone = || host.run(&["workflow", "show", id]).code == 1;
+                let is_gone_then = |_| {
+                    host.run(&["resume"]).expect(0);
+                    is_gone()
+                };
+                assert!(
+                    is_gone() || (0..HOSTS_MAX).any(is_gone_then),
+                    "{id} is there"
+                );
+            }
+        }
     }
 }
 
-/// A report's fields; the code of its failure is one of them.
-fn picked(report: &Value, fields: &[&str]) -> Value {
-    let field = |name: &str| match name {
-        "code" => report["failure"]["code"].clone(),
-        other => report[other].clone(),
-    };
-    let fields: BTreeMap<_, _> = fields.iter().map(|name| (*name, field(name))).collect();
-    serde_json::to_value(fields).unwrap()
+fn answer(host: &Host, command: &[String]) -> Value {
+    let words: Vec<_> = command.iter().map(String::as_str).collect();
+    parse(&host.run(&words).expect(0).stdout)
 }
