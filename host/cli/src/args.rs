@@ -13,6 +13,9 @@ const CONCURRENCY_DEFAULT: &str = "256";
 /// Workflows that `host workflow list` shows where nothing else is said.
 const LIST_DEFAULT: &str = "100";
 
+/// What stands over the options that every command has.
+const EVERYWHERE: &str = "Options of every command";
+
 /// How often a reminder's method that fails is run again where nothing else is said.
 const RETRIES_DEFAULT: &str = "3";
 
@@ -62,6 +65,7 @@ pub(crate) struct Common {
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         env = "HOST_DATA",
         hide_env_values = true,
         default_value = ".host",
@@ -72,16 +76,17 @@ pub(crate) struct Common {
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         env = "HOST_CONFIG",
         hide_env_values = true,
         value_name = "FILE"
     )]
     pub(crate) config: Option<PathBuf>,
     /// Writes JSON: results to standard output, the trace as JSON lines to standard error.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Tells more: debug lines, and with --each every workflow's trace.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     pub(crate) verbose: bool,
 }
 
@@ -210,7 +215,7 @@ pub(crate) struct CreateScheduleArgs {
     /// expressions, what the clock leaves out is left out, and what it shows twice is met twice.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub(crate) zone: String,
-    /// After how long again, counted from --from, or else from now: 90s, 1h30m or PT1H30M.
+    /// After how long again, counted from --from, or else from now: 90s, 1h30m, 1d or PT1H30M.
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["cron", "zone"])]
     pub(crate) every: Option<String>,
     /// Earlier than this it is not due: 2030-01-31T12:00:00Z.
@@ -243,10 +248,10 @@ pub(crate) struct CreateScheduleArgs {
     /// How many times may wait, with --overlap queue.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) queue: u32,
-    /// Times are made up for that passed no longer ago while no host ran.
+    /// Times are made up for that passed no longer ago while no host ran, such as 1h30m.
     #[arg(long, value_name = "PERIOD", default_value = "1h")]
     pub(crate) catch_up: String,
-    /// Puts each time off by up to so much, so that not all schedules are met at once.
+    /// Puts each time off by up to so much, such as 30s, so that not all schedules are met at once.
     #[arg(long, value_name = "PERIOD", default_value = "0s")]
     pub(crate) jitter: String,
     /// Replaces one of the same name, which keeps its past: what it has counted, when it was created, whether
