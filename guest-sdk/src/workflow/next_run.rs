@@ -1,11 +1,19 @@
 //! Continuing as new: how a run ends that goes on as another one, and when it should.
 
+use std::cell::Cell;
+
 use super::{InputOf, MarkedAsWorkflow, Workflow, WorkflowContext, input_of};
 use crate::Failure;
 use crate::bindings::durable::plugin::workflow as host;
 
 /// The code of the failure that a body ends with to go on as a new run.
 const CONTINUED_AS_NEW: &str = "continued-as-new";
+
+thread_local! {
+    /// Whether the body, which is the only one of its guest, has asked for it: a step may fail with the code by
+    /// itself.
+    static CONTINUES: Cell<bool> = const { Cell::new(false) };
+}
 
 impl WorkflowContext {
     /// Ends this run and begins the next one of this workflow, under the same id, with this input and an
@@ -44,6 +52,7 @@ impl WorkflowContext {
         let (next, name) = (N::Workflow::NAME, self.info().name);
         assert_eq!(next, name, "a workflow continues as itself");
         host::continue_as_new(&input_of(next, &input));
+        CONTINUES.set(true);
         let text = format!("workflow `{name}` continues as new");
         Err(Failure::new(CONTINUED_AS_NEW, text))
     }
@@ -62,5 +71,18 @@ impl WorkflowContext {
 
 /// Whether a failure only says that the workflow goes on as a new run.
 pub(crate) fn continues_as_new(failure: &Failure) -> bool {
-    failure.code == CONTINUED_AS_NEW
+    CONTINUES.get() && failure.code == CONTINUED_AS_NEW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_fails_with_the_code_by_itself_does_not_continue_as_new() {
+        let failure = Failure::new(CONTINUED_AS_NEW, "says a partner");
+        assert!(!continues_as_new(&failure));
+        CONTINUES.set(true);
+        assert!(continues_as_new(&failure));
+    }
 }
