@@ -321,3 +321,12 @@ async fn an_old_history_goes_the_old_way_where_it_was_and_the_new_one_behind() {
     };
     assert_eq!((marks("old"), marks("new")), (1, 2));
 }
+
+#[tokio::test]
+async fn a_workflow_without_queries_that_has_ended_says_that_it_answers_none() {
+    let host = Scratch::new().await;
+    host.run("sequence", "w", 1).await.unwrap();
+    let (code, message) = failure(host.query("w", "total", ()).await);
+    assert_eq!(code, "refused");
+    assert_eq!(message, "workflow w answers no queries");
+}

@@ -598,13 +598,13 @@ impl Machine {
     /// # Errors
     /// History says that it went on.
     pub fn may_end(&mut self, asked: String) -> Result<(), Interrupt> {
-        if let Some((event, held)) = self.next_held_command() {
-            return self.diverge(event, describe(&held), asked);
+        match self.next_held_command() {
+            // It has ended here before, and is replayed to be asked.
+            Some((_, held)) if self.ended && is_end(&held) => Ok(()),
+            Some((event, held)) => self.diverge(event, describe(&held), asked),
+            None if !self.live => self.ended_early(asked),
+            None => Ok(()),
         }
-        if !self.live {
-            return self.ended_early(asked);
-        }
-        Ok(())
     }
 
     /// The handles whose results the code has not taken, in the order in which it asked for them.
