@@ -3,11 +3,13 @@
 //! Owns the folder and the proof that a file in it is one of ours. Anything wrong with a file means that
 //! the component is compiled again; it is never an error.
 
-use std::fs::{self, DirBuilder};
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, DirEntry};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use host_base::Digest;
 use wasmtime::Engine;
@@ -59,6 +61,30 @@ impl Cache {
         }
     }
 
+    /// Deletes what was compiled of a component, by whichever engine.
+    pub(crate) fn forget(&self, digest: Digest) {
+        self.delete(|file| is_of(file, digest));
+    }
+
+    /// Deletes what has lain there for so long and is none of `needed`.
+    pub(crate) fn tidy(&self, needed: &HashSet<Digest>, age: Duration) {
+        let is_old = |file: &DirEntry| {
+            let written = file.metadata().and_then(|facts| facts.modified());
+            written.is_ok_and(|written| written.elapsed().is_ok_and(|since| since > age))
+        };
+        self.delete(|file| is_old(file) && !needed.iter().any(|digest| is_of(file, *digest)));
+    }
+
+    fn delete(&self, unneeded: impl Fn(&DirEntry) -> bool) {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for file in files.filter(unneeded) {
+            // What is left there is only in the way.
+            if let Err(error) = fs::remove_file(file.path()) {
+                tracing::warn!("delete compiled plugin {}: {error}", file.path().display());
+            }
+        }
+    }
+
     fn path(&self, engine: &Engine, digest: Digest) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -75,6 +101,12 @@ impl Cache {
         file.persist(path)?;
         Ok(())
     }
+}
+
+fn is_of(file: &DirEntry, digest: Digest) -> bool {
+    let name = file.file_name();
+    name.to_string_lossy()
+        .ends_with(&format!("-{digest}.cwasm"))
 }
 
 /// Makes sure that only this user can write to the folder, for what is in it is executed.
@@ -150,6 +182,24 @@ mod tests {
             compile(&cache, &engine);
             assert!(load(&engine, &path).is_some());
         }
+    }
+
+    #[test]
+    fn only_what_is_forgotten_or_old_and_not_needed_is_deleted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::open(&folder.path().join("code")).expect("a cache");
+        let path = compile(&cache, &engine());
+        let digest = Digest::of(&wat::parse_str(EMPTY).expect("a component"));
+        let other = Digest::of(b"another");
+        cache.forget(other);
+        cache.tidy(&HashSet::from([digest]), Duration::ZERO);
+        cache.tidy(&HashSet::new(), Duration::from_hours(1));
+        assert!(path.exists());
+        cache.tidy(&HashSet::from([other]), Duration::ZERO);
+        assert!(!path.exists());
+        compile(&cache, &engine());
+        cache.forget(digest);
+        assert!(!path.exists());
     }
 
     #[test]

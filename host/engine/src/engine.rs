@@ -1,11 +1,13 @@
 //! The engine's handle: what it is made with, what all plugins share, and the clock that bounds guests.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use host_base::Limits;
+use host_base::{Digest, Limits};
 
 use crate::cache::Cache;
 use crate::code::Base;
@@ -82,6 +84,20 @@ impl Engine {
     pub async fn load(&self, file: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
         let plugin = load::load(&self.0, bytes).await;
         plugin.map_err(|problem| problem.of(file))
+    }
+
+    /// Deletes the compiled code of a component. Whoever runs on it runs on; loading it compiles it again.
+    pub fn forget_code(&self, digest: Digest) {
+        if let Some(cache) = &self.0.cache {
+            cache.forget(digest);
+        }
+    }
+
+    /// Deletes compiled code that has lain there for so long and is of none of the components that are needed.
+    pub fn tidy_code(&self, needed: &HashSet<Digest>, age: Duration) {
+        if let Some(cache) = &self.0.cache {
+            cache.tidy(needed, age);
+        }
     }
 
     /// Live workflow instances that the pool offers, suspended ones included. One more ends with

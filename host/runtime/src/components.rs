@@ -21,6 +21,8 @@ use crate::view::ACTIVE;
 
 /// How often it is looked whether a component is nobody's, if an instance has left one.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long compiled code is kept of a component that is not in the store.
+const TRIED_CODE_KEPT: Duration = Duration::from_hours(7 * 24);
 /// Looking takes this share of the time at most.
 const LOOK_SHARE: u32 = 20;
 
@@ -187,11 +189,22 @@ impl Core {
             .for_each(|digest| batch.delete_component(digest));
         // Waited for: whoever deploys one of them next must see that it is gone. A closed store says so to
         // others.
-        if !batch.is_empty() {
-            drop(self.commit_durably(batch, Vec::new()).await);
+        let gone = !batch.is_empty() && self.commit_durably(batch, Vec::new()).await.is_ok();
+        if gone {
+            idle.into_iter()
+                .for_each(|digest| self.engine.forget_code(digest));
         }
         Ok(())
     }
+}
+
+/// Deletes compiled code that nothing in the store needs: of components that were only tried, and of those
+/// that went when the host was stopped in the middle. What was tried lately may be deployed next.
+pub(crate) fn tidy_code(core: &Core) -> Result<(), ReadError> {
+    let kept = core.reader.components()?.into_iter();
+    let kept = kept.map(|(digest, _)| digest).collect();
+    core.engine.tidy_code(&kept, TRIED_CODE_KEPT);
+    Ok(())
 }
 
 /// Looks after them until it is aborted or the store cannot be read.

@@ -118,6 +118,7 @@ impl Runtime {
         threads.spawn(keeper::run(Arc::clone(&core)));
         threads.spawn(retention::run(Arc::clone(&core), due));
         threads.spawn(components::run(Arc::clone(&core)));
+        components::tidy_code(&core)?;
         core.topics.load(&core.reader)?;
         load_remembered(&core, &threads)?;
         let scheduled = schedules::load(&core)?;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -28,12 +29,20 @@ pub(crate) struct Output {
 }
 
 impl Host {
-    /// An empty one, except that compiled plugins are shared: compiling one takes longer than a test.
+    /// An empty one, except that plugins are compiled already: that takes longer than a test.
     pub(crate) fn new() -> Host {
+        static COMPILED: OnceLock<PathBuf> = OnceLock::new();
+        let compiled = COMPILED.get_or_init(compile_all);
         let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join(".host");
-        fs::create_dir(&data).unwrap();
-        symlink(shared_cache(), data.join("cache")).unwrap();
+        let cache = dir.path().join(".host/cache");
+        private(&cache);
+        for file in fs::read_dir(compiled).unwrap().flatten() {
+            let (from, to) = (file.path(), cache.join(file.file_name()));
+            // Another file system has files of its own.
+            fs::hard_link(&from, &to)
+                .or_else(|_| fs::copy(&from, &to).map(drop))
+                .unwrap();
+        }
         Host { dir }
     }
 
@@ -141,20 +150,43 @@ impl Output {
     }
 }
 
+/// Has the host compile every plugin that is there, unless it did for an earlier run of the tests.
+fn compile_all() -> PathBuf {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    private(&cache);
+    let files = folders().map(|folder| fs::read_dir(folder).unwrap().flatten());
+    for file in files.into_iter().flatten().map(|file| file.path()) {
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "wasm")
+        {
+            let dir = tempfile::tempdir().unwrap();
+            private(&dir.path().join(".host"));
+            symlink(&cache, dir.path().join(".host/cache")).unwrap();
+            let host = Host { dir };
+            // Some are no plugins, on purpose.
+            host.run(&["plugin", "deploy", file.to_str().unwrap()]);
+        }
+    }
+    cache
+}
+
 /// The host trusts a folder only where nobody else can write to it.
-fn shared_cache() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+fn private(folder: &Path) {
     let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(&folder).unwrap();
-    folder
+    builder.recursive(true).mode(0o700).create(folder).unwrap();
+}
+
+/// Where plugins lie once they are built.
+fn folders() -> [PathBuf; 2] {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    [plugins.clone(), plugins.join("fixtures")]
 }
 
 /// An example plugin, built.
 pub(crate) fn plugin(name: &str) -> String {
-    let plugins = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
-    let file = [plugins.join(name), plugins.join("fixtures").join(name)]
-        .into_iter()
-        .find(|file| file.exists());
+    let mut files = folders().into_iter().map(|folder| folder.join(name));
+    let file = files.find(|file| file.exists());
     let file = file.unwrap_or_else(|| panic!("{name} is not built: run \"cargo xtask plugins\""));
     file.to_str().unwrap().to_owned()
 }
