@@ -2,6 +2,8 @@
 //!
 //! Each is a message in the instance's inbox; what it does is decided by the instance's own turn.
 
+use std::collections::HashSet;
+
 use host_base::{Entity, WorkflowKey};
 use host_store::records::{Control, Instance, MailControl, MailKind};
 
@@ -92,8 +94,11 @@ impl Runtime {
             return Err(ControlError::NotEnded(Box::new(view)));
         }
         let mut open = vec![Branch::Whole(key.clone(), None)];
+        let mut seen = HashSet::new();
         while let Some(branch) = open.pop() {
             match branch {
+                // Ids that were used again and again may name each other as parents.
+                Branch::Whole(key, _) if !seen.insert(key.clone()) => {}
                 Branch::Whole(key, parent) => {
                     let found = self.fell(&key, parent.as_deref(), force, &mut purged);
                     let Some((run, children)) = found.await? else {

@@ -454,3 +454,17 @@ async fn a_request_to_end_does_not_disturb_a_saga_that_is_being_undone() {
     assert_eq!(host.count("c").await, 0);
     host.close_and_find_nothing_left().await;
 }
+
+#[tokio::test]
+async fn a_purge_ends_where_ids_that_were_used_again_are_each_others_parents() {
+    let host = Scratch::new().await;
+    let refused = json!({"child": "child", "name": "nap", "input": 1});
+    let child = json!({"child": "w", "name": "run_child", "input": refused});
+    let detached = json!({"child": "child", "name": "run_child", "input": child, "detached": true});
+    host.start("run_child", "w", detached).await.unwrap();
+    let failure = host.until_ended("child").await.unwrap_err();
+    assert_eq!(failure.code, "already-exists");
+    let key = workflow("w");
+    let purged = in_time("the purge", host.purge_workflow(&key, false)).await;
+    assert_eq!(purged.unwrap().deleted, 2);
+}
