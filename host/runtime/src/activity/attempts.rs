@@ -14,7 +14,7 @@ use crate::activity::forget;
 use crate::activity::imports::Imports;
 use crate::activity::retry::{self, Again, Attempt, Chance, Options, Verdict};
 use crate::activity::under_way::{Shared, UnderWay};
-use crate::activity::watch::{Watch, cancelled};
+use crate::activity::watch::{NEVER, Watch, cancelled};
 use crate::core::Core;
 use crate::effect::{ActivityEnd, ActivityJob, Effect, Message};
 use crate::limits;
@@ -64,10 +64,6 @@ async fn component_of(core: &Core, job: &ActivityJob) -> Option<Plugin> {
 
 async fn attempt(core: &Arc<Core>, job: &ActivityJob, plugin: &Plugin, shared: &Shared) -> Verdict {
     let options = Options::of(job, plugin.manifest(), &core.limits);
-    let deadline = options.deadline(job.scheduled);
-    if deadline.is_some_and(|deadline| deadline <= core.clock.now()) {
-        return Verdict::Done(Err(options.too_late(&job.name, job.last_failure.clone())));
-    }
     let outcome = run_once(core, job, plugin, &options, shared).await;
     if shared.is_cancelled() {
         return Verdict::Done(outcome.map_err(|failure| stopped(&job.name, failure)));
@@ -94,8 +90,11 @@ async fn run_once(
 ) -> Outcome {
     let place = tokio::select! {
         biased;
-        place = core.activities.place() => place,
         () = shared.cancelled() => return Err(cancelled(&job.name)),
+        () = until_too_late(core, job, options) => {
+            return Err(options.too_late(&job.name, job.last_failure.clone()));
+        }
+        place = core.activities.place() => place,
     };
     let imports = Imports::new(core, job, shared);
     let run = plugin.run_activity(&job.name, job.input.clone(), Box::new(imports));
@@ -184,6 +183,19 @@ fn is_wanted(core: &Core, job: &mut ActivityJob) -> bool {
         Err(error) => {
             core.store_unreadable(&error);
             false
+        }
+    }
+}
+
+/// Waits until all of it has taken too long, for ever where it never does.
+async fn until_too_late(core: &Core, job: &ActivityJob, options: &Options) {
+    match options.deadline(job.scheduled) {
+        None => std::future::pending().await,
+        Some(deadline) => {
+            let left = deadline.since(core.clock.now());
+            if !left.is_zero() {
+                tokio::time::sleep(left.min(NEVER)).await;
+            }
         }
     }
 }

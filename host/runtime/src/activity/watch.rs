@@ -17,7 +17,7 @@ use crate::effect::ActivityJob;
 /// A heartbeat's details are written no more often than this, however often an activity reports.
 const HEARTBEAT_WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// What stands for never: the timer wheel knows no later time, and no attempt runs so long.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(crate) const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// One attempt that runs.
 pub(crate) struct Watch<'a> {

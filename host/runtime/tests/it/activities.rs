@@ -133,3 +133,15 @@ fn retries(host: &Host) -> Vec<u32> {
         _ => None,
     })
 }
+
+#[tokio::test]
+async fn an_activity_that_finds_no_place_in_time_is_given_up() {
+    let host = Scratch::with(|limits| limits.activities_running_max = 1).await;
+    let busy = json!({"activity": "say_nothing", "counter": "c"});
+    host.start("be_patient", "busy", busy).await.unwrap();
+    host.until_count("c", 1).await;
+    let patience = json!({"activity": "fails_for_a_reason", "schedule_to_close_ms": 100});
+    let failure = failure_of(&host, "w", patience).await;
+    assert_eq!(failure["code"], "timeout");
+    assert!(!host.view("busy").unwrap().has_ended());
+}
