@@ -31,6 +31,27 @@ async fn thousands_of_timers_that_are_due_together_all_fire() {
 }
 
 #[tokio::test]
+async fn other_work_goes_on_while_very_many_timers_fire() {
+    let clock = ManualClock::at(Timestamp(100_000));
+    let host = Scratch::at(clock.clone()).await;
+    let ids: Vec<_> = (0..2_000).map(|one| format!("w-{one}")).collect();
+    for id in &ids {
+        host.start("nap", id, 3_600_000).await.unwrap();
+    }
+    for id in &ids {
+        host.until_events(id, 2).await;
+    }
+    clock.set(clock.now().after(Duration::from_secs(3_600)));
+    host.told("the first end", ended).await;
+    assert_eq!(host.count("c").await, 0);
+    assert!(host.unfinished().unwrap().all() > 0);
+    for id in &ids {
+        assert_eq!(host.wait(id).await, Ok(json!("rested")));
+    }
+    host.close_and_find_nothing_left().await;
+}
+
+#[tokio::test]
 async fn timers_fire_in_the_order_in_which_they_are_due() {
     let host = Scratch::new().await;
     let mut due = Vec::new();
