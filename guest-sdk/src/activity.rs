@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bindings::durable::plugin::activity as host;
-use crate::client::{actor_methods, waiting_caller};
+use crate::client::{Address, LaterSender, MessageId, Sender, actor_methods, waiting_caller};
 use crate::log::log_methods;
 use crate::topic::try_value_of;
 use crate::value::{decode, encode};
-use crate::{Failure, RetryPolicy, Value};
+use crate::{Failure, Moment, RetryPolicy, Value};
 
 /// A function that a workflow has run for it, at least once and with retries. `#[activity]` implements it.
 #[diagnostic::on_unimplemented(
@@ -142,6 +142,31 @@ impl ActivityContext {
         read.transpose()
     }
 
+    /// Takes back a message that was to be delivered later. One that was delivered before its receiver learns
+    /// of it stays delivered.
+    ///
+    /// Messages to actors are sent once for all attempts, at once:
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[derive(Default, Serialize, Deserialize, JsonSchema)] struct Desk {}
+    /// # #[actor]
+    /// # impl Desk {
+    /// #     #[method] fn note(&self, text: String) { drop(text); }
+    /// #     #[method] fn ask_again(&self, text: String) { drop(text); }
+    /// # }
+    /// #[activity]
+    /// fn ask(ctx: &ActivityContext, question: String) -> Result<MessageId, Failure> {
+    ///     let desk = ctx.actor::<Desk>("desk");
+    ///     desk.one_way().note(question.clone())?;
+    ///     // To be taken back by whoever has the answer.
+    ///     desk.later("24h").ask_again(question)
+    /// }
+    /// ```
+    pub fn cancel_message(&self, message: &MessageId) -> Result<(), Failure> {
+        Ok(host::cancel_message(&message.0)?)
+    }
+
     /// Raises an event for a workflow instance, once for all attempts.
     pub fn raise_event(
         &self,
@@ -170,6 +195,34 @@ impl ActivityContext {
 }
 
 waiting_caller!(ActivityContext, host::call_actor, |_| false);
+
+impl Sender for ActivityContext {
+    /// Whether it is sent: the receiver may have too many messages waiting.
+    type Sent = Result<(), Failure>;
+
+    fn send(
+        &self,
+        actor: &Address,
+        method: &str,
+        input: Result<Vec<u8>, Failure>,
+    ) -> Result<(), Failure> {
+        Ok(host::send(&actor.actor_type, &actor.id, method, &input?)?)
+    }
+}
+
+impl LaterSender for ActivityContext {
+    fn send_later(
+        &self,
+        due: Moment,
+        actor: &Address,
+        method: &str,
+        input: &[u8],
+    ) -> Result<MessageId, Failure> {
+        let Address { actor_type, id } = actor;
+        let sent = host::send_later(actor_type, id, method, input, &due.0);
+        Ok(MessageId(sent?))
+    }
+}
 
 /// Runs the activity on the host's behalf.
 pub fn run_activity<A: Activity>(input: &[u8]) -> Result<Vec<u8>, Failure> {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::bindings::durable::plugin::actor as host;
 use crate::bindings::exports::durable::plugin::manifest::MethodDefinition;
 use crate::client::{
-    Address, Caller, LaterSender, MessageId, Sender, actor_methods, waiting_caller,
+    Address, Caller, LaterSender, MessageId, Sender, actor_methods, must, waiting_caller,
 };
 use crate::instance::{StartError, WorkflowInfo};
 use crate::log::log_methods;
@@ -311,8 +311,10 @@ impl LaterSender for ActorContext {
 }
 
 impl Sender for ActorContext {
-    fn send(&self, actor: &Address, method: &str, input: &[u8]) {
-        host::send(&actor.actor_type, &actor.id, method, input);
+    type Sent = ();
+
+    fn send(&self, actor: &Address, method: &str, input: Result<Vec<u8>, Failure>) {
+        host::send(&actor.actor_type, &actor.id, method, &must(input));
     }
 }
 

@@ -124,8 +124,11 @@ pub(crate) use actor_methods;
 
 /// Code that may also send messages to actors without waiting for an answer.
 pub trait Sender: Caller {
-    /// Sends a message.
-    fn send(&self, actor: &Address, method: &str, input: &[u8]);
+    /// What it learns of the sending.
+    type Sent;
+
+    /// Sends a message; its input may have no way to be written.
+    fn send(&self, actor: &Address, method: &str, input: Result<Vec<u8>, Failure>) -> Self::Sent;
 }
 
 /// Code that may also wait for an answer no longer than it wants to. A workflow has
@@ -139,6 +142,11 @@ pub trait TimedCaller: Caller {
         method: Cow<'static, str>,
         input: &impl Serialize,
     ) -> Self::Answer<T>;
+}
+
+/// The input of a message that is part of a turn: that it has no way to be written is a mistake in its type.
+pub(crate) fn must(input: Result<Vec<u8>, Failure>) -> Vec<u8> {
+    input.unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// Code that may also send messages that are delivered later.
@@ -275,16 +283,20 @@ impl<C: LaterSender> Caller for Later<C> {
     }
 }
 
-/// A caller that does not want an answer: its calls return at once and take effect exactly once.
+/// A caller that does not want an answer: its calls do not wait for one and take effect exactly once.
 #[derive(Clone, Debug)]
 pub struct OneWay<C>(C);
 
 impl<C: Sender> Caller for OneWay<C> {
-    type Answer<T: Value> = ();
+    type Answer<T: Value> = C::Sent;
 
-    fn call<T: Value>(&self, actor: &Address, method: Cow<'static, str>, input: &impl Serialize) {
-        let input = message(actor, &method, input).unwrap_or_else(|why| panic!("{why}"));
-        self.0.send(actor, &method, &input);
+    fn call<T: Value>(
+        &self,
+        actor: &Address,
+        method: Cow<'static, str>,
+        input: &impl Serialize,
+    ) -> C::Sent {
+        self.0.send(actor, &method, message(actor, &method, input))
     }
 }
 

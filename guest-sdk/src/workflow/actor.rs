@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::call::private::Sealed;
 use super::{Call, Command, Step, WorkflowContext, input_of, output};
 use crate::bindings::durable::plugin::workflow as host;
-use crate::client::{Address, Caller, Sender};
+use crate::client::{Address, Caller, LaterSender, MessageId, Sender, must};
 use crate::executor::{Handle, Outcome};
-use crate::{Failure, Value};
+use crate::{Failure, Moment, Value};
 
 /// Calls an actor's method.
 pub struct CallActor<T> {
@@ -59,7 +59,48 @@ impl Caller for WorkflowContext {
 }
 
 impl Sender for WorkflowContext {
-    fn send(&self, actor: &Address, method: &str, input: &[u8]) {
-        host::send_actor(&actor.actor_type, &actor.id, method, input);
+    type Sent = ();
+
+    fn send(&self, actor: &Address, method: &str, input: Result<Vec<u8>, Failure>) {
+        host::send_actor(&actor.actor_type, &actor.id, method, &must(input));
+    }
+}
+
+impl LaterSender for WorkflowContext {
+    fn send_later(
+        &self,
+        due: Moment,
+        actor: &Address,
+        method: &str,
+        input: &[u8],
+    ) -> Result<MessageId, Failure> {
+        let Address { actor_type, id } = actor;
+        let sent = host::send_later(actor_type, id, method, input, &due.0);
+        Ok(MessageId(sent?))
+    }
+}
+
+impl WorkflowContext {
+    /// Takes back a message that was to be delivered later. One that was delivered before its receiver learns
+    /// of it stays delivered.
+    ///
+    /// A message stays sent whatever becomes of the workflow: also where that fails or is terminated. Its id can
+    /// be taken along to the next run.
+    ///
+    /// ```
+    /// # use guest_sdk::prelude::*;
+    /// # #[derive(Default, Serialize, Deserialize, JsonSchema)] struct Desk {}
+    /// # #[actor] impl Desk { #[method] fn escalate(&self, ticket: String) { drop(ticket); } }
+    /// #[workflow]
+    /// async fn ticket(ctx: WorkflowContext, name: String) -> Result<(), Failure> {
+    ///     // Three days are left, whether this host is there meanwhile or not.
+    ///     let desk = ctx.actor::<Desk>("desk").later("72h");
+    ///     let escalation = desk.escalate(name)?;
+    ///     ctx.event::<()>("solved").await?;
+    ///     ctx.cancel_message(&escalation)
+    /// }
+    /// ```
+    pub fn cancel_message(&self, message: &MessageId) -> Result<(), Failure> {
+        Ok(host::cancel_message(&message.0)?)
     }
 }

@@ -60,6 +60,50 @@ impl activity::Host for Guest {
         Ok(outcome.map_err(convert::failure_to_guest))
     }
 
+    async fn send(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+    ) -> Result<GuestResult<()>> {
+        let call = MethodCall {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        };
+        let answer = self.activity("send")?.send(call);
+        let sent = self.wait_on(answer).await;
+        Ok(sent.map_err(convert::failure_to_guest))
+    }
+
+    async fn send_later(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+        due: types::Moment,
+    ) -> Result<GuestResult<String>> {
+        let call = MethodCall {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        };
+        let imports = self.activity("send-later")?;
+        let answer = imports.send_later(call, convert::moment(due));
+        let sent = self.wait_on(answer).await;
+        Ok(sent.map_err(convert::failure_to_guest))
+    }
+
+    async fn cancel_message(&mut self, id: String) -> Result<GuestResult<()>> {
+        let answer = self.activity("cancel-message")?.cancel_message(id);
+        let cancelled = self.wait_on(answer).await;
+        Ok(cancelled.map_err(convert::failure_to_guest))
+    }
+
     async fn raise_event(
         &mut self,
         workflow_id: String,

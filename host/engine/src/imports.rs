@@ -114,6 +114,11 @@ pub enum Command {
         /// What it takes.
         input: Payload,
     },
+    /// Takes back a message that is not due yet.
+    CancelMessage {
+        /// Which.
+        id: String,
+    },
     /// Publishes a value.
     Publish {
         /// To which topic.
@@ -269,6 +274,22 @@ pub trait WorkflowImports: Send + 'static {
     /// What came of this handle, for code that can be told nothing else meanwhile.
     fn poll_wait(&mut self, handle: u32, cx: &mut Context<'_>) -> Poll<Result<Outcome, Interrupt>>;
 
+    /// Sends an actor a message that is delivered when it is due; returns its id.
+    ///
+    /// # Errors
+    /// As for a command; the inner one is the guest's.
+    fn send_later(
+        &mut self,
+        call: MethodCall,
+        due: Moment,
+    ) -> Result<Result<String, Failure>, Interrupt>;
+
+    /// Takes back a message that is not due yet.
+    ///
+    /// # Errors
+    /// As for a command; the inner one is the guest's.
+    fn cancel_message(&mut self, id: String) -> Result<Result<(), Failure>, Interrupt>;
+
     /// The code accepts the update that its last wait returned.
     ///
     /// # Errors
@@ -316,6 +337,10 @@ pub trait WorkflowImports: Send + 'static {
 
     /// The time of the event that is being handled. It is WASI's wall and monotonic clock too.
     fn now(&self) -> Timestamp;
+
+    /// Where WASI's random numbers come from from here on, where that has changed with what the code was told
+    /// last. Says it once.
+    fn take_seed(&mut self) -> Option<[u8; 32]>;
 
     /// The next number of the instance's random stream.
     fn random_u64(&mut self) -> u64;
@@ -668,6 +693,15 @@ pub trait ActivityImports: Send + 'static {
 
     /// Calls an actor and waits for its answer.
     fn call_actor(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome>;
+
+    /// Sends an actor a message.
+    fn send(&mut self, call: MethodCall) -> BoxFuture<Result<(), Failure>>;
+
+    /// Sends an actor a message that is delivered when it is due; returns its id.
+    fn send_later(&mut self, call: MethodCall, due: Moment) -> BoxFuture<Result<String, Failure>>;
+
+    /// Takes back a message that is not due yet.
+    fn cancel_message(&mut self, id: String) -> BoxFuture<Result<(), Failure>>;
 
     /// Raises an event for a workflow instance.
     fn raise_event(

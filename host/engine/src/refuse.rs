@@ -190,15 +190,14 @@ fn instead_in_actor(function: &str) -> &'static str {
 
 fn instead_in_activity(function: &str) -> &'static str {
     match function {
-        "schedule-actor-call" | "call" | "send-actor" | "send" => {
-            "an activity calls an actor with `call-actor`"
-        }
+        "schedule-actor-call" | "call" => "an activity calls an actor with `call-actor`",
+        "send-actor" => "an activity sends an actor a message with `send`",
         "schedule-activity" | "call-activity" => {
             "an activity does the work itself, or leaves it to its workflow"
         }
         "schedule-timer" => "an activity may sleep",
         "random-u64" | "new-id" => "an activity may use random numbers of its language",
-        "info" | "log" | "raise-event" => {
+        "info" | "log" | "raise-event" | "publish" | "send" | "send-later" | "cancel-message" => {
             "an activity has a function of its own for it in durable:plugin/activity"
         }
         "now-ms" => "an activity may use the clock of its language",

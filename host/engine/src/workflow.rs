@@ -11,10 +11,12 @@ use crate::bindings::durable::plugin::{types, workflow};
 use crate::convert;
 use crate::error::{Interrupt, Role};
 use crate::guest::{Guest, Side, timed};
-use crate::imports::{Command, ParentClose, Query, Wakeup, WorkflowImports};
+use crate::imports::{Command, MethodCall, ParentClose, Query, Wakeup, WorkflowImports};
+use crate::randomness::Randomness;
 use crate::refuse;
 
-type GuestOutcome = std::result::Result<Payload, types::Failure>;
+type GuestResult<T> = std::result::Result<T, types::Failure>;
+type GuestOutcome = GuestResult<Payload>;
 type Polled<T> = Poll<std::result::Result<T, Interrupt>>;
 
 impl Guest {
@@ -51,6 +53,9 @@ impl Guest {
         });
         let (answer, waited) = timed(answer).await;
         self.budget.waited(waited);
+        if let Some(seed) = self.workflow(function)?.take_seed() {
+            self.randomness = Randomness::seeded(seed);
+        }
         answer
     }
 
@@ -136,6 +141,30 @@ impl workflow::Host for Guest {
             input,
         };
         self.command("send-actor", message).map(drop)
+    }
+
+    fn send_later(
+        &mut self,
+        actor_type: String,
+        actor_id: String,
+        method: String,
+        input: Payload,
+        due: types::Moment,
+    ) -> Result<GuestResult<String>> {
+        let call = MethodCall {
+            actor_type,
+            actor_id,
+            method,
+            input,
+        };
+        let imports = self.workflow("send-later")?;
+        let sent = imports.send_later(call, convert::moment(due))?;
+        Ok(sent.map_err(convert::failure_to_guest))
+    }
+
+    fn cancel_message(&mut self, id: String) -> Result<GuestResult<()>> {
+        let cancelled = self.workflow("cancel-message")?.cancel_message(id)?;
+        Ok(cancelled.map_err(convert::failure_to_guest))
     }
 
     fn publish(&mut self, topic: String, value: Payload) -> Result<()> {

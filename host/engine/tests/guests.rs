@@ -71,6 +71,18 @@ impl WorkflowImports for Workflow {
         Poll::Ready(Ok(Wakeup::Completion(completion)))
     }
 
+    fn send_later(
+        &mut self,
+        call: MethodCall,
+        _: Moment,
+    ) -> Result<Result<String, Failure>, Interrupt> {
+        Ok(Ok(call.method))
+    }
+
+    fn cancel_message(&mut self, _: String) -> Result<Result<(), Failure>, Interrupt> {
+        Ok(Ok(()))
+    }
+
     fn poll_wait_more(
         &mut self,
         more: &[u32],
@@ -120,6 +132,10 @@ impl WorkflowImports for Workflow {
 
     fn now(&self) -> Timestamp {
         Timestamp(1_700_000_000_000)
+    }
+
+    fn take_seed(&mut self) -> Option<[u8; 32]> {
+        None
     }
 
     fn random_u64(&mut self) -> u64 {
@@ -273,6 +289,18 @@ impl ActivityImports for Activity {
 
     fn last_heartbeat(&self) -> Option<Payload> {
         None
+    }
+
+    fn send(&mut self, _: MethodCall) -> BoxFuture<Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn send_later(&mut self, call: MethodCall, _: Moment) -> BoxFuture<Result<String, Failure>> {
+        Box::pin(async { Ok(call.method) })
+    }
+
+    fn cancel_message(&mut self, _: String) -> BoxFuture<Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn call_actor(&mut self, call: MethodCall, _: CallOptions) -> BoxFuture<Outcome> {

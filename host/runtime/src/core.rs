@@ -284,15 +284,25 @@ impl Core {
         let instance = self.reader.instance(to).map_err(unreadable)?;
         let view = instance.map(|instance| WorkflowView::new(to.clone(), instance));
         start::check_raisable(to, view.as_ref())?;
-        let entity = Entity::Workflow(to.clone());
-        self.check_inbox(&entity)?;
+        self.send_durably(Entity::Workflow(to.clone()), MailKind::Raised(event), batch)
+            .await
+    }
+
+    /// Sends a message, in one batch with what `batch` holds; durable when this returns.
+    pub(crate) async fn send_durably(
+        &self,
+        to: Entity,
+        kind: MailKind,
+        batch: Batch,
+    ) -> Result<(), Failure> {
+        self.check_inbox(&to)?;
         let mut draft = Draft {
             batch,
             ..Draft::default()
         };
-        draft.send(self, entity.clone(), MailKind::Raised(event));
-        let durable = self.commit_durably(draft.batch, draft.effects).await;
-        durable.map_err(|_| self.no_answer(&entity))
+        draft.send(self, to.clone(), kind);
+        let durable = self.commit_draft_durably(draft).await;
+        durable.map_err(|_| self.no_answer(&to))
     }
 
     /// Publishes a value, in one batch with what `batch` holds; durable when this returns. Tells how many

@@ -76,6 +76,36 @@ pub(crate) fn scheduled(schedule: &str, actor: &ActorKey, method: &str, time: Ti
     parts.digest()
 }
 
+/// What is done once. None is ever taken for another, whatever actors and methods are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// An actor is called.
+    Call,
+    /// An actor is sent a message.
+    Send,
+    /// An actor is sent a message that is delivered later.
+    SendLater,
+    /// Such a message is taken back.
+    TakeBack,
+    /// An event is raised for a workflow.
+    Raise,
+    /// A value is published.
+    Publish,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            What::Call => "call",
+            What::Send => "send",
+            What::SendLater => "send later",
+            What::TakeBack => "take back",
+            What::Raise => "raise",
+            What::Publish => "publish",
+        }
+    }
+}
+
 /// The calls that one run of a cause has made so far.
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -94,8 +124,19 @@ impl Calls {
 
     /// The key of the next call, which counts as made.
     pub(crate) fn key(&mut self, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
+        self.key_of(What::Call, target, method, input)
+    }
+
+    /// The same for anything that is done once.
+    pub(crate) fn key_of(
+        &mut self,
+        what: What,
+        target: &ActorKey,
+        method: &str,
+        input: &[u8],
+    ) -> Option<Digest> {
         let Cause(cause) = self.cause?;
-        let mut parts = Parts::new("call");
+        let mut parts = Parts::new(what.name());
         parts.add(&cause.0);
         parts.add_actor(target);
         parts.add(method.as_bytes());
@@ -174,6 +215,16 @@ mod tests {
             key("c", ("am", "", "1")),
         ];
         assert!(others.iter().all(|other| *other != base));
+    }
+
+    #[test]
+    fn a_message_is_not_taken_for_a_call() {
+        let key = |what| {
+            let mut made = Calls::of(Some(Cause::caller("c")));
+            made.key_of(what, &target("a"), "m", b"1")
+        };
+        assert_ne!(key(What::Call), key(What::Send));
+        assert_ne!(key(What::Raise), key(What::Publish));
     }
 
     #[test]

@@ -6,7 +6,10 @@
 use std::fmt;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Failure, TenantId};
+use host_base::{ActorKey, Digest, Failure, TenantId};
+
+/// Characters of a name that is unlike any other by chance: 128 bits.
+const NAME_CHARS: usize = 32;
 
 /// Which message to which actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,14 @@ impl MessageId {
     /// Of a message that has a number of the host.
     pub(crate) fn numbered(to: ActorKey, sequence: u64) -> MessageId {
         let name = format!("{sequence:x}");
+        MessageId { to, name }
+    }
+
+    /// Of a message that a workflow's run sends with the event of that number; `seed` is the run's own.
+    pub(crate) fn of_event(to: ActorKey, seed: &[u8], sequence: u64) -> MessageId {
+        let parts: [&[u8]; 3] = [seed, b"message", &sequence.to_be_bytes()];
+        let mut name = Digest::of(&parts.concat()).to_string();
+        name.truncate(NAME_CHARS);
         MessageId { to, name }
     }
 
@@ -64,8 +75,13 @@ mod tests {
     fn what_is_shown_is_read_again_and_nothing_else_is() {
         let tenant = TenantId::default();
         let to = ActorKey::new(tenant.clone(), "T:1", "\u{e9}2:x").unwrap();
-        let id = MessageId::numbered(to, 77);
-        assert_eq!(MessageId::read(&tenant, &id.to_string()), Ok(id));
+        let ids = [
+            MessageId::numbered(to.clone(), 77),
+            MessageId::of_event(to, &[7; 32], 3),
+        ];
+        for id in ids {
+            assert_eq!(MessageId::read(&tenant, &id.to_string()), Ok(id));
+        }
         for text in ["", "x", "1:", "9:T1:a", "0:1:ax", "1:T0:x"] {
             let failure = MessageId::read(&tenant, text).unwrap_err();
             assert_eq!(failure.code, "bad-input", "{text}");

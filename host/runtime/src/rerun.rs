@@ -8,15 +8,17 @@
 //! - Commands up to the event whose results it holds are not carried out again.
 //! - Those whose results came later or never are carried out anew under the new id: activities with
 //!   idempotency keys of their own, calls to actors, children, timers with what was left of them at the event.
-//! - One-way messages up to the event are not sent again.
-//! - Random numbers are the same up to the event and others behind it.
+//! - One-way messages up to the event are not sent again, also those that are due later: what is taken back
+//!   of them is the message that the original has sent.
+//! - Topics to which it had subscribed by the event, it subscribes to.
+//! - Random numbers, the contract's and the language's, are the same up to the event and others behind it.
 
 use std::sync::Arc;
 
 use host_base::failure::code;
 use host_base::{Failure, Outcome, Payload, Timestamp, WorkflowKey};
 use host_store::Batch;
-use host_store::records::{Event, EventKind, Instance, Origin, OutcomeRecord, Started};
+use host_store::records::{Event, EventKind, Instance, Origin, OutcomeRecord, SeedFrom, Started};
 
 use crate::core::Core;
 use crate::draft::Draft;
@@ -27,7 +29,7 @@ use crate::rehearsal::Verdict;
 use crate::start::{self, IdState, NewWorkflow, plugin_of};
 use crate::topics::Stage;
 use crate::view::{WorkflowView, is_active};
-use crate::workflow::{Past, behind_last_command, describe, is_arrival, rehearse_past};
+use crate::workflow::{Past, behind_last_command, describe, is_arrival, rehearse_past, seeds_of};
 
 /// From where and with which changes a run is begun again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,15 +61,21 @@ pub(crate) async fn rerun(
     }
     let past = Past::read(&core.reader, key, run).map_err(StoreError::from)?;
     let past = past.ok_or_else(|| RerunError::Unknown(key.id.clone()))?;
-    let input = rerun.input.as_ref();
-    limits::check_payload(
-        &core.limits,
-        "a workflow's input",
-        input.unwrap_or(&Vec::new()),
-    )
-    .map_err(|limit| RerunError::Refused(limits::over_limit(limit)))?;
+    check_size(core, "a workflow's input", rerun.input.as_ref())?;
+    let result = rerun
+        .result
+        .as_ref()
+        .and_then(|result| result.as_ref().ok());
+    check_size(core, "a result", result)?;
     let copied = copy(core, key, run, past, &rerun)?;
     start(core, key, &rerun, copied).await
+}
+
+fn check_size(core: &Core, what: &str, value: Option<&Payload>) -> Result<(), RerunError> {
+    let checked = value.map_or(Ok(()), |value| {
+        limits::check_payload(&core.limits, what, value)
+    });
+    checked.map_err(|limit| RerunError::Refused(limits::over_limit(limit)))
 }
 
 /// The history of the new run.
@@ -104,12 +112,14 @@ fn copy(
             timer.due_ms = now.after(Timestamp(timer.due_ms).since(left_at)).0;
         }
     }
+    let seed = core.random().to_vec();
     let origin = Origin {
         workflow_id: key.id.clone(),
         run,
         event: rerun.from,
         unseen_from: behind_last_command(&rest),
-        seed: core.random().to_vec(),
+        seeds: seeds(&started, rerun.from, seed.clone()),
+        seed,
     };
     let mut started = Started {
         input: rerun.input.clone().unwrap_or(started.input),
@@ -121,6 +131,14 @@ fn copy(
         started.seed = core.random().to_vec();
     }
     Ok(Past { started, at, rest })
+}
+
+/// The copy draws what was drawn up to the event, and other numbers behind it.
+fn seeds(copied: &Started, event: u64, seed: Vec<u8>) -> Vec<SeedFrom> {
+    let mut seeds = seeds_of(copied);
+    seeds.retain(|from| from.event < event);
+    seeds.push(SeedFrom { event, seed });
+    seeds
 }
 
 /// Only what came from outside can be gone on from, or be another result.
@@ -185,7 +203,8 @@ async fn start(
         before,
     };
     let now = core.clock.now();
-    let instance = start::instance(&new, now);
+    let mut instance = start::instance(&new, now);
+    instance.cancel_reason = cancel_reason(&past);
     let batch = batch(&new, &instance, &past);
     agrees(core, &new, &instance, past).await?;
     let mut draft = Draft {
@@ -198,6 +217,14 @@ async fn start(
     let durable = core.commit_draft_durably(draft).await;
     durable.map_err(StoreError::from)?;
     Ok(view)
+}
+
+/// Why it was asked to end, where the copy says that it was.
+fn cancel_reason(past: &Past) -> Option<String> {
+    past.kinds().find_map(|kind| match kind {
+        EventKind::CancelRequested(asked) => Some(asked.reason.clone()),
+        _ => None,
+    })
 }
 
 /// Whether the code does what the copy says.

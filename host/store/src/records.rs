@@ -245,7 +245,7 @@ pub struct Event {
     /// What happened. Absent only where a newer host wrote a kind that this one does not know.
     #[prost(
         oneof = "EventKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 30, 31, 32, 33, 60, 61, 62"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 30, 31, 32, 33, 60, 61, 62, 63, 64"
     )]
     pub kind: Option<EventKind>,
 }
@@ -333,6 +333,12 @@ pub enum EventKind {
     /// Command: receive no more of it.
     #[prost(message, tag = "62")]
     Unsubscribed(TopicNamed),
+    /// Command: send an actor a message that is delivered when it is due.
+    #[prost(message, boxed, tag = "63")]
+    MessageDelayed(Box<MessageDelayed>),
+    /// Command: take such a message back.
+    #[prost(message, tag = "64")]
+    MessageTakenBack(MessageNamed),
 }
 
 /// Why something was asked for from outside.
@@ -391,12 +397,26 @@ pub struct Origin {
     /// The last event that was copied.
     #[prost(uint64, tag = "3")]
     pub event: u64,
-    /// The first event that the copied run's code saw in a turn of its own: from there on, random numbers
-    /// come from `seed`.
+    /// The first event that the copied run's code saw in a turn of its own.
     #[prost(uint64, tag = "4")]
     pub unseen_from: u64,
-    /// Where random numbers behind the copy and idempotency keys come from: 32 bytes.
+    /// Where idempotency keys come from: 32 bytes.
     #[prost(bytes = "vec", tag = "5")]
+    pub seed: Vec<u8>,
+    /// Where random numbers come from, in the order of the events: one for each copy that led here. Without
+    /// any, as earlier hosts wrote it, those of the contract come from `seed` from `unseen_from` on.
+    #[prost(message, repeated, tag = "6")]
+    pub seeds: Vec<SeedFrom>,
+}
+
+/// Random numbers come from another seed from an event on.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct SeedFrom {
+    /// That event, or the first one behind it that the code is told of.
+    #[prost(uint64, tag = "1")]
+    pub event: u64,
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
     pub seed: Vec<u8>,
 }
 
@@ -444,6 +464,45 @@ pub struct ActorCallScheduled {
     /// What it takes.
     #[prost(bytes = "vec", tag = "5")]
     pub input: Vec<u8>,
+}
+
+/// An actor is to be sent a message that is delivered when it is due.
+#[derive(Clone, PartialEq, Message)]
+pub struct MessageDelayed {
+    /// Which (`handle` is 0).
+    #[prost(message, optional, tag = "1")]
+    pub call: Option<ActorCallScheduled>,
+    /// When, in the words of the code.
+    #[prost(oneof = "Asked", tags = "2, 3, 4")]
+    pub asked: Option<Asked>,
+    /// When that is, in milliseconds since the epoch.
+    #[prost(uint64, tag = "5")]
+    pub due_ms: u64,
+    /// The message's id.
+    #[prost(string, tag = "6")]
+    pub id: String,
+}
+
+/// A time, as code says it.
+#[derive(Clone, PartialEq, Eq, Hash, Oneof)]
+pub enum Asked {
+    /// So many milliseconds later.
+    #[prost(uint64, tag = "2")]
+    AfterMs(u64),
+    /// In milliseconds since the epoch.
+    #[prost(uint64, tag = "3")]
+    AtMs(u64),
+    /// As people write it.
+    #[prost(string, tag = "4")]
+    Text(String),
+}
+
+/// A message that is delivered later is meant.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct MessageNamed {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub id: String,
 }
 
 /// A child is to be started.

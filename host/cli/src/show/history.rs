@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use host_base::{Digest, Failure, Timestamp};
 use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord, Origin,
-    OutcomeKind, OutcomeRecord, ParentClose, Resolved, Started, TimerScheduled, UpdateAccepted,
+    ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord,
+    MessageDelayed, Origin, OutcomeKind, OutcomeRecord, ParentClose, Resolved, Started,
+    TimerScheduled, UpdateAccepted, UpdateCompleted,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -64,6 +65,8 @@ impl Narrator {
                     excerpt(&message.input)
                 )
             }
+            EventKind::MessageDelayed(message) => delayed(message),
+            EventKind::MessageTakenBack(one) => format!("message {} taken back", one.id),
             EventKind::Published(published) => {
                 format!(
                     "published to topic {}: {}",
@@ -217,6 +220,15 @@ fn began(started: &Started) -> String {
     }
 }
 
+fn delayed(message: &MessageDelayed) -> String {
+    let due = time::rfc3339(Timestamp(message.due_ms));
+    let call = message.call.as_ref().map_or_else(String::new, |call| {
+        let (to, input) = (actor(call), excerpt(&call.input));
+        format!("{to} sent for {due}: {} with {input}; it is ", call.method)
+    });
+    format!("{call}message {}", message.id)
+}
+
 fn actor(call: &ActorCallScheduled) -> String {
     format!("actor {}/{}", call.actor_type, call.actor_id)
 }
@@ -305,6 +317,15 @@ enum KindLine<'a> {
     ActorMessageSent {
         #[serde(flatten)]
         call: CallLine<'a>,
+    },
+    MessageDelayed {
+        id: &'a str,
+        #[serde(flatten)]
+        call: Option<CallLine<'a>>,
+        due: String,
+    },
+    MessageTakenBack {
+        id: &'a str,
     },
     Published {
         topic: &'a str,
@@ -442,6 +463,8 @@ impl<'a> KindLine<'a> {
             EventKind::ActorMessageSent(message) => KindLine::ActorMessageSent {
                 call: CallLine::new(message),
             },
+            EventKind::MessageDelayed(message) => KindLine::delayed(message),
+            EventKind::MessageTakenBack(one) => KindLine::MessageTakenBack { id: &one.id },
             EventKind::Published(published) => KindLine::Published {
                 topic: &published.topic,
                 value: json::raw(&published.value),
@@ -470,10 +493,7 @@ impl<'a> KindLine<'a> {
             EventKind::ValueRecorded(recorded) => KindLine::ValueRecorded {
                 value: json::raw(&recorded.value),
             },
-            EventKind::UpdateCompleted(update) => KindLine::UpdateCompleted {
-                id: &update.id,
-                outcome: OutcomeLine::new(update.outcome.as_ref()),
-            },
+            EventKind::UpdateCompleted(update) => KindLine::applied(update),
             EventKind::CancelRequested(one) => KindLine::CancelRequested {
                 reason: &one.reason,
             },
@@ -493,6 +513,21 @@ impl<'a> KindLine<'a> {
             EventKind::Failed(failure) => KindLine::Failed {
                 failure: FailureReport::recorded(failure),
             },
+        }
+    }
+
+    fn delayed(message: &'a MessageDelayed) -> KindLine<'a> {
+        KindLine::MessageDelayed {
+            id: &message.id,
+            call: message.call.as_ref().map(CallLine::new),
+            due: time::rfc3339(Timestamp(message.due_ms)),
+        }
+    }
+
+    fn applied(update: &'a UpdateCompleted) -> KindLine<'a> {
+        KindLine::UpdateCompleted {
+            id: &update.id,
+            outcome: OutcomeLine::new(update.outcome.as_ref()),
         }
     }
 
@@ -582,8 +617,8 @@ impl<'a> OutcomeLine<'a> {
 #[cfg(test)]
 mod tests {
     use host_store::records::{
-        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, Patched, Published,
-        Reason, Resumed, RetryRecord, Started, UpdateAccepted, UpdateCompleted, ValueRecorded,
+        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, MessageNamed, Patched,
+        Published, Reason, Resumed, RetryRecord, ValueRecorded,
     };
 
     use super::*;
@@ -654,7 +689,17 @@ mod tests {
             resolved(1, OutcomeKind::Value(b"true".to_vec())),
             EventKind::ActorCallScheduled(call.clone()),
             resolved(2, OutcomeKind::Failure(Box::new(failure()))),
-            EventKind::ActorMessageSent(ActorCallScheduled { handle: 0, ..call }),
+            EventKind::ActorMessageSent(ActorCallScheduled {
+                handle: 0,
+                ..call.clone()
+            }),
+            EventKind::MessageDelayed(Box::new(MessageDelayed {
+                call: Some(ActorCallScheduled { handle: 0, ..call }),
+                due_ms: 90_000,
+                id: "m".to_owned(),
+                ..MessageDelayed::default()
+            })),
+            EventKind::MessageTakenBack(MessageNamed { id: "m".to_owned() }),
             EventKind::ChildScheduled(ChildScheduled {
                 handle: 3,
                 name: "child".to_owned(),
@@ -742,6 +787,8 @@ mod tests {
             "actor TaskActor/task-1 called: Get with null",
             "actor TaskActor/task-1 Get failed: no line (busy)",
             "actor TaskActor/task-1 sent: Get with null",
+            "actor TaskActor/task-1 sent for 1970-01-01T00:01:30.000Z: Get with null; it is message m",
+            "message m taken back",
             "workflow child c-1 started with null",
             "workflow child c-1 completed",
             "workflow child started, detached, abandoned by its parent with null",
@@ -808,6 +855,8 @@ mod tests {
             r#""kind":"actor-call-scheduled","handle":2,"actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null}"#,
             r#""kind":"resolved","handle":2,"failure":{"code":"busy","message":"no line","retryable":true,"details":{"n":1}}}"#,
             r#""kind":"actor-message-sent","actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null}"#,
+            r#""kind":"message-delayed","id":"m","actor_type":"TaskActor","actor_id":"task-1","method":"Get","input":null,"due":"1970-01-01T00:01:30.000Z"}"#,
+            r#""kind":"message-taken-back","id":"m"}"#,
             r#""kind":"child-scheduled","handle":3,"name":"child","id":"c-1","input":null}"#,
             r#""kind":"resolved","handle":3,"value":null}"#,
             r#""kind":"child-scheduled","handle":6,"name":"child","id":null,"input":null,"detached":true,"parent_close":"abandon"}"#,

@@ -1,6 +1,6 @@
 //! What every construct leaves behind, wherever the process was killed: see [`crate::scenario`].
 
-use crate::host::TASKS;
+use crate::host::{TASKS, plugin};
 use crate::scenario::Scenario;
 
 const PROBE: &str = "sdk_probe.wasm";
@@ -244,6 +244,53 @@ fn a_call_with_a_time_limit_that_is_met_counts_once() {
 }
 
 #[test]
+fn a_workflows_delayed_message_comes_once_and_one_that_was_taken_back_does_not() {
+    let start = ["workflow", "start", "be_rung", "--id", "w", "--input"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&start[..], &[r#""k""#]].concat())
+        .resume()
+        .ends("w", "completed", "1")
+        .answers(&RINGS, "1")
+        .check();
+}
+
+#[test]
+fn an_activity_sends_each_message_once() {
+    let start = ["workflow", "start", "have_written", "--id", "w", "--input"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&start[..], &[r#""k""#]].concat())
+        .resume()
+        .ends("w", "completed", "1")
+        .answers(&RINGS, "1")
+        .answers(&["actor", "call", "Counter", "k", "Get"], "1")
+        .check();
+}
+
+#[test]
+fn a_deployment_that_moves_leaves_each_instance_on_one_component() {
+    let start = |name, id| ["workflow", "start", name, "--id", id];
+    let changed = plugin("sdk_probe_changed.wasm");
+    // Nobody answers it, after the code has run to where it waits.
+    let ask = |id| ["workflow", "query", id, "none"];
+    Scenario::new(&[PROBE])
+        .repeat(&start("improved", "moves"))
+        .refused(&ask("moves"))
+        .repeat(&start("await_event", "stays"))
+        .refused(&ask("stays"))
+        .repeat(&["plugin", "deploy", &changed, "--move"])
+        .once(&["workflow", "raise", "moves", "go", "1"])
+        .once(&["workflow", "raise", "stays", "go", "2"])
+        .resume()
+        .ends(
+            "moves",
+            "completed",
+            r#""early false false, late true, recorded 1""#,
+        )
+        .ends("stays", "completed", "2")
+        .check();
+}
+
+#[test]
 fn an_actor_is_deleted_whole() {
     let page = r#"{"prefix":"","after":null,"limit":9}"#;
     Scenario::new(&[PROBE])
@@ -315,6 +362,8 @@ fn a_rerun_makes_the_calls_behind_its_event_once_more_and_no_others() {
         .repeat(&[&start[..], &[calls]].concat())
         .resume()
         .once(&["workflow", "rerun", "w", "--from", "2", "--id", "again"])
+        // Where it was stopped, the first turn is one that nothing but a question causes.
+        .refused(&["workflow", "query", "again", "none"])
         .resume()
         .ends("again", "completed", "5")
         .answers(&["actor", "call", "Counter", "c", "Get"], "5")

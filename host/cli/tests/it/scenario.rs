@@ -99,6 +99,11 @@ impl Scenario {
         self.step(&["resume"], &[0, 1], true)
     }
 
+    /// A command that is refused, which changes nothing, and may be given again.
+    pub(crate) fn refused(self, command: &[&str]) -> Scenario {
+        self.step(command, &[1], true)
+    }
+
     /// A command that ends well and must not be given again once its first commit is durable.
     pub(crate) fn once(self, command: &[&str]) -> Scenario {
         self.step(command, &[0], false)

@@ -4,21 +4,26 @@
 
 use std::sync::Arc;
 
-use host_base::{ActorKey, Digest, Failure, Outcome, Payload, TenantId, WorkflowKey};
-use host_engine::{
-    ActivityImports, ActivityInfo, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall,
+use host_base::{
+    ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, Timestamp, WorkflowKey,
 };
-use host_store::records::{EventRaised, OutcomeRecord, Reply};
+use host_engine::{
+    ActivityImports, ActivityInfo, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall, Moment,
+};
+use host_store::records::{Call, Delayed, EventRaised, MailKind, OutcomeRecord, Reply};
 use host_store::{Batch, TaskKey};
 
 use crate::activity::under_way::Shared;
 use crate::core::Core;
-use crate::dedup::{Calls, Cause};
+use crate::dedup::{Calls, Cause, What};
+use crate::draft::Draft;
 use crate::effect::ActivityJob;
 use crate::limits;
+use crate::message_id::MessageId;
 use crate::observer::{Happening, Speaker};
 use crate::start::unreadable;
 use crate::topics;
+use crate::when;
 
 /// Characters of an idempotency key: 128 bits.
 const IDEMPOTENCY_KEY_CHARS: usize = 32;
@@ -50,12 +55,26 @@ impl Imports {
         }
     }
 
-    fn key(&mut self, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
+    fn key(&mut self, what: What, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
         let task = &self.task;
         let of_task = || Calls::of(Some(Cause::activity(task)));
         let calls = self.calls.get_or_insert_with(of_task);
-        let key = calls.key(target, method, input);
+        let key = calls.key_of(what, target, method, input);
         key.inspect(|key| self.shared.called(*key))
+    }
+
+    /// A call or a message that may be made.
+    fn checked(&mut self, what: What, call: MethodCall) -> Result<Checked, Failure> {
+        let MethodCall { method, input, .. } = call;
+        limits::check_call(&self.core.limits, &method, &input).map_err(limits::over_limit)?;
+        let target = self.target(call.actor_type, call.actor_id)?;
+        let key = self.key(what, &target, &method, &input);
+        Ok(Checked {
+            target,
+            method,
+            input,
+            key,
+        })
     }
 
     fn target(&self, actor_type: String, id: String) -> Result<ActorKey, Failure> {
@@ -97,22 +116,51 @@ impl ActivityImports for Imports {
     }
 
     fn call_actor(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome> {
-        let MethodCall { method, input, .. } = call;
-        let checked = limits::check_call(&self.core.limits, &method, &input);
-        let target = checked
-            .map_err(limits::over_limit)
-            .and_then(|()| self.target(call.actor_type, call.actor_id));
-        let target = match target {
-            Ok(target) => target,
-            Err(failure) => return Box::pin(async { Err(failure) }),
-        };
-        let key = self.key(&target, &method, &input);
+        let checked = self.checked(What::Call, call);
         let core = Arc::clone(&self.core);
         Box::pin(async move {
+            let Checked {
+                target,
+                method,
+                input,
+                key,
+            } = checked?;
             let who = |limit| (limit, format!("{target}.{method}"));
             let limit = options.timeout.map(who);
             let answer = core.call_actor(target, method, input, key);
             limits::in_time(limit, answer).await
+        })
+    }
+
+    fn send(&mut self, call: MethodCall) -> BoxFuture<Result<(), Failure>> {
+        let checked = self.checked(What::Send, call);
+        let core = Arc::clone(&self.core);
+        Box::pin(async move { send(&core, checked?).await })
+    }
+
+    fn send_later(&mut self, call: MethodCall, due: Moment) -> BoxFuture<Result<String, Failure>> {
+        let due = when::resolve("the due time", &due, self.core.clock.now());
+        let checked = self.checked(What::SendLater, call);
+        let core = Arc::clone(&self.core);
+        Box::pin(async move { send_later(&core, checked?, due?).await })
+    }
+
+    fn cancel_message(&mut self, id: String) -> BoxFuture<Result<(), Failure>> {
+        let id = MessageId::read(&self.task.workflow.tenant, &id);
+        let id = id.map(|id| {
+            let key = self.key(What::TakeBack, &id.to, "", id.name.as_bytes());
+            (id, key)
+        });
+        let core = Arc::clone(&self.core);
+        Box::pin(async move {
+            let (MessageId { to, name }, key) = id?;
+            match remembering(&core, &to.tenant, key, Payload::new())? {
+                Once::First(batch) => {
+                    let kind = MailKind::CancelDelayed(name);
+                    core.send_durably(Entity::Actor(to), kind, batch).await
+                }
+                Once::Again(_) => Ok(()),
+            }
         })
     }
 
@@ -127,7 +175,7 @@ impl ActivityImports for Imports {
         let target = checked
             .map_err(limits::over_limit)
             .and_then(|()| self.target("workflow event".to_owned(), workflow_id.clone()));
-        let key = target.map(|target| self.key(&target, &name, &value));
+        let key = target.map(|target| self.key(What::Raise, &target, &name, &value));
         let core = Arc::clone(&self.core);
         let tenant = self.task.workflow.tenant.clone();
         Box::pin(async move {
@@ -143,13 +191,13 @@ impl ActivityImports for Imports {
         let target = checked
             .map_err(limits::over_limit)
             .and_then(|()| self.target("topic".to_owned(), topic.clone()));
-        let key = target.map(|target| self.key(&target, "publish", &value));
+        let key = target.map(|target| self.key(What::Publish, &target, "publish", &value));
         let core = Arc::clone(&self.core);
         let tenant = self.task.workflow.tenant.clone();
         Box::pin(async move {
-            match remembering(&core, &tenant, key?)? {
-                Some(batch) => core.publish(tenant, topic, value, batch).await.map(drop),
-                None => Ok(()),
+            match remembering(&core, &tenant, key?, Payload::new())? {
+                Once::First(batch) => core.publish(tenant, topic, value, batch).await.map(drop),
+                Once::Again(_) => Ok(()),
             }
         })
     }
@@ -167,6 +215,61 @@ impl ActivityImports for Imports {
     }
 }
 
+/// A call or a message that may be made.
+struct Checked {
+    target: ActorKey,
+    method: String,
+    input: Payload,
+    key: Option<Digest>,
+}
+
+impl Checked {
+    fn call(self) -> (ActorKey, Call) {
+        let call = Call {
+            method: self.method,
+            input: self.input,
+            waiter: None,
+        };
+        (self.target, call)
+    }
+}
+
+/// Sends the message and keeps, in the same batch, that it was sent.
+async fn send(core: &Arc<Core>, message: Checked) -> Result<(), Failure> {
+    match remembering(core, &message.target.tenant, message.key, Payload::new())? {
+        Once::First(batch) => {
+            let (to, call) = message.call();
+            core.send_durably(Entity::Actor(to), MailKind::Call(call), batch)
+                .await
+        }
+        Once::Again(_) => Ok(()),
+    }
+}
+
+/// Sends a message that is delivered later and keeps, in the same batch, its id.
+async fn send_later(core: &Arc<Core>, message: Checked, due: Timestamp) -> Result<String, Failure> {
+    let id = MessageId::numbered(message.target.clone(), core.sequences.next());
+    let text = id.to_string();
+    let tenant = &message.target.tenant;
+    match remembering(core, tenant, message.key, text.clone().into_bytes())? {
+        Once::First(batch) => {
+            let (_, call) = message.call();
+            let delayed = Delayed {
+                call: Some(call),
+                due_ms: due.0,
+            };
+            let mut draft = Draft {
+                batch,
+                ..Draft::default()
+            };
+            draft.delay(id, &delayed);
+            let durable = core.commit_draft_durably(draft).await;
+            durable.map_err(|_| core.gone()).map(|()| text)
+        }
+        Once::Again(sent) => Ok(String::from_utf8_lossy(&sent).into_owned()),
+    }
+}
+
 /// Sends the event and keeps, in the same batch, that it was sent.
 async fn raise(
     core: &Arc<Core>,
@@ -174,30 +277,40 @@ async fn raise(
     event: EventRaised,
     key: Option<Digest>,
 ) -> Result<(), Failure> {
-    match remembering(core, &to.tenant, key)? {
-        Some(batch) => core.raise(&to, event, batch).await,
-        None => Ok(()),
+    match remembering(core, &to.tenant, key, Payload::new())? {
+        Once::First(batch) => core.raise(&to, event, batch).await,
+        Once::Again(_) => Ok(()),
     }
 }
 
-/// A batch that keeps that what it holds besides was done; none where it was done by an earlier attempt.
+/// Whether something that is done once was done by an earlier attempt.
+enum Once {
+    /// It was not. The batch, into which it goes, keeps that it is done.
+    First(Batch),
+    /// It was, and this came of it.
+    Again(Payload),
+}
+
+/// Looks whether what has that key was done; if not, `answer` is kept with it.
 fn remembering(
     core: &Core,
     tenant: &TenantId,
     key: Option<Digest>,
-) -> Result<Option<Batch>, Failure> {
+    answer: Payload,
+) -> Result<Once, Failure> {
     let mut batch = Batch::new();
     if let Some(key) = key {
         let done = core.reader.reply(tenant, &key).map_err(unreadable)?;
-        if done.is_some() {
-            return Ok(None);
+        if let Some(done) = done {
+            let outcome = Outcome::from(done.outcome.unwrap_or_default());
+            return outcome.map(Once::Again);
         }
         let reply = Reply {
-            outcome: Some(OutcomeRecord::default()),
+            outcome: Some(OutcomeRecord::from(Ok(answer))),
             expires_ms: core.clock.now().after(core.limits.reply_retention).0,
             ..Reply::default()
         };
         batch.put_reply(tenant, &key, &reply);
     }
-    Ok(Some(batch))
+    Ok(Once::First(batch))
 }

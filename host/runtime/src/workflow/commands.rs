@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use host_base::Timestamp;
-use host_engine::{Command, ParentClose, RetryPolicy};
+use host_engine::{Command, MethodCall, Moment, ParentClose, RetryPolicy};
 use host_store::records::{
-    self, ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, ContinuedAsNew,
-    EventAwaited, EventKind, OutcomeRecord, Published, RetryRecord, TimerScheduled, TopicNamed,
-    UpdateCompleted, ValueRecorded,
+    self, ActivityScheduled, ActorCallScheduled, Asked, Cancelled, ChildScheduled, ContinuedAsNew,
+    EventAwaited, EventKind, MessageDelayed, MessageNamed, OutcomeRecord, Published, RetryRecord,
+    TimerScheduled, TopicNamed, UpdateCompleted, ValueRecorded,
 };
 
 /// Longest excerpt of an input in a message about a divergence, in characters.
@@ -27,6 +27,7 @@ pub(crate) fn input_bytes(command: &Command) -> usize {
         Command::CompleteUpdate { outcome, .. } => outcome.as_ref().map_or(0, Vec::len),
         Command::Timer { .. }
         | Command::Event { .. }
+        | Command::CancelMessage { .. }
         | Command::Subscribe { .. }
         | Command::Unsubscribe { .. }
         | Command::Cancel { .. }
@@ -83,6 +84,7 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
             due_ms: now.after(duration).0,
         }),
         Command::Event { name } => EventKind::EventAwaited(EventAwaited { handle, name }),
+        Command::CancelMessage { id } => EventKind::MessageTakenBack(MessageNamed { id }),
         Command::Publish { topic, value } => EventKind::Published(Published { topic, value }),
         Command::Subscribe { topic } => EventKind::Subscribed(TopicNamed { topic }),
         Command::Unsubscribe { topic } => EventKind::Unsubscribed(TopicNamed { topic }),
@@ -96,6 +98,21 @@ pub(crate) fn event_of(command: Command, handle: u32, now: Timestamp) -> EventKi
         Command::Shield { handle } => EventKind::Shielded(Cancelled { handle }),
         Command::ContinueAsNew { input } => EventKind::ContinuedAsNew(ContinuedAsNew { input }),
     }
+}
+
+/// The event that records a message that was sent to be delivered later, under that id.
+pub(crate) fn delayed(call: MethodCall, due: Moment, at: Timestamp, id: String) -> EventKind {
+    let target = [call.actor_type, call.actor_id, call.method];
+    EventKind::MessageDelayed(Box::new(MessageDelayed {
+        call: Some(call_of(0, target, call.input)),
+        asked: Some(match due {
+            Moment::After(duration) => Asked::AfterMs(millis(duration)),
+            Moment::At(time) => Asked::AtMs(time.0),
+            Moment::Text(text) => Asked::Text(text),
+        }),
+        due_ms: at.0,
+        id,
+    }))
 }
 
 fn call_of(handle: u32, target: [String; 3], input: Vec<u8>) -> ActorCallScheduled {
@@ -162,6 +179,8 @@ fn part(kind: &EventKind) -> Part {
         EventKind::TimerScheduled(one) => Part::Asks(one.handle),
         EventKind::EventAwaited(one) => Part::Awaits(one.handle),
         EventKind::ActorMessageSent(_)
+        | EventKind::MessageDelayed(_)
+        | EventKind::MessageTakenBack(_)
         | EventKind::Published(_)
         | EventKind::Subscribed(_)
         | EventKind::Unsubscribed(_)
@@ -225,11 +244,14 @@ pub(crate) fn handle_of(kind: &EventKind) -> Option<u32> {
 }
 
 /// Whether the code asks for what history holds: kind, name, input and options, all of it. Only the time
-/// at which a timer is due differs, because a replay happens later.
+/// at which something is due differs, because a replay happens later, and what the host has made itself.
 pub(crate) fn same(held: &EventKind, asked: &EventKind) -> bool {
     match (held, asked) {
         (EventKind::TimerScheduled(held), EventKind::TimerScheduled(asked)) => {
             (held.handle, held.duration_ms) == (asked.handle, asked.duration_ms)
+        }
+        (EventKind::MessageDelayed(held), EventKind::MessageDelayed(asked)) => {
+            (&held.call, &held.asked) == (&asked.call, &asked.asked)
         }
         _ => held == asked,
     }
@@ -248,6 +270,17 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         }
         EventKind::ActorCallScheduled(one) => format!("call of {}", actor_method(one)),
         EventKind::ActorMessageSent(one) => format!("message to {}", actor_method(one)),
+        EventKind::MessageDelayed(one) => {
+            let due = match &one.asked {
+                Some(Asked::AfterMs(millis)) => format!("after {millis} ms"),
+                Some(Asked::AtMs(millis)) => format!("at {millis} ms since 1970"),
+                Some(Asked::Text(text)) => format!("due {text}"),
+                None => "due at no time".to_owned(),
+            };
+            let call = one.call.as_ref().map(actor_method).unwrap_or_default();
+            format!("message to {call}, {due}")
+        }
+        EventKind::MessageTakenBack(one) => format!("the taking back of message {}", one.id),
         EventKind::Published(one) => {
             format!("{} published to topic {}", excerpt(&one.value), one.topic)
         }

@@ -5,15 +5,18 @@ use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
 use host_base::{
-    Entity, Failure, InvalidId, Limits, Outcome, Payload, TenantId, Timestamp, WorkflowKey,
+    ActorKey, Entity, Failure, InvalidId, Limits, Outcome, Payload, TenantId, Timestamp,
+    WorkflowKey,
 };
 use host_engine::{
-    Command, HistorySize, Interrupt, LogLevel, Query, Wakeup, WorkflowImports, WorkflowInstance,
+    Command, HistorySize, Interrupt, LogLevel, MethodCall, Moment, Query, Wakeup, WorkflowImports,
+    WorkflowInstance,
 };
 
 use crate::core::Core;
 use crate::limits;
 use crate::locks::lock;
+use crate::message_id::MessageId;
 use crate::topics::{self, Topics};
 use crate::workflow::machine::Machine;
 
@@ -72,6 +75,8 @@ impl Imports {
             Command::CompleteUpdate {
                 outcome: Ok(value), ..
             } => self.check_input("an update's answer", value),
+            // It was read before.
+            Command::CancelMessage { .. } => Ok(()),
             Command::RecordValue { value } => self.check_input("a recorded value", value),
             Command::Publish { topic, value } => self.check_publish(topic, value),
             Command::Subscribe { topic } => self.check_subscribe(topic),
@@ -156,6 +161,27 @@ impl WorkflowImports for Imports {
         polled(lock(&self.machine).wait(handle))
     }
 
+    fn send_later(
+        &mut self,
+        call: MethodCall,
+        due: Moment,
+    ) -> Result<Result<String, Failure>, Interrupt> {
+        limits::check_call(&self.limits, &call.method, &call.input)?;
+        let (actor_type, id) = (call.actor_type.clone(), call.actor_id.clone());
+        match ActorKey::new(self.tenant.clone(), actor_type, id) {
+            Ok(to) => lock(&self.machine).send_later(to, call, due),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    fn cancel_message(&mut self, id: String) -> Result<Result<(), Failure>, Interrupt> {
+        if let Err(failure) = MessageId::read(&self.tenant, &id) {
+            return Ok(Err(failure));
+        }
+        self.command(Command::CancelMessage { id })?;
+        Ok(Ok(()))
+    }
+
     fn accept_update(&mut self) -> Result<(), Interrupt> {
         lock(&self.machine).accept_update()
     }
@@ -197,6 +223,10 @@ impl WorkflowImports for Imports {
 
     fn now(&self) -> Timestamp {
         lock(&self.machine).now()
+    }
+
+    fn take_seed(&mut self) -> Option<[u8; 32]> {
+        lock(&self.machine).take_seed()
     }
 
     fn random_u64(&mut self) -> u64 {

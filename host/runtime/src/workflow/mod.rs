@@ -27,6 +27,7 @@ use host_store::{ReadError, TimerOf};
 
 pub(crate) use commands::{describe, is_arrival};
 pub(crate) use load::Past;
+pub(crate) use machine::seeds_of;
 pub use machine::{Answer, Arrival, Divergence, Machine, MachineLimits};
 pub(crate) use moves::move_to;
 pub(crate) use rehearse::{behind_last_command, rehearse, rehearse_past};
@@ -166,8 +167,9 @@ impl WorkflowTurns {
         self.look(&messages, &asked).await?;
         self.queued |= !messages.is_empty();
         let (core, key) = (&self.core, &self.key);
+        // Before the first turn, whoever causes it: later, nobody knows any more that it has not been done.
         if let State::Loaded(loaded) = &mut self.state
-            && !messages.is_empty()
+            && (loaded.body.is_some() || !messages.is_empty())
         {
             loaded.ask_anew(core, key).await?;
         }

@@ -1,8 +1,10 @@
-//! What a copied history asked for and had not received is asked for anew, under the new id.
+//! What a copied history asked for and had not received is asked for anew, under the new id; so are its
+//! subscriptions.
 //!
 //! It is one commit of its own before the first turn, so that it happens once however often the host is
 //! killed, and whatever becomes of that turn.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use host_base::WorkflowKey;
@@ -18,8 +20,8 @@ use crate::workflow::load::Past;
 use crate::workflow::machine::expected_in;
 use crate::workflow::turn::Change;
 
-/// The commands of a copied history whose results it does not hold, unless they were asked for since. Once
-/// the code has had a turn, what is outstanding was asked for by itself.
+/// The commands of a copied history whose results it does not hold and its subscriptions, unless they were asked
+/// for since. Once the code has had a turn, what is outstanding was asked for by itself.
 pub(crate) fn unasked(instance: &Instance, past: &Past) -> Vec<(u64, EventKind)> {
     let pending = instance.status() == Status::Pending;
     if past.started.origin.is_none() || instance.reissued || !pending {
@@ -28,12 +30,32 @@ pub(crate) fn unasked(instance: &Instance, past: &Past) -> Vec<(u64, EventKind)>
     outstanding(past)
 }
 
+/// What had no result, and the subscriptions.
 fn outstanding(past: &Past) -> Vec<(u64, EventKind)> {
     let expected = expected_in(&past.rest);
-    let is_expected = |kind: &EventKind| handle_of(kind).is_some_and(|it| expected.contains(&it));
+    let topics = topics_in(past);
+    let is_outstanding = |sequence: u64, kind: &EventKind| match kind {
+        EventKind::Subscribed(one) => topics.get(&*one.topic) == Some(&sequence),
+        other => handle_of(other).is_some_and(|handle| expected.contains(&handle)),
+    };
     let events = past.rest.iter();
-    let kinds = events.filter_map(|(sequence, event)| Some((*sequence, event.kind.clone()?)));
-    kinds.filter(|(_, kind)| is_expected(kind)).collect()
+    let kinds = events.filter_map(|(sequence, event)| Some((*sequence, event.kind.as_ref()?)));
+    let left = kinds.filter(|(sequence, kind)| is_outstanding(*sequence, kind));
+    left.map(|(sequence, kind)| (sequence, kind.clone()))
+        .collect()
+}
+
+/// The topics to which it has subscribed, and with which event last.
+fn topics_in(past: &Past) -> HashMap<&str, u64> {
+    let mut topics = HashMap::new();
+    for (sequence, event) in &past.rest {
+        match &event.kind {
+            Some(EventKind::Subscribed(one)) => drop(topics.insert(&*one.topic, *sequence)),
+            Some(EventKind::Unsubscribed(one)) => drop(topics.remove(&*one.topic)),
+            _ => {}
+        }
+    }
+    topics
 }
 
 impl Loaded {

@@ -6,9 +6,9 @@ use host_base::failure::code;
 use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{ActivityOptions, LogLevel, RetryPolicy};
 use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, Call, Control, Event, EventKind, Instance, MailControl,
-    MailKind, OutcomeRecord, ParentClose, Reason, RetryRecord, Stall, Started, Status,
-    Subscription, Task, TimerScheduled, Waiter,
+    ActivityScheduled, ActorCallScheduled, Call, Control, Delayed, Event, EventKind, Instance,
+    MailControl, MailKind, MessageDelayed, OutcomeRecord, ParentClose, Reason, RetryRecord, Stall,
+    Started, Status, Subscription, Task, TimerScheduled, Waiter,
 };
 use host_store::{TaskKey, TimerKey, TimerOf};
 use tokio::sync::oneshot;
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::core::Core;
 use crate::draft::Draft;
 use crate::effect::{ActivityJob, Effect, Message};
+use crate::message_id::MessageId;
 use crate::observer::{Happening, Speaker};
 use crate::retention;
 use crate::topics::{Stage, TopicOp};
@@ -70,6 +71,8 @@ impl<'a> Change<'a> {
                 self.send_call(one, Some(waiter));
             }
             EventKind::ActorMessageSent(one) => self.send_call(one, None),
+            EventKind::MessageDelayed(one) => self.delay(*one),
+            EventKind::MessageTakenBack(one) => self.take_back(&one.id),
             EventKind::TimerScheduled(one) => self.arm(run, &one),
             EventKind::UpdateCompleted(one) => {
                 let outcome = one.outcome.unwrap_or_default().into();
@@ -229,17 +232,34 @@ impl<'a> Change<'a> {
         }
     }
 
+    fn delay(&mut self, delayed: MessageDelayed) {
+        let id = MessageId::read(&self.key.tenant, &delayed.id);
+        // Both were written by the machine, which made the one of the other.
+        let (Ok(id), Some(call)) = (id, delayed.call) else {
+            return;
+        };
+        let delayed = Delayed {
+            call: Some(call_of(call, None)),
+            due_ms: delayed.due_ms,
+        };
+        self.draft.delay(id, &delayed);
+    }
+
+    fn take_back(&mut self, id: &str) {
+        // What is no id was refused before it was recorded.
+        if let Ok(MessageId { to, name }) = MessageId::read(&self.key.tenant, id) {
+            let kind = MailKind::CancelDelayed(name);
+            self.draft.send(self.core, Entity::Actor(to), kind);
+        }
+    }
+
     fn send_call(&mut self, scheduled: ActorCallScheduled, waiter: Option<Waiter>) {
         let actor = host_base::ActorKey {
             tenant: self.key.tenant.clone(),
-            actor_type: scheduled.actor_type,
-            id: scheduled.actor_id,
+            actor_type: scheduled.actor_type.clone(),
+            id: scheduled.actor_id.clone(),
         };
-        let call = Call {
-            method: scheduled.method,
-            input: scheduled.input,
-            waiter,
-        };
+        let call = call_of(scheduled, waiter);
         let kind = MailKind::Call(call);
         self.draft.send(self.core, Entity::Actor(actor), kind);
     }
@@ -363,10 +383,12 @@ impl<'a> Change<'a> {
     /// dealt with as they were started.
     fn let_go_of_outstanding(&mut self, loaded: &mut Loaded, status: Status) {
         let run = loaded.instance.run;
-        // What was asked for last is not begun either.
-        self.draft
-            .effects
-            .retain(|effect| !matches!(effect, Effect::Run(_) | Effect::Arm(_)));
+        // What was asked for last is not begun either. Messages that are due later are sent.
+        self.draft.effects.retain(|effect| match effect {
+            Effect::Run(_) => false,
+            Effect::Arm(timer) => !matches!(timer.of, TimerOf::Workflow { .. }),
+            _ => true,
+        });
         for (handle, kind) in loaded.outstanding.drain() {
             match kind {
                 Kind::Activity => {
@@ -598,6 +620,14 @@ impl<'a> Change<'a> {
     fn stopped(&mut self, happening: Happening) {
         self.draft.tell(happening);
         self.draft.effects.push(Effect::Stopped(self.key.clone()));
+    }
+}
+
+fn call_of(scheduled: ActorCallScheduled, waiter: Option<Waiter>) -> Call {
+    Call {
+        method: scheduled.method,
+        input: scheduled.input,
+        waiter,
     }
 }
 

@@ -173,6 +173,12 @@ const SCENES: &[(&str, &str, &str, &[Deed])] = &[
         ],
     ),
     (
+        "letters",
+        "write_letters",
+        r#"{"actor":"c","due":"PT1H","by":[1,2],"back":1}"#,
+        &[Deed::Until(4), GO],
+    ),
+    (
         "told_later",
         "await_event",
         "null",
@@ -283,11 +289,13 @@ fn name_of(kind: &EventKind) -> &'static str {
         EventKind::Published(_) => "published",
         EventKind::Subscribed(_) => "subscribed",
         EventKind::Unsubscribed(_) => "unsubscribed",
+        EventKind::MessageDelayed(_) => "message that is due later",
+        EventKind::MessageTakenBack(_) => "message taken back",
     }
 }
 
 /// All that [`name_of`] says.
-const KINDS: [&str; 26] = [
+const KINDS: [&str; 28] = [
     "activity",
     "asked to stop",
     "call",
@@ -298,6 +306,8 @@ const KINDS: [&str; 26] = [
     "failed",
     "given up",
     "message",
+    "message taken back",
+    "message that is due later",
     "patch",
     "published",
     "recorded value",

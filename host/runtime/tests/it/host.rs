@@ -112,6 +112,15 @@ impl Scratch {
         Scratch::resumed(dir, limits).await
     }
 
+    /// The same, and its time is what the clock shows.
+    pub(crate) async fn reopen_at(self, clock: ManualClock) -> Scratch {
+        let Scratch { host, dir, limits } = self;
+        host.runtime.shutdown().await;
+        let host = Host::open_at(dir.path(), &limits, Arc::new(clock));
+        host.resume().await.unwrap();
+        Scratch { host, dir, limits }
+    }
+
     /// Ends the host and looks at what is left.
     pub(crate) async fn close(self) -> (Store, TempDir) {
         let Scratch { host, dir, .. } = self;
@@ -372,7 +381,7 @@ fn value(payload: &[u8]) -> Value {
     serde_json::from_slice(payload).unwrap()
 }
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/fixtures");
     let file = fixtures.join(format!("{name}.wasm"));
     std::fs::read(file).expect("build the plugins first: cargo xtask plugins")

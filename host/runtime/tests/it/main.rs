@@ -17,6 +17,7 @@ mod determinism;
 mod golden;
 mod host;
 mod keepers;
+mod letters;
 mod lifecycle;
 mod limits;
 mod misbehaviour;

@@ -148,3 +148,114 @@ async fn only_what_has_ended_is_begun_again() {
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn what_was_drawn_up_to_the_event_is_drawn_again_however_often_it_is_copied() {
+    let host = Scratch::new().await;
+    let drawn = |outcome: Result<Value, Failure>| -> Vec<u64> {
+        serde_json::from_value(outcome.unwrap()).unwrap()
+    };
+    let all_differ = |one: &[u64], other: &[u64]| one.iter().zip(other).all(|(a, b)| a != b);
+    let first = drawn(host.run("gamble", "w", 3).await);
+    let again = drawn(rerun(&host, from(2)).await);
+    assert_eq!(first[..2], again[..2]);
+    assert!(all_differ(&first[2..], &again[2..]), "{first:?} {again:?}");
+    let wanted = Rerun {
+        id: Some("third".to_owned()),
+        ..from(4)
+    };
+    host.rerun(&workflow("again"), wanted).await.unwrap();
+    let third = drawn(host.wait("third").await);
+    assert_eq!(again[..4], third[..4]);
+    assert!(all_differ(&again[4..], &third[4..]), "{again:?} {third:?}");
+    for id in ["again", "third"] {
+        let replayed = host.rehearse(&workflow(id), None).await.unwrap();
+        assert!(replayed.verdict.agrees(), "{replayed:?}");
+    }
+}
+
+/// The number of the first event of `w` that is like this.
+fn number_of(host: &Host, is_it: impl Fn(&EventKind) -> bool) -> u64 {
+    let events = host.events("w");
+    events.iter().position(|(_, kind)| is_it(kind)).unwrap() as u64
+}
+
+#[tokio::test]
+async fn what_was_asked_to_end_by_the_event_ends_as_cancelled_again() {
+    let host = Scratch::new().await;
+    host.start("await_event", "w", ()).await.unwrap();
+    host.until_events("w", 2).await;
+    host.cancel_workflow(&workflow("w"), "enough")
+        .await
+        .unwrap();
+    host.wait("w").await.unwrap_err();
+    let asked = number_of(&host, |kind| matches!(kind, EventKind::CancelRequested(_)));
+    rerun(&host, from(asked)).await.unwrap_err();
+    assert_eq!(host.view("again").unwrap().status_name(), "cancelled");
+}
+
+#[tokio::test]
+async fn a_topic_that_was_subscribed_to_by_the_event_is_subscribed_to() {
+    let host = Scratch::new().await;
+    let reception = json!({"topic": "news", "count": 2});
+    host.start("receive", "w", reception).await.unwrap();
+    host.until_events("w", 3).await;
+    for value in ["1", "2"] {
+        let published = host.publish(&tenant(), "news", value.into()).await;
+        assert_eq!(published, Ok(1));
+    }
+    host.wait("w").await.unwrap();
+    let first = number_of(&host, |kind| matches!(kind, EventKind::EventRaised(_)));
+    host.rerun(&workflow("w"), from(first)).await.unwrap();
+    let subscribed = async || host.subscriptions(&tenant(), None).pop();
+    host::until("a subscription", subscribed).await;
+    host.publish(&tenant(), "news", b"3".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(host.wait("again").await, Ok(json!([1, 3])));
+}
+
+#[tokio::test]
+async fn a_new_way_that_was_gone_is_no_event_to_begin_from() {
+    let host = Scratch::new().await;
+    host.run("renovated", "w", ()).await.unwrap();
+    let patched = number_of(&host, |kind| matches!(kind, EventKind::Patched(_)));
+    let refused = host.rerun(&workflow("w"), from(patched)).await;
+    assert!(
+        matches!(&refused, Err(RerunError::Refused(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_id_in_use_is_refused_whatever_is_to_be_begun_again() {
+    let host = Scratch::new().await;
+    host.run("sequence", "w", 2).await.unwrap();
+    host.start("await_event", "again", ()).await.unwrap();
+    host.until_events("again", 2).await;
+    let before = host.events("again");
+    let otherwise = Rerun {
+        input: Some(b"3".to_vec()),
+        ..from(0)
+    };
+    for wanted in [from(2), from(0), otherwise] {
+        match host.rerun(&workflow("w"), wanted).await {
+            Err(RerunError::AlreadyExists(view)) => assert_eq!(view.name, "await_event"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(host.events("again"), before);
+}
+
+#[tokio::test]
+async fn a_result_that_is_too_long_is_refused() {
+    let host = Scratch::with(|limits| limits.payload_bytes_max = 100).await;
+    host.run("sequence", "w", 1).await.unwrap();
+    let refused = host
+        .rerun(&workflow("w"), with_result(2, json!("x".repeat(99))))
+        .await;
+    let Err(RerunError::Refused(failure)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(failure.message.contains("payload_bytes_max"), "{failure}");
+}

@@ -14,19 +14,24 @@ mod marks;
 use std::collections::VecDeque;
 
 use host_base::failure::code;
-use host_base::{Failure, Outcome, Payload, Timestamp};
-use host_engine::{Command, HistorySize, Interrupt, LogLevel, Query, Update, Wakeup};
+use host_base::{ActorKey, Failure, Outcome, Payload, Timestamp};
+use host_engine::{
+    Command, HistorySize, Interrupt, LogLevel, MethodCall, Moment, Query, Update, Wakeup,
+};
 use host_store::records::{
     ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Patched, Reason,
-    Resolved, Resumed, Started, UpdateAccepted,
+    Resolved, Resumed, SeedFrom, Started, UpdateAccepted,
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::effect::Ask;
 use crate::handles::HandleSet;
+use crate::message_id::MessageId;
+use crate::start::key_seed;
+use crate::when;
 use crate::workflow::commands::{
-    describe, event_of, handle_in, handle_of, input_bytes, is_command, is_end, same,
+    delayed, describe, event_of, handle_in, handle_of, input_bytes, is_command, is_end, same,
 };
 
 pub use asks::Answer;
@@ -122,11 +127,15 @@ pub struct Machine {
     arrived: Arrived,
     asks: Asks,
     marks: Marks,
-    /// Whether the code is run again after its end, only to be queried.
+    /// Whether history holds the end, so that the code is run again only to be looked at.
     ended: bool,
     random: ChaCha12Rng,
-    /// From which event on random numbers come from another seed, where the history was copied up to there.
-    reseed: Option<(u64, ChaCha12Rng)>,
+    /// Where the ids of what the run sends come from.
+    key_seed: Vec<u8>,
+    /// Where random numbers come from from which event on, where the history was copied.
+    seeds: VecDeque<SeedFrom>,
+    /// The seed that they come from by now, unless that was taken.
+    seed: Option<[u8; 32]>,
     recorded: Vec<(u64, Event)>,
     turn_bytes: usize,
     logs: Vec<(LogLevel, String)>,
@@ -184,7 +193,9 @@ impl Machine {
             next_handle: 1,
             arrived: Arrived::default(),
             random: ChaCha12Rng::from_seed(seed_of(started)),
-            reseed: reseed_of(started),
+            key_seed: key_seed(started).to_vec(),
+            seeds: seeds_of(started).into(),
+            seed: None,
             recorded: Vec::new(),
             turn_bytes: 0,
             logs: Vec::new(),
@@ -238,37 +249,69 @@ impl Machine {
         if let Command::CompleteUpdate { id, .. } = &command {
             self.asks.close(id)?;
         }
-        if self.continues.is_some() {
-            return match command {
-                // What is dropped with the body is given up anyway.
-                Command::Cancel { .. } => Ok(0),
-                _ => Err(Interrupt(
-                    "nothing can be scheduled behind `continue-as-new`".to_owned(),
-                )),
-            };
+        match command {
+            // What is dropped with the body is given up anyway.
+            Command::Cancel { .. } if self.continues.is_some() => return Ok(0),
+            _ => self.check_goes_on()?,
         }
         let bytes = input_bytes(&command);
         let asked = event_of(command, self.next_handle, self.turn_at);
         let handle = handle_in(&asked);
-        self.follow(asked, bytes)?;
+        drop(self.follow(asked, bytes)?);
         self.next_handle += u32::from(handle.is_some());
         Ok(handle.unwrap_or(0))
     }
 
-    /// Compares what the code asks for with what history holds, or records it; `bytes` are what it carries.
-    fn follow(&mut self, asked: EventKind, bytes: usize) -> Result<(), Interrupt> {
+    /// Sends an actor a message that is delivered when it is due; returns its id. The inner error is that of
+    /// whoever asked for it.
+    ///
+    /// # Errors
+    /// History holds another command, or a limit is reached.
+    pub fn send_later(
+        &mut self,
+        to: ActorKey,
+        call: MethodCall,
+        due: Moment,
+    ) -> Result<Result<String, Failure>, Interrupt> {
+        self.check_decided()?;
+        self.check_goes_on()?;
+        let at = match when::resolve("the due time", &due, self.turn_at) {
+            Ok(at) => at,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let id = MessageId::of_event(to, &self.key_seed, self.next_sequence).to_string();
+        let bytes = call.input.len();
+        let held = self.follow(delayed(call, due, at, id.clone()), bytes)?;
+        Ok(Ok(match held {
+            Some(EventKind::MessageDelayed(held)) => held.id,
+            _ => id,
+        }))
+    }
+
+    fn check_goes_on(&self) -> Result<(), Interrupt> {
+        match self.continues {
+            None => Ok(()),
+            Some(_) => Err(Interrupt(
+                "nothing can be scheduled behind `continue-as-new`".to_owned(),
+            )),
+        }
+    }
+
+    /// Compares what the code asks for with what history holds, and returns that, or records it; `bytes` are
+    /// what it carries.
+    fn follow(&mut self, asked: EventKind, bytes: usize) -> Result<Option<EventKind>, Interrupt> {
         match self.next_held_command() {
             Some((event, held)) if same(&held, &asked) => {
                 self.seen = event;
                 self.accept(&held);
-                Ok(())
+                Ok(Some(held))
             }
             Some((event, held)) => self.diverge(event, describe(&held), describe(&asked)),
             None if !self.live => self.ended_early(describe(&asked)),
             None => {
                 self.check_limits(bytes)?;
                 self.issue(asked);
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -551,13 +594,7 @@ impl Machine {
             return Ok(None);
         }
         self.leave_undecided();
-        match self.next_held_command() {
-            Some((_, held)) if is_end(&held) => {}
-            Some((event, held)) => {
-                return self.diverge(event, describe(&held), "the end".to_owned());
-            }
-            None => {}
-        }
+        self.may_end("the end".to_owned())?;
         Ok(self.asks.hand_out_query())
     }
 
@@ -583,7 +620,7 @@ impl Machine {
     /// History says that it went on.
     pub fn finish(&mut self, outcome: &Outcome) -> Result<(), Interrupt> {
         self.may_end("the end".to_owned())?;
-        if self.continues.is_some() {
+        if self.ended || self.continues.is_some() {
             return Ok(());
         }
         self.record(match outcome {
@@ -599,10 +636,9 @@ impl Machine {
     /// History says that it went on.
     pub fn may_end(&mut self, asked: String) -> Result<(), Interrupt> {
         match self.next_held_command() {
-            // It has ended here before, and is replayed to be asked.
-            Some((_, held)) if self.ended && is_end(&held) => Ok(()),
+            Some((_, held)) if is_end(&held) => Ok(()),
             Some((event, held)) => self.diverge(event, describe(&held), asked),
-            None if !self.live => self.ended_early(asked),
+            None if !(self.live || self.ended) => self.ended_early(asked),
             None => Ok(()),
         }
     }
@@ -672,6 +708,11 @@ impl Machine {
     /// The time of the latest event that the code has seen.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Where the language's random numbers come from by now, where that has changed since the last call.
+    pub fn take_seed(&mut self) -> Option<[u8; 32]> {
+        self.seed.take()
     }
 
     /// The next number of the instance's random stream.
@@ -813,9 +854,11 @@ impl Machine {
     fn come_by(&mut self, sequence: u64, at: Timestamp) {
         self.now = self.now.max(at);
         self.live |= sequence >= self.unseen_from;
-        let copied = self.reseed.take_if(|(from, _)| sequence >= *from);
-        if let Some((_, random)) = copied {
-            self.random = random;
+        let is_past = |from: &mut SeedFrom| from.event <= sequence;
+        while let Some(from) = self.seeds.pop_front_if(is_past) {
+            let seed = seed_from(&from.seed);
+            self.random = ChaCha12Rng::from_seed(seed);
+            self.seed = Some(seed);
         }
     }
 
@@ -934,10 +977,18 @@ fn known_in(history: &[(u64, Event)]) -> Known {
     known
 }
 
-fn reseed_of(started: &Started) -> Option<(u64, ChaCha12Rng)> {
-    let origin = started.origin.as_ref()?;
-    let random = ChaCha12Rng::from_seed(seed_from(&origin.seed));
-    Some((origin.unseen_from, random))
+/// From which events on a run's random numbers come from other seeds.
+pub(crate) fn seeds_of(started: &Started) -> Vec<SeedFrom> {
+    let Some(origin) = &started.origin else {
+        return Vec::new();
+    };
+    if !origin.seeds.is_empty() {
+        return origin.seeds.clone();
+    }
+    vec![SeedFrom {
+        event: origin.unseen_from,
+        seed: origin.seed.clone(),
+    }]
 }
 
 /// Where the run's random numbers come from.
