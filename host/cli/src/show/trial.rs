@@ -10,6 +10,10 @@ use serde_json::value::RawValue;
 use super::report::{FailureReport, StallReport};
 use super::{json, stall, text, trace};
 
+/// Why nothing is said of what comes behind a difference.
+const ENDS_HERE: &str =
+    "the dry run ends here: what the history holds from there on is not what this code asked for";
+
 /// An instance that was tried on a component, for programs.
 #[derive(Serialize)]
 pub(crate) struct TrialReport<'a> {
@@ -155,6 +159,7 @@ pub(crate) fn fork(id: &str, rehearsal: &Rehearsal) -> String {
         Verdict::Differs(it) => {
             lines.push("its code does not do what its history says".to_owned());
             lines.extend(stall::lines(it).into_iter().map(|line| format!("  {line}")));
+            lines.push(ENDS_HERE.to_owned());
         }
         Verdict::Unsure(reason) => {
             lines.push(format!("it could not be told: {}", text::printable(reason)));

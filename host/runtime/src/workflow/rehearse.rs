@@ -36,31 +36,31 @@ pub(crate) async fn rehearse(
         return Ok(Some(rehearsal.await));
     }
     let events = past.next_sequence();
+    let Some(unseen_from) = instance.unseen_from else {
+        let rehearsal = rehearse_past(core, key, instance, past, events, plugin).await;
+        return Ok(Some(judged(rehearsal, instance)));
+    };
+    // It did not end by its code's return.
     past.rest
         .retain(|(_, event)| !event.kind.as_ref().is_some_and(is_end));
-    // The end may follow a command directly: whatever is asked for beyond what is held is judged below.
-    let rehearsal = rehearse_past(core, key, instance, past, 1, plugin).await;
-    let ended = Rehearsal {
+    let rehearsal = rehearse_past(core, key, instance, past, unseen_from, plugin).await;
+    Ok(Some(Rehearsal {
         events,
         lines: Vec::new(),
         ..rehearsal
-    };
-    Ok(Some(judged(ended, instance)))
+    }))
 }
 
-/// What has ended must end in the same way.
+/// What has ended with an output must end with the same.
 fn judged(rehearsal: Rehearsal, instance: &Instance) -> Rehearsal {
     let held = instance.outcome.clone().map(Outcome::from);
     let completed = matches!(held, Some(Ok(_)));
-    let same = rehearsal.outcome == held && rehearsal.next.is_empty();
-    if !completed || same || !rehearsal.verdict.agrees() {
+    if !completed || rehearsal.outcome == held || !rehearsal.verdict.agrees() {
         return rehearsal;
     }
-    let asked = match (rehearsal.next.first(), &rehearsal.outcome) {
-        (Some(next), _) => next.clone(),
-        (None, Some(Ok(_))) => "the end, with another output".to_owned(),
-        (None, Some(Err(failure))) => format!("the end, with failure {}", failure.code),
-        (None, None) => format!("a wait for {}", rehearsal.waits_for.join(", ")),
+    let asked = match &rehearsal.outcome {
+        Some(Err(failure)) => format!("the end, with failure {}", failure.code),
+        Some(Ok(_)) | None => "the end, with another output".to_owned(),
     };
     let stall = Stall {
         event: rehearsal.events.saturating_sub(1),

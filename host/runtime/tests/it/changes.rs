@@ -6,7 +6,7 @@ use host_runtime::{MoveError, Rollout, Trial, Verdict};
 use host_store::records::{EventKind, Stall};
 
 use super::*;
-use crate::host::until;
+use crate::host::{fixture, until};
 
 /// An instance of the old code that waits, and the new code deployed.
 async fn waiting_on_the_old_component(name: &str, events: usize) -> Scratch {
@@ -273,4 +273,22 @@ async fn the_same_component_again_changes_nothing() {
     let host = host.reopen().await;
     assert!(!host.deploy_fixture("sdk_probe").await.changed);
     assert_eq!(host.run("nap", "w", 1).await, Ok(json!("rested")));
+}
+
+#[tokio::test]
+async fn what_has_ended_is_tried_on_the_old_way_where_a_new_one_was_added_since() {
+    let host = Scratch::new().await;
+    host.start("improved", "w", ()).await.unwrap();
+    host.raise("w", "go", ()).await.unwrap();
+    host.wait("w").await.unwrap();
+    let changed = fixture("sdk_probe_changed");
+    let key = workflow("w");
+    let tried = host.rehearse(&key, Some(("changed", &changed))).await;
+    let tried = tried.unwrap();
+    let old_way = br#""early false false, late false, recorded 1""#;
+    assert_eq!(tried.outcome, Some(Ok(old_way.to_vec())));
+    let Verdict::Differs(stall) = tried.verdict else {
+        panic!("{tried:?}")
+    };
+    assert_eq!(stall.asked, "the end, with another output");
 }
