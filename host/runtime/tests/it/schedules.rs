@@ -1,5 +1,7 @@
 //! Schedules: each of their times counts once, and what becomes of it where the last one still goes on.
 
+use std::time::Duration;
+
 use host_base::Timestamp;
 use host_base::time::ManualClock;
 use host_runtime::Fired;
@@ -438,4 +440,36 @@ async fn there_is_room_for_so_many_schedules() {
     let more = calling("Counter", "Add");
     let created = host.create_schedule(&tenant(), "t", more, false).await;
     created.unwrap();
+}
+
+#[tokio::test]
+async fn an_actor_with_too_much_to_do_is_called_when_it_has_room() {
+    let host = Scratch::with(|limits| {
+        limits.turn_cpu_max = Duration::from_secs(30);
+        limits.inbox_messages_max = 2;
+    })
+    .await;
+    create(&host, calling("Keeper", "Ring")).await;
+    let (busy, gate) = (keeper("c"), counter("gate"));
+    let ringing = host.call(&busy, "RingAtGate", json!({"gate": "gate"}));
+    let others = async {
+        host.until_count("gate-asked", 1).await;
+        let waiting = [1, 1].map(|by| host.call(&busy, "Ring", by));
+        let scheduled = async {
+            let refused = host.trigger_schedule(&tenant(), "s").await;
+            assert_eq!(refused.unwrap_err().code, "busy");
+            host.call(&gate, "Add", 1).await.unwrap();
+        };
+        let [first, second] = waiting;
+        tokio::join!(first, second, scheduled)
+    };
+    let (rung, (second, third, ())) = tokio::join!(ringing, others);
+    assert_eq!(
+        [rung, second, third],
+        [1, 2, 3].map(|rings| Ok(json!(rings)))
+    );
+    let fired = host.trigger_schedule(&tenant(), "s").await;
+    assert_eq!(fired.map(|fired| fired.started), Ok(1));
+    let rings = async || (host.call(&busy, "Rings", ()).await == Ok(json!(4))).then_some(());
+    until("the scheduled ring", rings).await;
 }
