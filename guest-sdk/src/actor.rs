@@ -155,7 +155,8 @@ impl ActorContext {
     }
 
     /// Has a method of this actor, by its wire name, run for each value that is published to a topic, from
-    /// this turn on. A second time for the same topic replaces the method.
+    /// this turn on. A second time for the same topic replaces the method. A value for which it fails is
+    /// dropped and the failure told: it is not tried again, and what comes behind it is not held up.
     ///
     /// ```
     /// # use guest_sdk::prelude::*;
