@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of what is done with them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{EnumValueParser, TypedValueParser};
@@ -96,6 +97,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Goes on with what is unfinished, until all of it has ended.
     Resume(ResumeArgs),
+    /// Serves actors and workflows over HTTP, as Dapr's clients call them, until it is stopped.
+    Serve(ServeArgs),
     /// Has workflows started and actors called again and again, by a cron expression or an interval.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -153,6 +156,28 @@ pub(crate) struct ResumeArgs {
     /// Goes on until it is stopped: schedules and reminders are met while it does.
     #[arg(long)]
     pub(crate) forever: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ServeArgs {
+    /// Components to deploy first; those that the data directory remembers are served, too.
+    #[arg(value_name = "PLUGIN")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// Where HTTP is served: an address of this machine's own, since no token is asked for; port 0 stands for
+    /// any that is free.
+    #[arg(
+        long,
+        env = "HOST_HTTP",
+        hide_env_values = true,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:3500"
+    )]
+    pub(crate) http: SocketAddr,
+    /// Leaves unfinished workflows on the component that they were started on. Without it, those go on with
+    /// the new one whose history agrees with it.
+    #[arg(long)]
+    pub(crate) pin: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -58,3 +58,5 @@ pub use runtime::{Deployed, Runtime, Unfinished};
 pub use schedules::{Fired, ScheduleView};
 pub use topics::SubscriptionView;
 pub use view::{WorkflowView, status_name};
+
+pub use host_engine::WorkflowStatus;

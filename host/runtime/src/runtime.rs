@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::ids::check_id;
-use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, WorkflowKey};
+use host_base::{
+    ActorKey, Digest, Entity, Failure, Limits, Outcome, Payload, TenantId, WorkflowKey,
+};
 use host_engine::{Engine, EngineOptions, Manifest, NewReminder, Query, ReminderInfo, Update};
-use host_store::records::{Deployment, Event, EventRaised, Status};
+use host_store::records::{Deployment, Event, EventKind, EventRaised, Status};
 use host_store::{Batch, ReadError, Reader, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -57,7 +59,8 @@ const PAGE: usize = 10_000;
 /// Actors, workflows and activities of one data directory. It has threads of its own.
 pub struct Runtime {
     pub(crate) core: Arc<Core>,
-    threads: Option<tokio::runtime::Runtime>,
+    /// Taken when they are stopped.
+    threads: Mutex<Option<tokio::runtime::Runtime>>,
     /// Taken when the timers are started.
     going: Mutex<bool>,
 }
@@ -125,7 +128,7 @@ impl Runtime {
         threads.spawn(schedules::run(Arc::clone(&core), scheduled, asked));
         Ok(Runtime {
             core,
-            threads: Some(threads),
+            threads: Mutex::new(Some(threads)),
             going: Mutex::new(false),
         })
     }
@@ -433,6 +436,24 @@ impl Runtime {
         Ok(instance.map(|instance| WorkflowView::new(key.clone(), instance)))
     }
 
+    /// What the workflow's run was started with; none where its history is gone.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn workflow_input(&self, view: &WorkflowView) -> Result<Option<Payload>, StoreError> {
+        let first = self.core.reader.event(&view.key, view.run, 0)?;
+        Ok(match first.and_then(|event| event.kind) {
+            Some(EventKind::Started(started)) => Some(started.input),
+            // Only a start can be the first event; a newer host may know better.
+            Some(_) | None => None,
+        })
+    }
+
+    /// Whether a plugin of the tenant brings the actor type.
+    pub fn brings_actor(&self, tenant: &TenantId, actor_type: &str) -> bool {
+        self.core.plugins.of_actor(tenant, actor_type).is_some()
+    }
+
     /// A page of a tenant's workflow instances, in the order of their ids, behind `after`.
     ///
     /// # Errors
@@ -653,6 +674,11 @@ impl Runtime {
             .ask_to_leave(&Entity::Actor(actor.clone()))
     }
 
+    /// The bounds that it was opened with.
+    pub fn limits(&self) -> &Limits {
+        &self.core.limits
+    }
+
     /// Where tasks can be spawned that use the runtime much: they share its threads then.
     pub fn handle(&self) -> &tokio::runtime::Handle {
         &self.core.tasks
@@ -663,9 +689,14 @@ impl Runtime {
         self.core.entities.live()
     }
 
-    /// Takes no more work, lets activities that run end for a moment, makes durable what is queued and
-    /// frees the directory. Nothing is lost without it; only the next start takes longer.
-    pub async fn shutdown(mut self) {
+    /// Stops and frees the directory. Nothing is lost without it; only the next start takes longer.
+    pub async fn shutdown(self) {
+        self.stop().await;
+    }
+
+    /// Takes no more work, lets activities that run end for a moment, and makes durable what is queued: for whoever
+    /// shares the runtime. What is asked from then on is refused.
+    pub async fn stop(&self) {
         let core = Arc::clone(&self.core);
         let stopped = self.on_threads(async move {
             core.activities.stop(ACTIVITIES_GRACE).await;
@@ -674,7 +705,7 @@ impl Runtime {
         // That it is closed already is no reason not to close it.
         drop(stopped.await);
         self.core.stopping.store(true, Ordering::Release);
-        let Some(threads) = self.threads.take() else {
+        let Some(threads) = lock(&self.threads).take() else {
             return;
         };
         let committer = self.core.committer.clone();
@@ -704,7 +735,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if let Some(threads) = self.threads.take() {
+        if let Some(threads) = lock(&self.threads).take() {
             // Dropping it here would block, which a thread that runs tasks must not.
             threads.shutdown_background();
         }

@@ -65,7 +65,7 @@ pub(crate) fn run(
         let manifests = deploy::deploy(session, components, args.pin).await?;
         let (workflow, id) = (args.workflow.as_deref(), args.id.as_deref());
         let choice = Choice::new(&manifests, workflow, id).or_exit(Exit::BadUsage)?;
-        let bytes_max = session.limits.payload_bytes_max;
+        let bytes_max = session.runtime.limits().payload_bytes_max;
         let lines = lines::check(&source, &choice.naming(), bytes_max).or_exit(Exit::BadUsage)?;
         session.resume().await?;
         let tally = run_all(session, &choice.workflow, lines, args.concurrency).await?;

@@ -12,6 +12,7 @@ mod reminder;
 mod resume;
 mod run;
 mod schedule;
+mod serve;
 mod topic;
 mod workflow;
 
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
     match &cli.command {
         Command::Run(args) => run::run(common, args),
         Command::Resume(args) => resume::run(common, args),
+        Command::Serve(args) => serve::run(common, args),
         Command::Schedule(command) => schedule::run(common, command),
         Command::Actor(command) => run_actor(common, command),
         Command::Workflow(command) => workflow::run(common, command),

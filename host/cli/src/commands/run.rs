@@ -93,7 +93,7 @@ fn join(
         );
         return Err(Problem::new(Exit::BadUsage, error));
     }
-    let has = session.input_of(active)?;
+    let has = session.runtime.workflow_input(active)?;
     let other = has.is_some_and(|has| json::compact(&has) != json::compact(input));
     let keeps = if other {
         ", with another input, which it keeps"

@@ -345,7 +345,7 @@ fn tell_rest(session: &Session, shown: usize, more: bool) {
 
 fn show(session: &Session, id: &str) -> Ending {
     let view = session.known(id)?;
-    let input = session.input_of(&view)?;
+    let input = session.runtime.workflow_input(&view)?;
     let activities = session.runtime.pending_activities(&view.key, view.run)?;
     let shown = if session.console.json {
         let report = Report::new(&view).with_input(input.as_ref());

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, anyhow};
-use host_base::{Limits, Payload, TenantId, WorkflowKey};
+use host_base::{TenantId, WorkflowKey};
 use host_runtime::{Runtime, RuntimeOptions, StartupError, WorkflowView};
-use host_store::records::EventKind;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
 use crate::args::Common;
 use crate::exit::{Exit, OrExit, Problem};
@@ -30,20 +30,36 @@ const STOP_VARIABLE: &str = "HOST_TEST_STOP";
 /// How a command ends.
 pub(crate) type Ending = Result<Exit, Problem>;
 
+/// Ends when the user asks to stop, with how the process ends because of it.
+pub(crate) type Stop = oneshot::Receiver<Exit>;
+
 /// An open data directory.
 pub(crate) struct Session {
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: Arc<Runtime>,
     pub(crate) console: Arc<Console>,
     pub(crate) trace: Arc<Trace>,
     pub(crate) tenant: TenantId,
-    pub(crate) limits: Limits,
     data: PathBuf,
 }
 
-/// Opens the data directory, works, and shuts down.
+/// Opens the data directory, works until that is done or the user stops it, and shuts down.
 pub(crate) fn run<Work>(common: &Common, detail: Detail, work: Work) -> Ending
 where
     Work: AsyncFnOnce(&Session) -> Ending,
+{
+    run_to_the_end(common, detail, async |session, stop| {
+        tokio::select! {
+            biased;
+            Ok(exit) = stop => Ok(session.stop(exit)),
+            ending = work(session) => ending,
+        }
+    })
+}
+
+/// The same for work that comes to its end by itself once it is asked to stop.
+pub(crate) fn run_to_the_end<Work>(common: &Common, detail: Detail, work: Work) -> Ending
+where
+    Work: AsyncFnOnce(&Session, Stop) -> Ending,
 {
     let threads = Builder::new_multi_thread().enable_all().build();
     let threads = threads.context("start threads").or_exit(Exit::Failed)?;
@@ -57,18 +73,17 @@ pub(crate) fn detail(common: &Common, usual: Detail) -> Detail {
 
 async fn drive<Work>(common: &Common, detail: Detail, work: Work) -> Ending
 where
-    Work: AsyncFnOnce(&Session) -> Ending,
+    Work: AsyncFnOnce(&Session, Stop) -> Ending,
 {
     let stop = Signals::listen();
-    let mut stop = stop.context("listen to signals").or_exit(Exit::Failed)?;
+    let stop = stop.context("listen to signals").or_exit(Exit::Failed)?;
     let session = Session::open(common, detail).await?;
     let ending = tokio::select! {
         biased;
-        Ok(exit) = &mut stop => Ok(session.stop(exit)),
         reason = session.trace.closed() => Err(closed(&reason)),
-        ending = work(&session) => ending,
+        ending = work(&session, stop) => ending,
     };
-    session.runtime.shutdown().await;
+    session.runtime.stop().await;
     ending
 }
 
@@ -80,10 +95,8 @@ impl Session {
             observer: Arc::clone(&trace) as _,
             ..options(common)?
         };
-        let limits = options.limits.clone();
         Ok(Session {
-            runtime: open(options).await?,
-            limits,
+            runtime: Arc::new(open(options).await?),
             console,
             trace,
             tenant: TenantId::default(),
@@ -109,17 +122,6 @@ impl Session {
             "no workflow has the id {id} in {data}; \"host workflow list\" shows those there are"
         );
         Problem::new(Exit::Failed, error)
-    }
-
-    /// What the workflow's present run was started with.
-    pub(crate) fn input_of(&self, view: &WorkflowView) -> Result<Option<Payload>, Problem> {
-        let first = self.runtime.history(&view.key, view.run, 0, 1)?;
-        let kind = first.into_iter().next().and_then(|(_, event)| event.kind);
-        Ok(match kind {
-            Some(EventKind::Started(started)) => Some(started.input),
-            // Only a start can be the first event; a newer host may know better.
-            Some(_) | None => None,
-        })
     }
 
     fn stop(&self, exit: Exit) -> Exit {

@@ -27,6 +27,8 @@ mod patience;
 mod runs;
 mod scenario;
 mod schedules;
+mod serve;
+mod server;
 mod sigkill;
 mod topics;
 mod transfers;

@@ -1,0 +1,69 @@
+//! `/v1.0/actors`: calls of methods.
+//!
+//! Extracts, calls, converts; knows nothing of turns.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::any;
+use host_base::failure::code;
+use host_base::{ActorKey, Failure, Fault};
+
+use super::error::Error;
+use super::path::Names;
+use crate::Api;
+
+const INVOKE_FAILED: &str = "ERR_ACTOR_INVOKE_METHOD";
+/// The header by which a repeated call is known.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new().route("/actors/{type}/{id}/method/{method}", any(call))
+}
+
+/// Calls a method with the body, and answers with what it returned. A call with the `Idempotency-Key` of an
+/// earlier one gets that one's answer.
+async fn call(
+    State(api): State<Api>,
+    Names([actor_type, id, method]): Names<3>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<impl IntoResponse, Error> {
+    let actor = ActorKey::new(api.tenant.clone(), actor_type, id);
+    let actor = actor.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))?;
+    let key = idempotency_key(&headers)?;
+    let answer = api.runtime.call_actor(&actor, &method, body.into(), key);
+    let answer = answer
+        .await
+        .map_err(|failure| refused(&api, &actor, &failure))?;
+    Ok(([(CONTENT_TYPE, "application/json")], answer))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let key = headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str());
+    key.transpose().map_err(|_| {
+        let text = "the header Idempotency-Key must be visible ASCII";
+        Error::bad_request("ERR_BAD_REQUEST", text)
+    })
+}
+
+fn refused(api: &Api, actor: &ActorKey, failure: &Failure) -> Error {
+    let (tenant, actor_type) = (&actor.tenant, &actor.actor_type);
+    if failure.code == code::NOT_FOUND && !api.runtime.brings_actor(tenant, actor_type) {
+        let text = format!("error invoke actor method: {failure}");
+        return Error::new(StatusCode::NOT_FOUND, "ERR_ACTOR_NO_ADDRESS", text);
+    }
+    if failure.fault() == Fault::TryAgain {
+        return Error::of_failure(INVOKE_FAILED, "error invoke actor method", failure);
+    }
+    // What daprd makes of an application that answers with an error.
+    let status = match failure.code.as_str() {
+        code::NOT_FOUND => 404,
+        _ => 500,
+    };
+    let text = format!("error invoke actor method: error from actor service: ({status}) {failure}");
+    Error::new(StatusCode::INTERNAL_SERVER_ERROR, INVOKE_FAILED, text)
+}

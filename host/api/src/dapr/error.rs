@@ -1,0 +1,84 @@
+//! Errors as Dapr's clients read them: `{"errorCode": …, "message": …}`.
+//!
+//! Knows nothing of what was asked for.
+
+use axum::Json;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use host_base::{Failure, Fault};
+use serde::Serialize;
+
+/// After how many seconds it is worth trying again where the host has too much to do.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// An answer that says what went wrong.
+#[derive(Debug)]
+pub(super) struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(rename = "errorCode")]
+    code: &'a str,
+    message: &'a str,
+}
+
+impl Error {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Error {
+        let message = message.into();
+        Error {
+            status,
+            code,
+            message,
+        }
+    }
+
+    /// What the client got wrong in the request itself.
+    pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> Error {
+        Error::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// What the runtime could not do; 503 where trying again may help and nothing was done.
+    pub(super) fn of_failure(code: &'static str, what: &str, failure: &Failure) -> Error {
+        let status = match failure.fault() {
+            Fault::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Caller | Fault::Plugin | Fault::Operator | Fault::Bug => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        Error::new(status, code, format!("{what}: {failure}"))
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let body = Json(Body {
+            code: self.code,
+            message: &self.message,
+        });
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                (self.status, [(RETRY_AFTER, RETRY_AFTER_SECONDS)], body).into_response()
+            }
+            status => (status, body).into_response(),
+        }
+    }
+}
+
+pub(super) async fn no_such_route(uri: Uri) -> Error {
+    let text = format!("there is nothing at {}", uri.path());
+    Error::new(StatusCode::NOT_FOUND, "ERR_NOT_FOUND", text)
+}
+
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> Error {
+    let text = format!("{} takes no {method}", uri.path());
+    Error::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "ERR_METHOD_NOT_ALLOWED",
+        text,
+    )
+}

@@ -1,0 +1,38 @@
+//! What clients reach over the network: routes that extract, call the runtime, and convert.
+//!
+//! Knows `base` and `runtime`, and the web crates; decides nothing about workflows and actors. What it answers
+//! with success is durable.
+
+mod dapr;
+mod served;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use host_base::TenantId;
+use host_runtime::Runtime;
+
+pub use served::{ServeError, serve};
+
+/// Whose plugins are served.
+#[derive(Clone)]
+pub struct Api {
+    runtime: Arc<Runtime>,
+    tenant: TenantId,
+}
+
+impl Api {
+    /// The API of one tenant of a runtime.
+    pub fn new(runtime: Arc<Runtime>, tenant: TenantId) -> Api {
+        Api { runtime, tenant }
+    }
+
+    /// Every route. A body may have as many bytes as a payload.
+    pub fn router(self) -> Router {
+        let body_bytes_max = self.runtime.limits().payload_bytes_max;
+        dapr::routes()
+            .layer(DefaultBodyLimit::max(body_bytes_max))
+            .with_state(self)
+    }
+}

@@ -1,0 +1,166 @@
+//! The binary as a server: started, asked over HTTP, stopped or killed.
+//!
+//! Knows the address that it tells and nothing of what is asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::host::Host;
+
+/// After so long, what is waited for will not come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server on any free port of this machine. It is killed with the value.
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+    told: Option<JoinHandle<String>>,
+}
+
+/// An answer: its status and its body.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// Checks the status; returns the body as JSON.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Server {
+    /// Serves what is in the host's directory, and these plugins.
+    pub(crate) fn start(host: &Host, plugins: &[&str]) -> Server {
+        let arguments = [&["serve", "--http", "127.0.0.1:0"], plugins].concat();
+        let mut child = host.command(&arguments).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut told = String::new();
+        let address = loop {
+            let from = told.len();
+            assert_ne!(stderr.read_line(&mut told).unwrap(), 0, "{told}");
+            if let Some(address) = told[from..].trim_end().strip_prefix("Serving on ") {
+                break address.to_owned();
+            }
+        };
+        let rest = thread::spawn(move || {
+            stderr.read_to_string(&mut told).unwrap();
+            told
+        });
+        Server {
+            child,
+            address,
+            told: Some(rest),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        answer(agent().get(self.at(path)).call())
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
+        self.post_with(path, &[], body)
+    }
+
+    pub(crate) fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = agent().post(self.at(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send(body))
+    }
+
+    /// Asks until the answer says so.
+    pub(crate) fn until(&self, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let value = self.get(path).expect(200);
+            if is_it(&value) {
+                return value;
+            }
+            assert!(begun.elapsed() < PATIENCE, "still {value}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends all of a request but its body, and waits until somebody asks for that.
+    pub(crate) fn begin_post(&self, path: &str, body_bytes: usize) -> TcpStream {
+        let mut stream = self.connect().unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: host\r\nContent-Length: {body_bytes}\r\nExpect: 100-continue\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut go_on).unwrap();
+        stream
+    }
+
+    /// Waits until it takes no more connections.
+    pub(crate) fn until_closed(&self) {
+        let begun = Instant::now();
+        while self.connect().is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "it takes connections still");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(self.address.trim_start_matches("http://"))
+    }
+
+    /// Sends a signal, as a supervisor does.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args([name, &id]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Waits for its end: how it ended and all that it told.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        let told = self.told.take().unwrap().join().unwrap();
+        (status, told)
+    }
+
+    /// Ends it as a power failure would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE));
+    config.build().into()
+}
+
+fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = response.unwrap();
+    Answer {
+        status: response.status().as_u16(),
+        body: response.body_mut().read_to_string().unwrap(),
+    }
+}
