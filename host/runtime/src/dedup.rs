@@ -110,7 +110,8 @@ impl What {
 #[derive(Debug)]
 pub(crate) struct Calls {
     cause: Option<Cause>,
-    made: HashMap<Digest, u32>,
+    /// How often each was made, and under which key the last time.
+    made: HashMap<Digest, (u32, Digest)>,
 }
 
 impl Calls {
@@ -142,12 +143,22 @@ impl Calls {
         parts.add(method.as_bytes());
         parts.add(input);
         let what = parts.digest();
-        let occurrence = self.made.entry(what).or_default();
+        let (occurrence, latest) = self.made.entry(what).or_insert((0, what));
         *occurrence += 1;
         let mut parts = Parts::new("occurrence");
         parts.add(&what.0);
         parts.add(&occurrence.to_be_bytes());
-        Some(parts.digest())
+        *latest = parts.digest();
+        Some(*latest)
+    }
+
+    /// What has that key came to nothing, and no answer to it is kept: it does not count as made, so that whoever
+    /// tries again before a crash and does not have to behind it does it once.
+    pub(crate) fn came_to_nothing(&mut self, key: Digest) {
+        let mut made = self.made.values_mut();
+        if let Some((occurrence, _)) = made.find(|(_, latest)| *latest == key) {
+            *occurrence -= 1;
+        }
     }
 }
 
@@ -225,6 +236,20 @@ mod tests {
         };
         assert_ne!(key(What::Call), key(What::Send));
         assert_ne!(key(What::Raise), key(What::Publish));
+    }
+
+    #[test]
+    fn what_came_to_nothing_has_the_same_key_when_it_is_tried_again() {
+        let mut made = Calls::of(Some(Cause::caller("c")));
+        let call = |made: &mut Calls| made.key(&target("a"), "m", b"1").unwrap();
+        let first = call(&mut made);
+        made.came_to_nothing(first);
+        assert_eq!(call(&mut made), first);
+        let second = call(&mut made);
+        assert_ne!(second, first);
+        // The same was done since: what was tried before that is past.
+        made.came_to_nothing(first);
+        assert_ne!(call(&mut made), second);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Everything that it makes happen has a key that is the same on every attempt, so that it happens once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use host_base::{
     ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, Timestamp, WorkflowKey,
@@ -19,6 +19,7 @@ use crate::dedup::{Calls, Cause, What};
 use crate::draft::Draft;
 use crate::effect::ActivityJob;
 use crate::limits;
+use crate::locks::lock;
 use crate::message_id::MessageId;
 use crate::observer::{Happening, Speaker};
 use crate::start::unreadable;
@@ -37,7 +38,7 @@ pub(crate) struct Imports {
     seed: Vec<u8>,
     last_heartbeat: Option<Payload>,
     /// None until it makes one: most activities make none, and the key of their cause costs a hash.
-    calls: Option<Calls>,
+    calls: Option<Arc<Mutex<Calls>>>,
     shared: Shared,
 }
 
@@ -57,10 +58,27 @@ impl Imports {
 
     fn key(&mut self, what: What, target: &ActorKey, method: &str, input: &[u8]) -> Option<Digest> {
         let task = &self.task;
-        let of_task = || Calls::of(Some(Cause::activity(task)));
+        let of_task = || Arc::new(Mutex::new(Calls::of(Some(Cause::activity(task)))));
         let calls = self.calls.get_or_insert_with(of_task);
-        let key = calls.key_of(what, target, method, input);
+        let key = lock(calls).key_of(what, target, method, input);
         key.inspect(|key| self.shared.called(*key))
+    }
+
+    /// Does what has that key. No answer is kept to what failed so that trying again may help.
+    fn once<T: Send + 'static>(
+        &self,
+        key: Option<Digest>,
+        deed: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> BoxFuture<Result<T, Failure>> {
+        let calls = self.calls.clone();
+        Box::pin(async move {
+            let done = deed.await;
+            let nothing = done.as_ref().is_err_and(|failure| failure.retryable);
+            if let (true, Some(key), Some(calls)) = (nothing, key, calls) {
+                lock(&calls).came_to_nothing(key);
+            }
+            done
+        })
     }
 
     /// A call or a message that may be made.
@@ -118,7 +136,7 @@ impl ActivityImports for Imports {
     fn call_actor(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome> {
         let checked = self.checked(What::Call, call);
         let core = Arc::clone(&self.core);
-        Box::pin(async move {
+        self.once(key_of(&checked), async move {
             let Checked {
                 target,
                 method,
@@ -135,14 +153,16 @@ impl ActivityImports for Imports {
     fn send(&mut self, call: MethodCall) -> BoxFuture<Result<(), Failure>> {
         let checked = self.checked(What::Send, call);
         let core = Arc::clone(&self.core);
-        Box::pin(async move { send(&core, checked?).await })
+        self.once(key_of(&checked), async move { send(&core, checked?).await })
     }
 
     fn send_later(&mut self, call: MethodCall, due: Moment) -> BoxFuture<Result<String, Failure>> {
         let due = when::resolve("the due time", &due, self.core.clock.now());
         let checked = self.checked(What::SendLater, call);
         let core = Arc::clone(&self.core);
-        Box::pin(async move { send_later(&core, checked?, due?).await })
+        self.once(key_of(&checked), async move {
+            send_later(&core, checked?, due?).await
+        })
     }
 
     fn cancel_message(&mut self, id: String) -> BoxFuture<Result<(), Failure>> {
@@ -152,7 +172,8 @@ impl ActivityImports for Imports {
             (id, key)
         });
         let core = Arc::clone(&self.core);
-        Box::pin(async move {
+        let of_id = id.as_ref().ok().and_then(|(_, key)| *key);
+        self.once(of_id, async move {
             let (MessageId { to, name }, key) = id?;
             match remembering(&core, &to.tenant, key, Payload::new())? {
                 Once::First(batch) => {
@@ -178,7 +199,7 @@ impl ActivityImports for Imports {
         let key = target.map(|target| self.key(What::Raise, &target, &name, &value));
         let core = Arc::clone(&self.core);
         let tenant = self.task.workflow.tenant.clone();
-        Box::pin(async move {
+        self.once(key.as_ref().ok().copied().flatten(), async move {
             let key = key?;
             let to = WorkflowKey::new(tenant, workflow_id)?;
             raise(&core, to, EventRaised { name, value }, key).await
@@ -194,7 +215,7 @@ impl ActivityImports for Imports {
         let key = target.map(|target| self.key(What::Publish, &target, "publish", &value));
         let core = Arc::clone(&self.core);
         let tenant = self.task.workflow.tenant.clone();
-        Box::pin(async move {
+        self.once(key.as_ref().ok().copied().flatten(), async move {
             match remembering(&core, &tenant, key?, Payload::new())? {
                 Once::First(batch) => core.publish(tenant, topic, value, batch).await.map(drop),
                 Once::Again(_) => Ok(()),
@@ -213,6 +234,10 @@ impl ActivityImports for Imports {
             line,
         });
     }
+}
+
+fn key_of(checked: &Result<Checked, Failure>) -> Option<Digest> {
+    checked.as_ref().ok().and_then(|checked| checked.key)
 }
 
 /// A call or a message that may be made.

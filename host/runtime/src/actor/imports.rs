@@ -164,7 +164,7 @@ impl Shared {
         let _waiting = self.wait_for(&target, &method)?;
         let key = lock(&self.turn).call_key(&target, &method, &input);
         let before = self.place.chain.clone();
-        match self.reentrancy().filter(|_| reentrant) {
+        let outcome = match self.reentrancy().filter(|_| reentrant) {
             None => {
                 let call = self.core.call_in_chain(target, method, input, key, before);
                 call.await
@@ -175,7 +175,12 @@ impl Shared {
                 let call = self.core.call_in_chain(target, method, input, key, chain);
                 self.wait_at_door(call, entries, max).await
             }
+        };
+        let nothing = outcome.as_ref().is_err_and(|failure| failure.retryable);
+        if let (true, Some(key)) = (nothing, key) {
+            lock(&self.turn).call_came_to_nothing(key);
         }
+        outcome
     }
 
     /// How often one chain of calls may be in this actor, if more than once.

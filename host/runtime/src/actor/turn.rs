@@ -327,6 +327,13 @@ impl Turn {
     ) -> Option<Digest> {
         self.calls.as_mut()?.key(target, method, input)
     }
+
+    /// The call of that key came to nothing, and no answer to it is kept.
+    pub(crate) fn call_came_to_nothing(&mut self, key: Digest) {
+        if let Some(calls) = &mut self.calls {
+            calls.came_to_nothing(key);
+        }
+    }
 }
 
 /// What a turn has changed so far.
