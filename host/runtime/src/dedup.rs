@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use host_base::{ActorKey, Digest, Entity, Timestamp};
+use host_base::{ActorKey, Digest, Entity, Failure, Timestamp};
 use host_store::TaskKey;
 
 /// What makes a call happen, if it can happen again: a message or an activity that is run anew after a crash.
@@ -74,6 +74,11 @@ pub(crate) fn scheduled(schedule: &str, actor: &ActorKey, method: &str, time: Ti
     parts.add(method.as_bytes());
     parts.add(&time.0.to_be_bytes());
     parts.digest()
+}
+
+/// Whether an answer is kept for a repeat: not where trying again may bring a better one.
+pub(crate) fn is_kept<T>(outcome: &Result<T, Failure>) -> bool {
+    !outcome.as_ref().is_err_and(|failure| failure.retryable)
 }
 
 /// What is done once. None is ever taken for another, whatever actors and methods are called.

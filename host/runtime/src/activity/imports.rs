@@ -15,7 +15,7 @@ use host_store::{Batch, TaskKey};
 
 use crate::activity::under_way::Shared;
 use crate::core::Core;
-use crate::dedup::{Calls, Cause, What};
+use crate::dedup::{Calls, Cause, What, is_kept};
 use crate::draft::Draft;
 use crate::effect::ActivityJob;
 use crate::limits;
@@ -64,7 +64,7 @@ impl Imports {
         key.inspect(|key| self.shared.called(*key))
     }
 
-    /// Does what has that key. No answer is kept to what failed so that trying again may help.
+    /// Does what has that key.
     fn once<T: Send + 'static>(
         &self,
         key: Option<Digest>,
@@ -73,8 +73,9 @@ impl Imports {
         let calls = self.calls.clone();
         Box::pin(async move {
             let done = deed.await;
-            let nothing = done.as_ref().is_err_and(|failure| failure.retryable);
-            if let (true, Some(key), Some(calls)) = (nothing, key, calls) {
+            if let (Some(key), Some(calls)) = (key, calls)
+                && !is_kept(&done)
+            {
                 lock(&calls).came_to_nothing(key);
             }
             done

@@ -8,6 +8,7 @@ use host_store::{StateValue, TimerKey, TimerOf};
 
 use crate::actor::turn::Writes;
 use crate::core::Core;
+use crate::dedup::is_kept;
 use crate::draft::Draft;
 use crate::effect::Effect;
 use crate::observer::{Happening, Speaker};
@@ -161,7 +162,7 @@ impl Change<'_> {
         entered: &[Entered],
         now: Timestamp,
     ) -> bool {
-        if outcome.as_ref().is_err_and(|failure| failure.retryable) {
+        if !is_kept(outcome) {
             return false;
         }
         let reply = Reply {

@@ -22,6 +22,7 @@ use crate::actor::run::{Method, Place, run};
 use crate::actor::turn::{Entered, Turn, Writes};
 use crate::chain::{Chain, Entry};
 use crate::core::Core;
+use crate::dedup::is_kept;
 use crate::limits;
 use crate::locks::lock;
 use crate::message_id::MessageId;
@@ -176,8 +177,9 @@ impl Shared {
                 self.wait_at_door(call, entries, max).await
             }
         };
-        let nothing = outcome.as_ref().is_err_and(|failure| failure.retryable);
-        if let (true, Some(key)) = (nothing, key) {
+        if let Some(key) = key
+            && !is_kept(&outcome)
+        {
             lock(&self.turn).call_came_to_nothing(key);
         }
         outcome
