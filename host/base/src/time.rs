@@ -22,6 +22,12 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// The same on the calendar; none behind the year 9999.
+    pub fn date(self) -> Option<jiff::Timestamp> {
+        let millis = i64::try_from(self.0).ok()?;
+        jiff::Timestamp::from_millisecond(millis).ok()
+    }
 }
 
 impl fmt::Display for Timestamp {

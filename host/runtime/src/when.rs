@@ -162,7 +162,7 @@ pub(crate) fn iso(period: &Period) -> String {
 }
 
 fn add_months(time: Timestamp, months: u64) -> Option<Timestamp> {
-    let time = jiff::Timestamp::from_millisecond(time.0.try_into().ok()?).ok()?;
+    let time = time.date()?;
     let months = i32::try_from(months).ok()?;
     let later = time
         .to_zoned_datetime(TimeZone::UTC)

@@ -177,9 +177,7 @@ fn status_of(status: WorkflowStatus) -> &'static str {
 
 /// RFC 3339, in UTC.
 fn moment(at: Timestamp) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    let moment = jiff::Timestamp::from_millisecond(millis);
-    moment.unwrap_or(jiff::Timestamp::MAX).to_string()
+    at.date().unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
 async fn terminate(State(api): State<Api>, Names([_, id]): Names<2>) -> Accepted<Done> {

@@ -8,10 +8,9 @@ use host_base::Timestamp;
 
 /// A point in time as RFC 3339 has it, in UTC, to the millisecond.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
-    let millis = i64::try_from(time.0).ok();
-    let date = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
     // A clock that is set beyond the year 9999 must not keep a list from being shown.
-    date.map_or_else(|| time.to_string(), |date| format!("{date:.3}"))
+    time.date()
+        .map_or_else(|| time.to_string(), |date| format!("{date:.3}"))
 }
 
 /// How long after a beginning: "+0.250 s", "+2:03:04.005".

@@ -109,9 +109,7 @@ fn interval(schedule: &Schedule) -> Result<Rule, Failure> {
 /// zone's clock leaves out is met right behind the gap, and one that comes twice the first time; of all
 /// other expressions, what is left out is left out, and what comes twice is met twice.
 fn occurrence(cron: &Cron, zone: &TimeZone, time: Timestamp) -> Option<Timestamp> {
-    let millis = i64::try_from(time.0).ok()?;
-    let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
-    let local = Local(instant.to_zoned_datetime(zone.clone()));
+    let local = Local(time.date()?.to_zoned_datetime(zone.clone()));
     let next = cron.find_next_occurrence(&local, false).ok();
     let Local(next) = next.or_else(|| behind_lost_day(cron, &local))?;
     let millis = next.timestamp().as_millisecond();
@@ -144,9 +142,8 @@ pub(crate) fn put_off(name: &str, time: Timestamp, jitter_ms: u64) -> u64 {
 
 /// A time as it stands in a workflow's id: RFC 3339 in UTC, with milliseconds where it has any.
 pub(crate) fn shown(time: Timestamp) -> String {
-    let millis = i64::try_from(time.0).ok();
-    let date = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-    date.map_or_else(|| time.to_string(), |date| date.to_string())
+    time.date()
+        .map_or_else(|| time.to_string(), |date| date.to_string())
 }
 
 #[cfg(test)]
