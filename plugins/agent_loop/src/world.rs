@@ -7,15 +7,18 @@ use guest_sdk::prelude::*;
 
 use crate::{Letter, Prompt, Step};
 
-/// Thinks of the next step. Who thinks says so from time to time, and stops when nobody wants to know any more.
+/// Thinks of the next step. Who thinks says so from time to time, and stops when nobody wants to know any more. What
+/// an attempt had read when it was lost, the next one need not read again.
 #[activity(
     timeout = "10m",
     heartbeat_timeout = "30s",
     retry(max_attempts = 5, first_interval = "1s")
 )]
 pub(crate) fn think(ctx: &ActivityContext, prompt: Prompt) -> Result<Step, Failure> {
-    let mut words = prompt.goal.split(' ').enumerate();
-    words.try_for_each(|(read, _)| ctx.heartbeat(&read))?;
+    let read: Option<usize> = ctx.last_heartbeat()?;
+    let words = prompt.goal.split(' ').enumerate();
+    let mut unread = words.skip(read.unwrap_or(0));
+    unread.try_for_each(|(read, _)| ctx.heartbeat(&read))?;
     Ok(next_step(prompt))
 }
 

@@ -2,14 +2,18 @@
 //!
 //! Shows waiting for an event with a time limit, a race between an event and timers, and that waiting costs
 //! nothing: in between, nothing of it is in memory. Meanwhile it says where it stands, is asked, has somebody
-//! else named as the approver, and cleans up where it is cancelled.
+//! else named as the approver, and cleans up where it is cancelled. How long it waits is recorded when it begins,
+//! for the next version of this code may be less patient.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use guest_sdk::prelude::*;
 
-const DAY: u64 = 24 * 60 * 60;
+/// A reminder a day, unless the request says otherwise.
+const REMIND_AFTER_SECONDS: u64 = 24 * 60 * 60;
+/// A week in all, unless the request says otherwise.
+const LAPSE_AFTER_SECONDS: u64 = 7 * 24 * 60 * 60;
 
 /// What somebody wants to be allowed.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -18,19 +22,9 @@ struct Request {
     what: String,
     approver: String,
     /// After how many seconds without an answer the approver is reminded, again and again.
-    #[serde(default = "a_day")]
-    remind_after_seconds: u64,
+    remind_after_seconds: Option<u64>,
     /// After how many seconds the request lapses.
-    #[serde(default = "a_week")]
-    lapse_after_seconds: u64,
-}
-
-fn a_day() -> u64 {
-    DAY
-}
-
-fn a_week() -> u64 {
-    7 * DAY
+    lapse_after_seconds: Option<u64>,
 }
 
 /// The event `decision`.
@@ -72,7 +66,7 @@ impl State {
 /// Asks for an approval and waits for the answer.
 #[workflow(queries(REMINDERS), updates(DELEGATE))]
 async fn approve(ctx: WorkflowContext, request: Request) -> Result<Answer, Failure> {
-    let lapse = Duration::from_secs(request.lapse_after_seconds);
+    let lapse = seconds(&ctx, request.lapse_after_seconds, LAPSE_AFTER_SECONDS);
     let state = Rc::new(State {
         request: RefCell::new(request),
         reminders: Cell::new(0),
@@ -92,12 +86,19 @@ async fn approve(ctx: WorkflowContext, request: Request) -> Result<Answer, Failu
         None => "lapsed",
     };
     ctx.set_status(outcome);
+    // Nobody who has named another approver is left without an answer.
+    ctx.updates_applied().await;
     Ok(Answer {
         request_id: state.request().request_id,
         outcome: outcome.to_owned(),
         reminders: state.reminders.get(),
         decision,
     })
+}
+
+/// What the request says, or else what this code said when the workflow began.
+fn seconds(ctx: &WorkflowContext, said: Option<u64>, usual: u64) -> Duration {
+    Duration::from_secs(said.unwrap_or_else(|| ctx.side_effect(|| usual)))
 }
 
 fn be_asked(ctx: &WorkflowContext, state: &Rc<State>) {
@@ -118,7 +119,8 @@ fn be_asked(ctx: &WorkflowContext, state: &Rc<State>) {
 async fn decide(ctx: &WorkflowContext, state: &Rc<State>) -> Result<Decision, Failure> {
     be_asked(ctx, state);
     ctx.activity(ask, state.request()).await?;
-    let interval = Duration::from_secs(state.request().remind_after_seconds.max(1));
+    let interval = state.request().remind_after_seconds;
+    let interval = seconds(ctx, interval, REMIND_AFTER_SECONDS).max(Duration::from_secs(1));
     // One wait for the event lasts over all reminders, so that none is missed.
     let mut decision = ctx.event::<Decision>("decision").schedule();
     loop {
@@ -169,7 +171,7 @@ guest_sdk::export! {
         request_id: "laptop-7".to_owned(),
         what: "buy a laptop".to_owned(),
         approver: "carol@example.com".to_owned(),
-        remind_after_seconds: 1,
-        lapse_after_seconds: 3,
+        remind_after_seconds: Some(1),
+        lapse_after_seconds: Some(3),
     },
 }

@@ -2,7 +2,8 @@
 //!
 //! Shows publish and subscribe: what one user says is part of that user's turn and reaches all others in the
 //! room once and in order. Nobody keeps a list of who is there but the host. What was heard expires, what is to be
-//! said later is a delayed message, and who types is known to a timer, which nobody minds to lose.
+//! said later is a delayed message, and who types is known to a timer, which nobody minds to lose. Who is invited
+//! asks the one who invites, in the middle of that user's turn, what was said so far.
 
 use guest_sdk::prelude::*;
 
@@ -33,6 +34,13 @@ struct Later {
     line: Line,
 }
 
+/// Who is to come to a room; to the one who comes, who has said so.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Invitation {
+    room: String,
+    user: String,
+}
+
 /// What is heard in a room.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Message {
@@ -47,12 +55,30 @@ fn topic_of(room: &str) -> String {
 }
 
 /// Joins rooms, speaks there, and remembers what was said.
-#[actor]
+#[actor(reentrant(depth = 2), idle = "10m")]
 impl User {
     /// A timer is gone when the user has left the memory.
     #[activate]
     fn wake(&mut self) {
         self.typing = false;
+    }
+
+    #[deactivate]
+    fn doze_off(&mut self, ctx: &ActorContext) {
+        ctx.log(format!("{} is away", ctx.id()));
+    }
+
+    /// Needs no place in the memory before somebody says something.
+    #[method]
+    fn log_out(&self, ctx: &ActorContext) {
+        ctx.deactivate();
+    }
+
+    /// Is forgotten, with all that was heard and all rooms.
+    #[method]
+    fn close_account(&self, ctx: &ActorContext) {
+        ctx.delete_actor();
+        ctx.deactivate();
     }
 
     /// Hears from now on what is said in a room.
@@ -69,6 +95,26 @@ impl User {
     fn leave(&mut self, ctx: &ActorContext, room: String) {
         ctx.unsubscribe(topic_of(&room));
         self.rooms.retain(|joined| *joined != room);
+    }
+
+    /// Has somebody else join a room.
+    #[method]
+    fn invite(&mut self, ctx: &ActorContext, invitation: Invitation) -> Result<(), Failure> {
+        let Invitation { room, user } = invitation;
+        let guest = ctx.actor::<Self>(user);
+        let user = ctx.id().to_owned();
+        ctx.reentrant(self, || guest.come(Invitation { room, user }))
+    }
+
+    /// Joins a room, and hears of the one who has invited what was said there. That user waits for this one, and
+    /// would let nobody else in.
+    #[method]
+    fn come(&mut self, ctx: &ActorContext, invitation: Invitation) -> Result<(), Failure> {
+        let Invitation { room, user } = invitation;
+        self.join(ctx, room.clone());
+        let said = ctx.actor::<Self>(user).history()?;
+        let mut said = said.into_iter().filter(|message| message.room == room);
+        said.try_for_each(|message| self.hear(ctx, message))
     }
 
     /// Says something to all in a room, which a user must have joined.
@@ -146,9 +192,8 @@ struct Speech {
 async fn minutes(ctx: WorkflowContext, meeting: Meeting) -> Result<Vec<Message>, Failure> {
     let Meeting { room, lines } = meeting;
     ctx.subscribe(topic_of(&room));
-    for speech in &lines {
-        ctx.actor::<User>(&speech.user).join(room.clone()).await?;
-    }
+    let users = || lines.iter().map(|speech| ctx.actor::<User>(&speech.user));
+    try_join_all(users().map(|user| user.join(room.clone()))).await?;
     for Speech { user, text } in lines.clone() {
         let room = room.clone();
         ctx.actor::<User>(user).say(Line { room, text }).await?;
@@ -157,8 +202,9 @@ async fn minutes(ctx: WorkflowContext, meeting: Meeting) -> Result<Vec<Message>,
     while heard.len() < lines.len() {
         heard.push(ctx.event(topic_of(&room)).await?);
     }
-    for speech in lines {
-        ctx.actor::<User>(speech.user).leave(room.clone()).await?;
+    // Nobody needs to say that they have gone.
+    for user in users() {
+        user.one_way().leave(room.clone());
     }
     Ok(heard)
 }

@@ -1,7 +1,7 @@
 //! Deadlines: an actor owns a task and has itself reminded a day before it is due.
 //!
-//! Shows a durable reminder that an actor sets and cancels in its turns, an event that goes from the actor to
-//! the workflow that it started, and an assignment that leaves nothing behind when it fails.
+//! Shows durable reminders that an actor sets and cancels in its turns, one of them again and again, an event that
+//! goes from the actor to the workflow that it started, and an assignment that leaves nothing behind when it fails.
 
 use std::time::UNIX_EPOCH;
 
@@ -32,6 +32,7 @@ struct Task {
     /// The workflow that looks after the present assignment.
     workflow: Option<String>,
     assignments: u32,
+    reproaches: u32,
 }
 
 /// Owns a task and its deadline.
@@ -43,7 +44,13 @@ impl Task {
         self.due_ms = Some(due_ms);
         let due = UNIX_EPOCH + Duration::from_millis(due_ms);
         let reminder = ctx.reminder::<Self>("deadline").due(due - NOTICE);
-        reminder.call().due_soon()
+        reminder.call().due_soon()?;
+        // One reproach a day. Those that a host missed are made up for by one, and one that fails is not repeated.
+        let daily = ctx.reminder::<Self>("overdue").due(due).every("P1D");
+        let daily = daily
+            .catch_up(CatchUp::Once)
+            .on_failure(FailurePolicy::Drop);
+        daily.call().overdue()
     }
 
     /// Gives the task to somebody, if nobody has it.
@@ -91,6 +98,7 @@ impl Task {
     fn finish(&mut self, ctx: &ActorContext) -> Result<(), Failure> {
         self.status = Status::Finished;
         ctx.cancel_reminder("deadline");
+        ctx.cancel_reminder("overdue");
         self.tell(ctx, "finished")
     }
 
@@ -98,6 +106,12 @@ impl Task {
     #[method]
     fn due_soon(&mut self, ctx: &ActorContext) -> Result<(), Failure> {
         self.tell(ctx, "due-soon")
+    }
+
+    /// The task should have been finished by now.
+    #[method]
+    fn overdue(&mut self) {
+        self.reproaches += 1;
     }
 
     #[method]

@@ -6,6 +6,7 @@
 //! at twice, which monitors did not do that were begun before that was so.
 
 use guest_sdk::prelude::*;
+use guest_sdk::rand::RngExt;
 
 /// What is watched. It stands for the outside world here, so that one can turn it off.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
@@ -110,15 +111,20 @@ fn topic_of(site: &str) -> String {
 #[workflow]
 async fn monitor(ctx: WorkflowContext, mut watch: Watch) -> Result<Known, Failure> {
     let mut stop = ctx.event::<()>("stop").schedule();
+    // Of monitors that were begun together, not all are to check at once.
+    let every_ms = watch.every_ms + ctx.rng().random_range(0..=watch.every_ms / 10);
     for _ in 0..watch.checks_per_run {
         check_once(&ctx, &mut watch).await?;
         let enough = |max| watch.known.checks >= max;
         if watch.checks_max.is_some_and(enough) {
             return Ok(watch.known);
         }
-        let pause = ctx.sleep(Duration::from_millis(watch.every_ms));
+        let pause = ctx.sleep(Duration::from_millis(every_ms));
         if let Either::Left(_) = select(&mut stop, pause).await {
             return Ok(watch.known);
+        }
+        if ctx.continue_as_new_suggested() {
+            break;
         }
     }
     ctx.continue_as_new(monitor, watch)

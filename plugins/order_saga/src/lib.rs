@@ -2,7 +2,8 @@
 //!
 //! Shows a saga: each step says what undoes it, and that is done in reverse where a later step fails and where
 //! the order is cancelled meanwhile, also when the host crashes in the middle of undoing. A customer who changes
-//! their mind shows how one workflow asks another to end.
+//! their mind shows how one workflow asks another to end, and the books show how one begins another that it does
+//! not wait for.
 
 use guest_sdk::prelude::*;
 
@@ -32,14 +33,17 @@ async fn order(ctx: WorkflowContext, order: Order) -> Result<Confirmation, Failu
     let topic = topic_of(&order.order_id);
     let sale = ctx.saga(async |saga| {
         let give_back = |_: &String| ctx.activity(refund, order.clone());
-        let payment = saga.step(ctx.activity(charge, order.clone()), give_back);
-        let receipt = payment.await?;
+        let charge = ctx.activity(charge, order.clone());
+        let charge = charge.schedule_to_close(Duration::from_hours(1));
+        let receipt = saga.step(charge, give_back).await?;
         ctx.publish(&topic, &"charged");
         ctx.sleep(Duration::from_secs(order.packing_seconds)).await;
         // Before it is shipped: a parcel that is on its way although shipping it failed comes back, too.
         saga.compensate(ctx.activity(call_back, order.clone()));
         let parcel = ctx.activity(ship, order.clone()).await?;
         ctx.activity(notify, order.clone()).await?;
+        let id = format!("books-{}", order.order_id);
+        ctx.child(books, order.clone()).id(id).detach().await?;
         Ok(Confirmation {
             order_id: order.order_id.clone(),
             receipt,
@@ -63,6 +67,13 @@ async fn change_of_mind(ctx: WorkflowContext, wanted: Order) -> Result<String, F
         Ok(_) => Err(failure!("too-late", "it was sold all the same")),
         Err(failure) => Ok(failure.code),
     }
+}
+
+/// Writes the sale into the books, in which there is a time for everything.
+#[workflow]
+async fn books(ctx: WorkflowContext, sold: Order) -> Result<(), Failure> {
+    let journal = ctx.actor::<Journal>(sold.order_id);
+    journal.write("booked".to_owned()).await
 }
 
 fn topic_of(order_id: &str) -> String {
@@ -122,7 +133,8 @@ fn refund(ctx: &ActivityContext, order: Order) -> Result<(), Failure> {
 #[activity]
 fn ship(ctx: &ActivityContext, order: Order) -> Result<String, Failure> {
     if order.item == "unicorn" {
-        return Err(failure!("sold-out", "there is no {} left", order.item));
+        let why = failure!("extinct", "nobody breeds them any more");
+        return Err(failure!("sold-out", "there is no {} left", order.item).caused_by(why));
     }
     deed(ctx, &order, "shipped")?;
     Ok(format!("parcel-{}", order.order_id))
@@ -144,7 +156,7 @@ fn notify(ctx: &ActivityContext, order: Order) -> Result<(), Failure> {
 }
 
 guest_sdk::export! {
-    workflows: [order, change_of_mind],
+    workflows: [order, change_of_mind, books],
     actors: [Journal],
     activities: [validate, charge, refund, ship, call_back, notify],
     example: order, "order-{order_id}", Order {

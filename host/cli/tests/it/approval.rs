@@ -23,6 +23,24 @@ fn raise(by: &str, approved: bool) -> [String; 5] {
     ["workflow", "raise", "w", "Decision", &decision].map(str::to_owned)
 }
 
+#[test]
+fn a_request_waits_as_long_as_the_code_said_when_it_began() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(PLUGIN)]).expect(0);
+    let request = json!({"request_id": "r", "what": "go home", "approver": "carol"}).to_string();
+    let start = ["workflow", "start", "approve", "--id", "w", "--input"];
+    host.run(&[&start[..], &[&request]].concat()).expect(0);
+    let decision = raise("carol", true);
+    host.run(&decision.each_ref().map(String::as_str)).expect(0);
+    host.run(&["resume"]).expect(0);
+    let history = host.run(&["workflow", "history", "w", "--json"]).expect(0);
+    let (day, week) = (24 * 60 * 60, 7 * 24 * 60 * 60);
+    for seconds in [day, week] {
+        let recorded = format!(r#""value":{seconds}"#);
+        assert!(history.stdout.contains(&recorded), "{}", history.stdout);
+    }
+}
+
 /// Asks, has people decide in this order, and says what must come of it.
 fn decided(decisions: &[(&str, bool)], outcome: &str) -> Scenario {
     let request = request(60);

@@ -11,6 +11,11 @@ fn history(user: &str) -> [&str; 5] {
     ["actor", "call", "User", user, "History"]
 }
 
+fn heard_by(host: &Host, user: &str) -> Value {
+    let output = host.run(&history(user)).expect(0);
+    serde_json::from_str(&output.stdout).unwrap()
+}
+
 fn said(from: &str, text: &str) -> Value {
     json!({"room": "r", "from": from, "text": text})
 }
@@ -33,6 +38,41 @@ fn everybody_in_the_room_hears_each_line_once_wherever_the_host_is_killed() {
 }
 
 #[test]
+fn who_is_invited_asks_back_what_was_said_before_wherever_the_host_is_killed() {
+    let call = |user, method, input: &'static str| {
+        let key = "--idempotency-key";
+        ["actor", "call", "User", user, method, input, key, method]
+    };
+    let heard = json!([said("ann", "one"), said("bob", "two")]).to_string();
+    Scenario::new(&[PLUGIN])
+        .repeat(&call("ann", "Join", r#""r""#))
+        .repeat(&call("ann", "Say", r#"{"room":"r","text":"one"}"#))
+        .repeat(&history("ann"))
+        .repeat(&call("ann", "Invite", r#"{"room":"r","user":"bob"}"#))
+        .repeat(&call("bob", "Say", r#"{"room":"r","text":"two"}"#))
+        .answers(&history("ann"), &heard)
+        .answers(&history("bob"), &heard)
+        .check();
+}
+
+#[test]
+fn who_closes_the_account_is_forgotten_and_who_logs_out_is_not() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(PLUGIN)]).expect(0);
+    let call =
+        |user, method, input: &str| host.run(&["actor", "call", "User", user, method, input]);
+    for user in ["ann", "bob"] {
+        call(user, "Join", r#""r""#).expect(0);
+    }
+    call("ann", "Say", r#"{"room":"r","text":"one"}"#).expect(0);
+    let away = call("ann", "LogOut", "null").expect(0);
+    assert!(away.stderr.contains("ann is away"), "{away:#?}");
+    call("bob", "CloseAccount", "null").expect(0);
+    assert_eq!(heard_by(&host, "ann"), json!([said("ann", "one")]));
+    assert_eq!(heard_by(&host, "bob"), json!([]));
+}
+
+#[test]
 fn who_has_left_hears_no_more_and_may_not_speak() {
     let host = Host::new();
     host.run(&["plugin", "deploy", &plugin(PLUGIN)]).expect(0);
@@ -46,12 +86,9 @@ fn who_has_left_hears_no_more_and_may_not_speak() {
     call("ann", "Say", r#"{"room":"r","text":"two"}"#).expect(0);
     let late = call("bob", "Say", r#"{"room":"r","text":"three"}"#);
     late.expect(1).says("bob is not in room r (not-there)");
-    let of = |user| {
-        let output = host.run(&history(user)).expect(0);
-        serde_json::from_str::<Value>(&output.stdout).unwrap()
-    };
-    assert_eq!(of("ann"), json!([said("ann", "one"), said("ann", "two")]));
-    assert_eq!(of("bob"), json!([said("ann", "one")]));
+    let both = json!([said("ann", "one"), said("ann", "two")]);
+    assert_eq!(heard_by(&host, "ann"), both);
+    assert_eq!(heard_by(&host, "bob"), json!([said("ann", "one")]));
 }
 
 #[test]

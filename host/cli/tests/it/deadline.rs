@@ -1,5 +1,7 @@
 //! `plugins/deadline`: an actor is reminded before its task is due, and a failed assignment leaves nothing behind.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::json;
 
 use crate::host::{Host, plugin};
@@ -7,6 +9,13 @@ use crate::scenario::Scenario;
 
 const PLUGIN: &str = "deadline.wasm";
 const GET: [&str; 5] = ["actor", "call", "Task", "t", "Get"];
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
 
 /// A call that may be repeated.
 fn call<'a>(method: &'a str, input: &'a str) -> [&'a str; 8] {
@@ -18,6 +27,7 @@ fn task(status: &str, assignee: Option<&str>, refusal: Option<&str>, due: Option
     let task = json!({
         "status": status,
         "due_ms": due,
+        "reproaches": u32::from(due.is_some()),
         "assignee": assignee,
         "refusal": refusal,
         "workflow": null,
@@ -27,16 +37,14 @@ fn task(status: &str, assignee: Option<&str>, refusal: Option<&str>, due: Option
 }
 
 #[test]
-fn the_assignee_is_told_once_that_the_task_is_due_in_a_day() {
+fn who_is_late_is_told_once_and_reproached_once_for_all_the_days_that_were_missed() {
+    let due = now_ms() - 10 * DAY_MS - DAY_MS / 2;
     Scenario::new(&[PLUGIN])
         .repeat(&call("Assign", r#""alice""#))
-        .repeat(&call("SetDue", "86400000"))
+        .repeat(&call("SetDue", &due.to_string()))
         .resume()
         .ends("t-1", "completed", r#""warned""#)
-        .answers(
-            &GET,
-            &task("assigned", Some("alice"), None, Some(86_400_000)),
-        )
+        .answers(&GET, &task("assigned", Some("alice"), None, Some(due)))
         .check();
 }
 
@@ -59,6 +67,7 @@ fn a_task_that_is_finished_needs_no_reminder() {
     let reminders = ["actor", "reminders", "Task", "t", "--json"];
     let set = host.run(&reminders).expect(0);
     assert!(set.stdout.contains(r#""method":"DueSoon""#), "{set:#?}");
+    assert!(set.stdout.contains(r#""method":"Overdue""#), "{set:#?}");
     host.run(&call("Finish", "null")).expect(0);
     host.run(&reminders).expect(0).answers("");
 }
