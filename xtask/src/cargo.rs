@@ -8,8 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::clients;
 use crate::setup::workspace;
 
+/// The tests that run published clients are in the module of this name.
+const CLIENTS: &str = "clients";
 const WASM_TARGET: &str = "wasm32-wasip2";
 
 /// Builds every plugin and lays its component beside its folder.
@@ -61,7 +64,31 @@ pub(crate) fn test(filter: Option<&str>) -> Result<()> {
     step("lints", || run(&mut cargo(&lints), "pass the lints"))?;
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests.args(filter);
-    step("tests", || run(&mut tests, "pass the tests"))
+    step("tests", || run(&mut tests, "pass the tests"))?;
+    match filter {
+        None => step(CLIENTS, || test_clients(CLIENTS)),
+        Some(filter) if filter.starts_with(CLIENTS) => step(CLIENTS, || test_clients(filter)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Sets up the published clients, and passes the tests of those that are there. Cargo ignores these tests
+/// otherwise, and says so.
+fn test_clients(filter: &str) -> Result<()> {
+    let left_out = clients::install(&target_folder()?)?;
+    let mut tests = cargo(&[
+        "test",
+        "--workspace",
+        "--test",
+        "it",
+        "--no-fail-fast",
+        "--",
+    ]);
+    tests.args(["--ignored", filter]);
+    for name in left_out {
+        tests.args(["--skip", &format!("{CLIENTS}::{name}::")]);
+    }
+    run(&mut tests, "pass the tests of the clients")
 }
 
 /// Builds all and prints the table of measurements.

@@ -4,6 +4,7 @@
 //! libclang, because it is what installs libclang.
 
 mod cargo;
+mod clients;
 mod setup;
 
 use anyhow::Result;
@@ -31,7 +32,7 @@ enum Command {
     },
     /// Sets up and passes every check: format, lints, all tests.
     Test {
-        /// Only tests whose name contains this.
+        /// Only tests whose name contains this. Those that run published clients are called `clients::…`.
         filter: Option<String>,
     },
     /// Sets up and prints the table of measurements.

@@ -16,6 +16,10 @@ struct Machine {
     compiler: bool,
     libclang: bool,
     target: bool,
+    /// Where all tests must run, also those of the published clients.
+    ci: bool,
+    python: bool,
+    node: bool,
 }
 
 /// One thing to do, with the words that announce it.
@@ -41,6 +45,12 @@ fn missing_steps(machine: &Machine) -> Result<Vec<Step>> {
     if !machine.libclang {
         packages.push("libclang-dev");
     }
+    if machine.ci && !machine.python {
+        packages.push("python3-venv");
+    }
+    if machine.ci && !machine.node {
+        packages.extend(["nodejs", "npm"]);
+    }
     let mut steps = Vec::new();
     if !packages.is_empty() {
         steps.extend(install(machine, &packages)?);
@@ -55,9 +65,9 @@ fn install(machine: &Machine, packages: &[&'static str]) -> Result<[Step; 2]> {
     let wanted = packages.join(" ");
     if !machine.debian {
         bail!(
-            "RocksDB needs {wanted}, and this is no Debian system. Install a C++ compiler and \
+            "this needs {wanted}, and this is no Debian system. Install a C++ compiler and \
              libclang (Fedora: dnf install gcc-c++ clang-devel; macOS: brew install llvm and set \
-             LIBCLANG_PATH to its lib folder), then run this again"
+             LIBCLANG_PATH to its lib folder), in CI also Python 3 and Node with npm, then run this again"
         );
     }
     if !machine.root && !machine.sudo {
@@ -86,6 +96,7 @@ fn perform(step: &Step) -> Result<()> {
 }
 
 fn look_at_machine() -> Result<Machine> {
+    let ci = in_ci();
     Ok(Machine {
         debian: on_path("apt-get"),
         root: output_of("id", &["-u"])?.trim() == "0",
@@ -93,7 +104,21 @@ fn look_at_machine() -> Result<Machine> {
         compiler: on_path("c++"),
         libclang: has_libclang(),
         target: has_wasm_target()?,
+        ci,
+        python: !ci || has_python(),
+        node: on_path("node") && on_path("npm"),
     })
+}
+
+/// Whether the variable says so that systems for continuous integration set.
+pub(crate) fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// With what makes an environment of its own, which Debian has in another package.
+fn has_python() -> bool {
+    let arguments = ["-c", "import ensurepip, venv; print(True)"];
+    output_of("python3", &arguments).is_ok_and(|printed| printed.trim() == "True")
 }
 
 fn on_path(program: &str) -> bool {
@@ -171,6 +196,9 @@ mod tests {
         compiler: true,
         libclang: true,
         target: true,
+        ci: false,
+        python: true,
+        node: true,
     };
 
     #[test]
@@ -195,6 +223,19 @@ mod tests {
         assert_eq!(steps[0], Step::Run(vec!["apt-get", "-qq", "update"]));
         assert!(matches!(&steps[1], Step::Run(words) if words.ends_with(&["libclang-dev"])));
         assert_eq!(steps[2], Step::WasmTarget);
+    }
+
+    #[test]
+    fn what_runs_the_published_clients_is_installed_in_ci_only() {
+        let bare = Machine {
+            python: false,
+            node: false,
+            ..COMPLETE
+        };
+        assert_eq!(missing_steps(&bare).unwrap(), []);
+        let steps = missing_steps(&Machine { ci: true, ..bare }).unwrap();
+        let packages = ["python3-venv", "nodejs", "npm"];
+        assert!(matches!(&steps[1], Step::Run(words) if words.ends_with(&packages)));
     }
 
     #[test]

@@ -26,17 +26,70 @@ pub(crate) struct Change {
 
 /// A new status, and whatever else is new.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "StatusUpdateForm")]
 pub(crate) struct StatusUpdate {
     pub(crate) status: String,
     pub(crate) title: Option<String>,
     pub(crate) assignee: Option<String>,
 }
 
+/// How callers may say it: the status alone is enough.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum StatusUpdateForm {
+    Status(String),
+    Whole {
+        status: String,
+        title: Option<String>,
+        assignee: Option<String>,
+    },
+}
+
+impl From<StatusUpdateForm> for StatusUpdate {
+    fn from(form: StatusUpdateForm) -> StatusUpdate {
+        let (status, title, assignee) = match form {
+            StatusUpdateForm::Status(status) => (status, None, None),
+            StatusUpdateForm::Whole {
+                status,
+                title,
+                assignee,
+            } => (status, title, assignee),
+        };
+        StatusUpdate {
+            status,
+            title,
+            assignee,
+        }
+    }
+}
+
 /// Who is to do the task, and what it is called from now on.
 #[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(from = "SubmissionForm")]
 pub(crate) struct Submission {
     assignee: String,
     title: Option<String>,
+}
+
+/// How callers may say it: the assignee alone is enough.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum SubmissionForm {
+    Assignee(String),
+    Whole {
+        assignee: String,
+        title: Option<String>,
+    },
+}
+
+impl From<SubmissionForm> for Submission {
+    fn from(form: SubmissionForm) -> Submission {
+        let (assignee, title) = match form {
+            SubmissionForm::Assignee(assignee) => (assignee, None),
+            SubmissionForm::Whole { assignee, title } => (assignee, title),
+        };
+        Submission { assignee, title }
+    }
 }
 
 /// What became of a submission.

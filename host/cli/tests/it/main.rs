@@ -13,6 +13,7 @@ mod approval;
 mod asked;
 mod changes;
 mod chat;
+mod clients;
 mod crashes;
 mod deadline;
 mod directories;

@@ -117,6 +117,12 @@ impl Server {
         TcpStream::connect(self.address.trim_start_matches("http://"))
     }
 
+    /// The port that it listens to.
+    pub(crate) fn port(&self) -> u16 {
+        let (_, port) = self.address.rsplit_once(':').unwrap();
+        port.parse().unwrap()
+    }
+
     /// Sends a signal, as a supervisor does.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
