@@ -3,7 +3,9 @@
 //! Knows `base` and `runtime`, and the web crates; decides nothing about workflows and actors. What it answers
 //! with success is durable.
 
+mod actors;
 mod dapr;
+mod metadata;
 mod served;
 
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use axum::extract::DefaultBodyLimit;
 use host_base::TenantId;
 use host_runtime::Runtime;
 
+use metadata::Labels;
+
 pub use served::{ServeError, serve};
 
 /// Whose plugins are served.
@@ -20,12 +24,17 @@ pub use served::{ServeError, serve};
 pub struct Api {
     runtime: Arc<Runtime>,
     tenant: TenantId,
+    labels: Arc<Labels>,
 }
 
 impl Api {
     /// The API of one tenant of a runtime.
     pub fn new(runtime: Arc<Runtime>, tenant: TenantId) -> Api {
-        Api { runtime, tenant }
+        Api {
+            runtime,
+            tenant,
+            labels: Arc::default(),
+        }
     }
 
     /// Every route. A body may have as many bytes as a payload.

@@ -2,7 +2,7 @@
 //!
 //! Knows loaded plugins; how they got here is the business of whoever deploys.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -56,6 +56,14 @@ impl Plugins {
     /// The plugin that brings the actor type.
     pub(crate) fn of_actor(&self, tenant: &TenantId, actor_type: &str) -> Option<Plugin> {
         self.read().get(tenant)?.actors.get(actor_type).cloned()
+    }
+
+    /// The actor types that plugins of the tenant bring, in the order of their names.
+    pub(crate) fn actor_types(&self, tenant: &TenantId) -> BTreeSet<String> {
+        let tenants = self.read();
+        let catalog = tenants.get(tenant);
+        let types = catalog.map(|catalog| catalog.actors.keys().cloned().collect());
+        types.unwrap_or_default()
     }
 
     /// The plugin that brings the actor's method, where that only reads.

@@ -454,6 +454,19 @@ impl Runtime {
         self.core.plugins.of_actor(tenant, actor_type).is_some()
     }
 
+    /// The actor types that a tenant's plugins bring, each with how many actors of it are in memory.
+    pub fn actor_types(&self, tenant: &TenantId) -> Vec<(String, usize)> {
+        let live = self.core.entities.live_actors(tenant);
+        let count = |name: &String| live.get(name).copied().unwrap_or(0);
+        let types = self.core.plugins.actor_types(tenant).into_iter();
+        types
+            .map(|name| {
+                let count = count(&name);
+                (name, count)
+            })
+            .collect()
+    }
+
     /// A page of a tenant's workflow instances, in the order of their ids, behind `after`.
     ///
     /// # Errors

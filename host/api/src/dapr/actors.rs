@@ -5,20 +5,23 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use host_base::failure::code;
-use host_base::{ActorKey, Failure, Fault};
+use host_base::{ActorKey, Failure, Fault, Payload};
 
 use super::error::Error;
 use super::path::Names;
 use crate::Api;
+use crate::actors::sole_argument;
 
 const INVOKE_FAILED: &str = "ERR_ACTOR_INVOKE_METHOD";
 /// The header by which a repeated call is known.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// How the client calls itself that sends a list of arguments.
+const JAVASCRIPT_CLIENT: &[u8] = b"dapr-sdk-js/";
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/actors/{type}/{id}/method/{method}", any(call))
@@ -35,11 +38,19 @@ async fn call(
     let actor = ActorKey::new(api.tenant.clone(), actor_type, id);
     let actor = actor.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))?;
     let key = idempotency_key(&headers)?;
-    let answer = api.runtime.call_actor(&actor, &method, body.into(), key);
+    let input = input(&headers, body);
+    let answer = api.runtime.call_actor(&actor, &method, input, key);
     let answer = answer
         .await
         .map_err(|failure| refused(&api, &actor, &failure))?;
     Ok(([(CONTENT_TYPE, "application/json")], answer))
+}
+
+fn input(headers: &HeaderMap, body: Bytes) -> Payload {
+    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    let is_list = agent.is_some_and(|agent| agent.starts_with(JAVASCRIPT_CLIENT));
+    let argument = is_list.then(|| sole_argument(&body)).flatten();
+    argument.map_or_else(|| body.to_vec(), <[u8]>::to_vec)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {

@@ -4,6 +4,7 @@
 
 mod actors;
 mod error;
+mod metadata;
 mod path;
 mod workflows;
 
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Router<Api> {
     let stable = Router::new()
         .route("/healthz", get(is_healthy))
         .route("/healthz/outbound", get(is_healthy))
+        .merge(metadata::routes())
         .merge(actors::routes());
     let routes = Router::new().nest("/v1.0", stable);
     WORKFLOW_VERSIONS

@@ -60,3 +60,25 @@ mod python {
         check("actors.py", &["sdk_probe.wasm"]);
     }
 }
+
+mod javascript {
+    use super::*;
+
+    fn check(script: &str, plugins: &[&str]) {
+        let mut node = Command::new("node");
+        node.env("NODE_PATH", installed().join("javascript/node_modules"));
+        pass(node, script, plugins);
+    }
+
+    #[test]
+    #[ignore = "cargo xtask test installs the client and runs it"]
+    fn actors_health_and_metadata_are_as_it_expects() {
+        check("actors.js", &[TASKS]);
+    }
+
+    #[test]
+    #[ignore = "cargo xtask test installs the client and runs it"]
+    fn workflows_are_as_it_expects() {
+        check("workflows.js", &[TASKS, "approval.wasm"]);
+    }
+}

@@ -185,6 +185,34 @@ fn what_is_unknown_is_told_as_dapr_tells_it() {
 }
 
 #[test]
+fn a_server_says_which_actors_it_hosts_and_what_it_is_labelled_with() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(TASKS)]);
+    let hosted = |count: usize| json!([{"type": "TaskActor", "count": count}]);
+    let metadata = || server.get("/v1.0/metadata").expect(200);
+    assert_eq!(metadata()["actorRuntime"]["activeActors"], hosted(0));
+    server
+        .post("/v1.0/actors/TaskActor/1/method/GetTask", "")
+        .expect(200);
+    assert_eq!(metadata()["actorRuntime"]["activeActors"], hosted(1));
+    assert_eq!(server.put("/v1.0/metadata/stage", "test").status, 204);
+    assert_eq!(metadata()["extended"]["stage"], "test");
+    let long = "a".repeat(5_000);
+    let refused = server.put("/v1.0/metadata/stage", &long);
+    assert_eq!(error(&refused, 400), "ERR_BAD_REQUEST");
+}
+
+#[test]
+fn a_plus_in_a_path_is_a_space_and_an_escaped_one_is_a_plus() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(TASKS)]);
+    for (path, id) in [("a+b", "a b"), ("a%2Bb", "a+b"), ("a%252B", "a%2B")] {
+        let task = server.get(&format!("/v1.0/actors/TaskActor/{path}/method/GetTask"));
+        assert_eq!(task.expect(200)["id"], id);
+    }
+}
+
+#[test]
 fn an_actor_answers_whatever_the_request_is_called() {
     let host = Host::new();
     let server = Server::start(&host, &[&plugin("sdk_probe.wasm")]);

@@ -67,6 +67,10 @@ impl Server {
         answer(agent().get(self.at(path)).call())
     }
 
+    pub(crate) fn put(&self, path: &str, body: &str) -> Answer {
+        answer(agent().put(self.at(path)).send(body))
+    }
+
     pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
         self.post_with(path, &[], body)
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use host_base::{Entity, Limits, Timestamp};
+use host_base::{Entity, Limits, TenantId, Timestamp};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
@@ -238,6 +238,21 @@ impl Entities {
         self.live.load(Ordering::Relaxed)
     }
 
+    /// How many actors of each type a tenant has in memory. Looks at all that is there.
+    pub(crate) fn live_actors(&self, tenant: &TenantId) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for shard in &self.shards {
+            for entity in lock(shard).slots.keys() {
+                if let Entity::Actor(actor) = entity
+                    && actor.tenant == *tenant
+                {
+                    *counts.entry(actor.actor_type.clone()).or_default() += 1;
+                }
+            }
+        }
+        counts
+    }
+
     /// Resolves when there are too many of them.
     pub(crate) async fn crowded(&self) {
         self.crowded.notified().await;
@@ -359,7 +374,7 @@ fn evict_oldest(slots: &mut [(Timestamp, Arc<Slot>)], count: usize) {
 
 #[cfg(test)]
 mod tests {
-    use host_base::{TenantId, WorkflowKey};
+    use host_base::WorkflowKey;
 
     use super::*;
 

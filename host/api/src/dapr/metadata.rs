@@ -1,0 +1,88 @@
+//! `metadata`: what the server says of itself, and the labels that clients give it.
+//!
+//! Extracts, calls, converts.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, put};
+use axum::{Json, Router};
+use serde::Serialize;
+
+use super::error::Error;
+use super::path::Names;
+use crate::Api;
+use crate::metadata::Metadata;
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/metadata", get(read))
+        .route("/metadata/{name}", put(label))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    id: &'static str,
+    runtime_version: &'static str,
+    enabled_features: [&'static str; 1],
+    /// Where clients look that are older than `actorRuntime`.
+    actors: Vec<Active>,
+    actor_runtime: ActorRuntime,
+    components: [(); 0],
+    subscriptions: [(); 0],
+    extended: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActorRuntime {
+    runtime_status: &'static str,
+    active_actors: Vec<Active>,
+    host_ready: bool,
+}
+
+#[derive(Clone, Serialize)]
+struct Active {
+    #[serde(rename = "type")]
+    actor_type: String,
+    count: usize,
+}
+
+async fn read(State(api): State<Api>) -> Json<Body> {
+    let Metadata {
+        id,
+        version,
+        actors,
+        extended,
+    } = api.metadata();
+    let actors = actors.into_iter();
+    let actors: Vec<_> = actors
+        .map(|(actor_type, count)| Active { actor_type, count })
+        .collect();
+    Json(Body {
+        id,
+        runtime_version: version,
+        enabled_features: ["ActorStateTTL"],
+        actors: actors.clone(),
+        actor_runtime: ActorRuntime {
+            runtime_status: "RUNNING",
+            active_actors: actors,
+            host_ready: true,
+        },
+        components: [],
+        subscriptions: [],
+        extended,
+    })
+}
+
+async fn label(
+    State(api): State<Api>,
+    Names([name]): Names<1>,
+    value: String,
+) -> Result<StatusCode, Error> {
+    let set = api.labels.set(name, value);
+    set.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))?;
+    Ok(StatusCode::NO_CONTENT)
+}
