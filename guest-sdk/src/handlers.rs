@@ -103,6 +103,8 @@ pub(crate) struct Handlers {
     queries: RefCell<BTreeMap<Cow<'static, str>, QueryHandler>>,
     updates: RefCell<BTreeMap<Cow<'static, str>, UpdateHandler>>,
     applying: RefCell<Vec<(String, Applying)>>,
+    /// How many there are of them, also while they are polled.
+    unapplied: Cell<usize>,
     /// In the order in which they began to wait.
     waiting: RefCell<BTreeMap<u64, Waiting>>,
     /// How many have begun to wait so far.
@@ -228,16 +230,18 @@ impl Handlers {
     /// Applies an update beside the body from now on.
     pub(crate) fn begin(&self, id: String, applying: Applying) {
         self.applying.borrow_mut().push((id, applying));
+        self.unapplied.update(|count| count + 1);
     }
 
     /// Whether updates are being applied.
     pub(crate) fn is_applying(&self) -> bool {
-        !self.applying.borrow().is_empty()
+        self.unapplied.get() > 0
     }
 
     /// Gives up the updates that are not applied: the body has ended.
     pub(crate) fn give_up(&self) {
         drop(self.applying.take());
+        self.unapplied.set(0);
         drop(self.waiting.take());
     }
 
@@ -296,6 +300,7 @@ impl Handlers {
         applying.retain_mut(|(id, update)| match update.as_mut().poll(cx) {
             Poll::Ready(answered) => {
                 complete(id, answered);
+                self.unapplied.update(|count| count - 1);
                 false
             }
             Poll::Pending => true,
@@ -437,6 +442,30 @@ mod tests {
         });
         let (_, answers) = run(&handlers, body);
         assert_eq!(answers, [("u".to_owned(), Ok(b"1".to_vec()))]);
+    }
+
+    #[test]
+    fn an_update_that_waits_until_all_are_applied_waits_for_itself() {
+        let handlers = Rc::new(Handlers::default());
+        let asked = Rc::downgrade(&handlers);
+        let all_applied = move || asked.upgrade().is_some_and(|asked| !asked.is_applying());
+        let (asked, all_applied) = (Rc::downgrade(&handlers), Rc::new(all_applied));
+        handlers.on_update(
+            "settle",
+            |_: &()| Ok(()),
+            move |()| {
+                let (asked, all_applied) = (asked.upgrade().unwrap(), all_applied.clone());
+                async move {
+                    asked.until(all_applied).await;
+                    Ok(())
+                }
+            },
+        );
+        let applying = handlers.judge("settle", b"", false).ok().unwrap();
+        handlers.begin("u".to_owned(), applying);
+        let (_, answers) = run(&handlers, std::future::ready(()));
+        assert_eq!(answers, []);
+        assert!(handlers.is_applying());
     }
 
     #[test]

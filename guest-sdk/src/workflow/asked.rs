@@ -111,9 +111,11 @@ impl WorkflowContext {
         async move { handlers.until(holds).await }
     }
 
-    /// Waits until no update is being applied. To be awaited by the body: an update that awaits it waits for
-    /// itself.
-    pub fn updates_applied(&self) -> impl Future<Output = ()> + 'static {
+    /// Waits until no update is being applied. To be awaited by the body, before it returns or continues as new.
+    ///
+    /// An update that awaits it waits for itself, which is for ever: it fails with `already-ended` when the
+    /// workflow ends, and where the body waits for it, the workflow does not end by itself.
+    pub fn updates_applied(&self) -> impl Future<Output = ()> + use<> {
         let handlers = self.handlers.clone();
         self.until(move || !handlers.is_applying())
     }

@@ -72,7 +72,7 @@ async fn what_cannot_be_asked_is_refused_with_what_can() {
     assert_eq!(code, "not-found");
     assert_eq!(
         text,
-        "this workflow has no update `size`; it has `add`, `add-double`, `wait-for`"
+        "this workflow has no update `size`; it has `add`, `add-double`, `settle`, `wait-for`"
     );
     let (code, text) = failure(host.query("nobody", "total", ()).await);
     assert_eq!(
@@ -329,4 +329,19 @@ async fn a_workflow_without_queries_that_has_ended_says_that_it_answers_none() {
     let (code, message) = failure(host.query("w", "total", ()).await);
     assert_eq!(code, "refused");
     assert_eq!(message, "workflow w answers no queries");
+}
+
+#[tokio::test]
+async fn an_update_that_waits_until_all_are_applied_waits_for_itself_until_the_workflow_ends() {
+    let host = with_tally(1).await;
+    let settling = host.update("w", "settle", (), "s");
+    let others = async {
+        let accepted = async || (updates(&host).0 == 1).then_some(());
+        until("the update to be accepted", accepted).await;
+        assert_eq!(host.update("w", "add", 2, "a").await, Ok(json!(3)));
+        host.raise("w", "close", ()).await.unwrap();
+    };
+    let (settled, ()) = tokio::join!(settling, others);
+    assert_eq!(failure(settled).0, "already-ended");
+    assert_eq!(host.wait("w").await, Ok(json!(3)));
 }
