@@ -2,12 +2,18 @@
 //!
 //! A timer that is not due yet costs nothing in memory. A timer's row lies in the store until the turn that
 //! it causes is durable, so a crash fires it again and loses none.
+//!
+//! Timers are handed over in the order of their keys: by the millisecond at which they are due; of those that are
+//! due together, by tenant, then reminders, messages, expiries, retention and timers of workflows, each by whose it
+//! is and by its name or number. One that is armed when it is due already is handed over next. For one actor or
+//! workflow, this is the order in which it handles them. Among different ones it is not, for they take their turns
+//! at once, but no timer is overtaken by more than [`FIRING_MAX`] others.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::{Entity, Timestamp};
-use host_store::{ReadError, TimerKey, TimerOf};
+use host_store::{ReadError, Reader, TimerKey, TimerOf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::core::Core;
@@ -95,6 +101,27 @@ impl Timers {
         self.changed.notify_one();
     }
 
+    /// What is due and not handed over yet, the earliest first, and whether there may be more. `last` is how far the
+    /// walk is.
+    fn page(
+        &self,
+        reader: &Reader,
+        now: Timestamp,
+        last: &mut Option<TimerKey>,
+    ) -> Result<(Vec<TimerKey>, bool), ReadError> {
+        let (mut due, anew) = self.begin_scan(now);
+        due.retain(|timer| timer.due <= now);
+        if anew || last.as_ref().is_some_and(|timer| timer.due > now) {
+            // Or the clock was set back: what is due before may have been armed since.
+            *last = None;
+        }
+        let read = reader.timers(last.as_ref(), now, PAGE)?;
+        let more = read.len() == PAGE;
+        *last = read.last().cloned().or(last.take());
+        due.extend(read);
+        Ok((due, more))
+    }
+
     /// What came late, and whether the walk begins anew.
     fn begin_scan(&self, now: Timestamp) -> (Vec<TimerKey>, bool) {
         let mut state = lock(&self.state);
@@ -132,18 +159,8 @@ async fn scan(
 ) -> Result<Option<Timestamp>, ReadError> {
     loop {
         let now = core.clock.now();
-        let (late, anew) = core.timers.begin_scan(now);
-        if anew || last.as_ref().is_some_and(|timer| timer.due > now) {
-            // Or the clock was set back: what is due before may have been armed since.
-            *last = None;
-        }
-        for timer in late.into_iter().filter(|timer| timer.due <= now) {
-            fire(core, timer).await;
-        }
-        let due = core.reader.timers(last.as_ref(), now, PAGE)?;
-        let more = due.len() == PAGE;
+        let (due, more) = core.timers.page(&core.reader, now, last)?;
         for timer in due {
-            *last = Some(timer.clone());
             fire(core, timer).await;
         }
         if !more {
@@ -184,5 +201,114 @@ async fn sleep_until(core: &Core, next: Option<Timestamp>) {
             drop(tokio::time::timeout(wait, changed).await);
         }
         None => changed.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_base::{ActorKey, TenantId, WorkflowKey};
+    use host_store::{Batch, Store, StoreOptions};
+
+    use super::*;
+
+    const ALL: u64 = 100_000;
+    const FROM: u64 = 1_000;
+
+    /// One of them: all kinds, and all milliseconds of the second, come up equally often and in no order.
+    fn timer(number: u64) -> TimerKey {
+        let due = Timestamp(FROM + number * 7_919 % 1_000);
+        let (whose, name) = (format!("w-{}", number % 7), format!("n-{number}"));
+        let actor = || ActorKey::new(TenantId::default(), "T", whose.as_str()).unwrap();
+        let workflow = || WorkflowKey::new(TenantId::default(), whose.as_str()).unwrap();
+        let of = match number / 1_000 % 5 {
+            0 => TimerOf::Workflow {
+                workflow: workflow(),
+                run: 1,
+                handle: number as u32,
+            },
+            1 => TimerOf::Retention {
+                workflow: workflow(),
+                run: number as u32,
+            },
+            2 => TimerOf::Reminder {
+                actor: actor(),
+                name,
+            },
+            3 => TimerOf::Delayed {
+                actor: actor(),
+                id: name,
+            },
+            _ => TimerOf::Expiry {
+                actor: actor(),
+                key: name,
+            },
+        };
+        TimerKey { due, of }
+    }
+
+    /// What the order goes by: when it is due, what it is for, whose it is, and which of those.
+    fn place(timer: &TimerKey) -> (Timestamp, u8, &str, String) {
+        let numbered = |number: &u32| format!("{number:010}");
+        let (kind, whose, which) = match &timer.of {
+            TimerOf::Reminder { actor, name } => (0, &actor.id, name.clone()),
+            TimerOf::Delayed { actor, id } => (1, &actor.id, id.clone()),
+            TimerOf::Expiry { actor, key } => (2, &actor.id, key.clone()),
+            TimerOf::Retention { workflow, run } => (3, &workflow.id, numbered(run)),
+            TimerOf::Workflow {
+                workflow, handle, ..
+            } => (4, &workflow.id, numbered(handle)),
+        };
+        (timer.due, kind, whose, which)
+    }
+
+    async fn with_timers(dir: &std::path::Path) -> Store {
+        let store = Store::open(dir, &StoreOptions::default()).unwrap();
+        let mut batch = Batch::new();
+        (0..ALL).for_each(|number| batch.put_timer(&timer(number)));
+        store.committer.commit(batch).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn timers_of_one_second_are_handed_over_in_order_and_each_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = with_timers(dir.path()).await;
+        let (timers, mut last) = (Timers::default(), None);
+        let mut walk = |now| {
+            timers
+                .page(&store.reader, Timestamp(now), &mut last)
+                .unwrap()
+        };
+        assert_eq!(walk(FROM - 1), (vec![], false));
+        let mut all = Vec::new();
+        // The second goes by while the walk is under way.
+        for now in FROM..FROM + 1_000 {
+            let mut more = true;
+            while more {
+                let (due, goes_on) = walk(now);
+                assert!(due.len() <= PAGE && due.iter().all(|timer| timer.due.0 <= now));
+                all.extend(due);
+                more = goes_on;
+            }
+        }
+        assert_eq!(all.len() as u64, ALL);
+        assert!(all.is_sorted_by(|one, next| place(one) < place(next)));
+    }
+
+    #[test]
+    fn what_is_armed_when_it_is_due_already_comes_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &StoreOptions::default()).unwrap();
+        let (timers, mut last) = (Timers::default(), None);
+        let mut walk = |now| {
+            timers
+                .page(&store.reader, Timestamp(now), &mut last)
+                .unwrap()
+                .0
+        };
+        assert_eq!(walk(FROM + 1_000), []);
+        timers.arm(timer(1));
+        assert_eq!(walk(FROM + 1_000), [timer(1)]);
+        assert_eq!(walk(FROM + 1_000), []);
     }
 }

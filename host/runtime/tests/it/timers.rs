@@ -52,6 +52,39 @@ async fn other_work_goes_on_while_very_many_timers_fire() {
 }
 
 #[tokio::test]
+async fn very_many_messages_of_one_second_all_come_in_order_and_other_work_goes_on() {
+    const EACH: u64 = 5_000;
+    let clock = ManualClock::at(Timestamp(100_000));
+    let host = Scratch::at(clock.clone()).await;
+    let keepers: Vec<_> = (0..20).map(|one| keeper(&format!("k-{one}"))).collect();
+    for one in &keepers {
+        let peal = json!({"count": EACH, "from_ms": 3_600_000});
+        host.call(one, "PealLater", peal).await.unwrap();
+    }
+    clock.set(Timestamp(3_601_000));
+    let rings = async |of| host.call(of, "Rings", ()).await.unwrap().as_u64().unwrap();
+    let begun = async || (rings(&keepers[0]).await > 0).then_some(());
+    host::until("the first ring", begun).await;
+    assert_eq!(host.count("c").await, 0);
+    assert!(rings(&keepers[19]).await < EACH);
+    for one in &keepers {
+        let all = async || {
+            assert_eq!(host.all_told(failed_message), [""; 0]);
+            (rings(one).await == EACH).then_some(())
+        };
+        host::until("all rings", all).await;
+    }
+    host.close_and_find_nothing_left().await;
+}
+
+fn failed_message(happening: &Happening) -> Option<String> {
+    match happening {
+        Happening::MessageFailed { failure, .. } => Some(failure.to_string()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
 async fn timers_fire_in_the_order_in_which_they_are_due() {
     let host = Scratch::new().await;
     let mut due = Vec::new();
