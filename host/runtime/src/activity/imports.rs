@@ -4,9 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use host_base::{
-    ActorKey, Digest, Entity, Failure, Outcome, Payload, TenantId, Timestamp, WorkflowKey,
-};
+use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{
     ActivityImports, ActivityInfo, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall, Moment,
 };
@@ -64,15 +62,20 @@ impl Imports {
         key.inspect(|key| self.shared.called(*key))
     }
 
-    /// Does what has that key.
-    fn once<T: Send + 'static>(
+    /// Does what may be done, unless an earlier attempt did.
+    fn once<T: Send + 'static, D>(
         &self,
-        key: Option<Digest>,
-        deed: impl Future<Output = Result<T, Failure>> + Send + 'static,
-    ) -> BoxFuture<Result<T, Failure>> {
+        wanted: Result<Wanted, Failure>,
+        deed: impl FnOnce(Arc<Core>, Wanted) -> D,
+    ) -> BoxFuture<Result<T, Failure>>
+    where
+        D: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
         let calls = self.calls.clone();
+        let doing = wanted.map(|wanted| (wanted.key, deed(Arc::clone(&self.core), wanted)));
         Box::pin(async move {
-            let done = deed.await;
+            let (key, doing) = doing?;
+            let done = doing.await;
             if let (Some(key), Some(calls)) = (key, calls)
                 && !is_kept(&done)
             {
@@ -82,23 +85,32 @@ impl Imports {
         })
     }
 
-    /// A call or a message that may be made.
-    fn checked(&mut self, what: What, call: MethodCall) -> Result<Checked, Failure> {
-        let MethodCall { method, input, .. } = call;
-        limits::check_call(&self.core.limits, &method, &input).map_err(limits::over_limit)?;
-        let target = self.target(call.actor_type, call.actor_id)?;
+    /// A call or a message, if it may be made.
+    fn call(&mut self, what: What, call: MethodCall) -> Result<Wanted, Failure> {
+        let allowed = limits::check_call(&self.core.limits, &call.method, &call.input);
+        self.wanted(what, allowed, call)
+    }
+
+    fn wanted(
+        &mut self,
+        what: What,
+        allowed: Result<(), Interrupt>,
+        call: MethodCall,
+    ) -> Result<Wanted, Failure> {
+        allowed.map_err(limits::over_limit)?;
+        let tenant = self.task.workflow.tenant.clone();
+        let target = ActorKey::new(tenant, call.actor_type, call.actor_id)?;
+        Ok(self.keyed(what, target, call.method, call.input))
+    }
+
+    fn keyed(&mut self, what: What, target: ActorKey, method: String, input: Payload) -> Wanted {
         let key = self.key(what, &target, &method, &input);
-        Ok(Checked {
+        Wanted {
             target,
             method,
             input,
             key,
-        })
-    }
-
-    fn target(&self, actor_type: String, id: String) -> Result<ActorKey, Failure> {
-        let tenant = self.task.workflow.tenant.clone();
-        Ok(ActorKey::new(tenant, actor_type, id)?)
+        }
     }
 }
 
@@ -135,15 +147,14 @@ impl ActivityImports for Imports {
     }
 
     fn call_actor(&mut self, call: MethodCall, options: CallOptions) -> BoxFuture<Outcome> {
-        let checked = self.checked(What::Call, call);
-        let core = Arc::clone(&self.core);
-        self.once(key_of(&checked), async move {
-            let Checked {
+        let call = self.call(What::Call, call);
+        self.once(call, |core, call| async move {
+            let Wanted {
                 target,
                 method,
                 input,
                 key,
-            } = checked?;
+            } = call;
             let who = |limit| (limit, format!("{target}.{method}"));
             let limit = options.timeout.map(who);
             let answer = core.call_actor(target, method, input, key);
@@ -152,38 +163,25 @@ impl ActivityImports for Imports {
     }
 
     fn send(&mut self, call: MethodCall) -> BoxFuture<Result<(), Failure>> {
-        let checked = self.checked(What::Send, call);
-        let core = Arc::clone(&self.core);
-        self.once(key_of(&checked), async move { send(&core, checked?).await })
+        let message = self.call(What::Send, call);
+        self.once(message, send)
     }
 
     fn send_later(&mut self, call: MethodCall, due: Moment) -> BoxFuture<Result<String, Failure>> {
         let due = when::resolve("the due time", &due, self.core.clock.now());
-        let checked = self.checked(What::SendLater, call);
-        let core = Arc::clone(&self.core);
-        self.once(key_of(&checked), async move {
-            send_later(&core, checked?, due?).await
+        let message = self.call(What::SendLater, call);
+        self.once(message, |core, message| async move {
+            send_later(core, message, due?).await
         })
     }
 
     fn cancel_message(&mut self, id: String) -> BoxFuture<Result<(), Failure>> {
         let id = MessageId::read(&self.task.workflow.tenant, &id);
-        let id = id.map(|id| {
-            let key = self.key(What::TakeBack, &id.to, "", id.name.as_bytes());
-            (id, key)
+        let message = id.map(|MessageId { to, name }| {
+            // It has no method, and its name is all that is said of it.
+            self.keyed(What::TakeBack, to, String::new(), name.into_bytes())
         });
-        let core = Arc::clone(&self.core);
-        let of_id = id.as_ref().ok().and_then(|(_, key)| *key);
-        self.once(of_id, async move {
-            let (MessageId { to, name }, key) = id?;
-            match remembering(&core, &to.tenant, key, Payload::new())? {
-                Once::First(batch) => {
-                    let kind = MailKind::CancelDelayed(name);
-                    core.send_durably(Entity::Actor(to), kind, batch).await
-                }
-                Once::Again(_) => Ok(()),
-            }
-        })
+        self.once(message, take_back)
     }
 
     fn raise_event(
@@ -192,36 +190,29 @@ impl ActivityImports for Imports {
         name: String,
         value: Payload,
     ) -> BoxFuture<Result<(), Failure>> {
+        let allowed = limits::check_event(&self.core.limits, &name, &value);
         // The same bookkeeping as for calls; an event's target has no type.
-        let checked = limits::check_event(&self.core.limits, &name, &value);
-        let target = checked
-            .map_err(limits::over_limit)
-            .and_then(|()| self.target("workflow event".to_owned(), workflow_id.clone()));
-        let key = target.map(|target| self.key(What::Raise, &target, &name, &value));
-        let core = Arc::clone(&self.core);
-        let tenant = self.task.workflow.tenant.clone();
-        self.once(key.as_ref().ok().copied().flatten(), async move {
-            let key = key?;
-            let to = WorkflowKey::new(tenant, workflow_id)?;
-            raise(&core, to, EventRaised { name, value }, key).await
-        })
+        let event = MethodCall {
+            actor_type: "workflow event".to_owned(),
+            actor_id: workflow_id,
+            method: name,
+            input: value,
+        };
+        let event = self.wanted(What::Raise, allowed, event);
+        self.once(event, raise)
     }
 
     fn publish(&mut self, topic: String, value: Payload) -> BoxFuture<Result<(), Failure>> {
-        let checked = topics::check_publishable(&self.core.limits, &topic, &value);
+        let allowed = topics::check_publishable(&self.core.limits, &topic, &value);
         // The same bookkeeping as for calls; a topic has no type.
-        let target = checked
-            .map_err(limits::over_limit)
-            .and_then(|()| self.target("topic".to_owned(), topic.clone()));
-        let key = target.map(|target| self.key(What::Publish, &target, "publish", &value));
-        let core = Arc::clone(&self.core);
-        let tenant = self.task.workflow.tenant.clone();
-        self.once(key.as_ref().ok().copied().flatten(), async move {
-            match remembering(&core, &tenant, key?, Payload::new())? {
-                Once::First(batch) => core.publish(tenant, topic, value, batch).await.map(drop),
-                Once::Again(_) => Ok(()),
-            }
-        })
+        let value = MethodCall {
+            actor_type: "topic".to_owned(),
+            actor_id: topic,
+            method: "publish".to_owned(),
+            input: value,
+        };
+        let value = self.wanted(What::Publish, allowed, value);
+        self.once(value, publish)
     }
 
     fn log(&mut self, level: LogLevel, line: String) {
@@ -237,19 +228,15 @@ impl ActivityImports for Imports {
     }
 }
 
-fn key_of(checked: &Result<Checked, Failure>) -> Option<Digest> {
-    checked.as_ref().ok().and_then(|checked| checked.key)
-}
-
-/// A call or a message that may be made.
-struct Checked {
+/// Something that may be done, and the key under which it is done once.
+struct Wanted {
     target: ActorKey,
     method: String,
     input: Payload,
     key: Option<Digest>,
 }
 
-impl Checked {
+impl Wanted {
     fn call(self) -> (ActorKey, Call) {
         let call = Call {
             method: self.method,
@@ -258,11 +245,31 @@ impl Checked {
         };
         (self.target, call)
     }
+
+    /// Looks whether it was done; if not, `answer` is kept with it.
+    fn before(&self, core: &Core, answer: Payload) -> Result<Once, Failure> {
+        let mut batch = Batch::new();
+        let tenant = &self.target.tenant;
+        if let Some(key) = self.key {
+            let done = core.reader.reply(tenant, &key).map_err(unreadable)?;
+            if let Some(done) = done {
+                let outcome = Outcome::from(done.outcome.unwrap_or_default());
+                return outcome.map(Once::Again);
+            }
+            let reply = Reply {
+                outcome: Some(OutcomeRecord::from(Ok(answer))),
+                expires_ms: core.clock.now().after(core.limits.reply_retention).0,
+                ..Reply::default()
+            };
+            batch.put_reply(tenant, &key, &reply);
+        }
+        Ok(Once::First(batch))
+    }
 }
 
 /// Sends the message and keeps, in the same batch, that it was sent.
-async fn send(core: &Arc<Core>, message: Checked) -> Result<(), Failure> {
-    match remembering(core, &message.target.tenant, message.key, Payload::new())? {
+async fn send(core: Arc<Core>, message: Wanted) -> Result<(), Failure> {
+    match message.before(&core, Payload::new())? {
         Once::First(batch) => {
             let (to, call) = message.call();
             core.send_durably(Entity::Actor(to), MailKind::Call(call), batch)
@@ -273,11 +280,10 @@ async fn send(core: &Arc<Core>, message: Checked) -> Result<(), Failure> {
 }
 
 /// Sends a message that is delivered later and keeps, in the same batch, its id.
-async fn send_later(core: &Arc<Core>, message: Checked, due: Timestamp) -> Result<String, Failure> {
+async fn send_later(core: Arc<Core>, message: Wanted, due: Timestamp) -> Result<String, Failure> {
     let id = MessageId::numbered(message.target.clone(), core.sequences.next());
     let text = id.to_string();
-    let tenant = &message.target.tenant;
-    match remembering(core, tenant, message.key, text.clone().into_bytes())? {
+    match message.before(&core, text.clone().into_bytes())? {
         Once::First(batch) => {
             let (_, call) = message.call();
             let delayed = Delayed {
@@ -296,15 +302,40 @@ async fn send_later(core: &Arc<Core>, message: Checked, due: Timestamp) -> Resul
     }
 }
 
+/// Takes the message back and keeps, in the same batch, that this was asked for.
+async fn take_back(core: Arc<Core>, message: Wanted) -> Result<(), Failure> {
+    match message.before(&core, Payload::new())? {
+        Once::First(batch) => {
+            let name = String::from_utf8_lossy(&message.input).into_owned();
+            let to = Entity::Actor(message.target);
+            core.send_durably(to, MailKind::CancelDelayed(name), batch)
+                .await
+        }
+        Once::Again(_) => Ok(()),
+    }
+}
+
 /// Sends the event and keeps, in the same batch, that it was sent.
-async fn raise(
-    core: &Arc<Core>,
-    to: WorkflowKey,
-    event: EventRaised,
-    key: Option<Digest>,
-) -> Result<(), Failure> {
-    match remembering(core, &to.tenant, key, Payload::new())? {
-        Once::First(batch) => core.raise(&to, event, batch).await,
+async fn raise(core: Arc<Core>, event: Wanted) -> Result<(), Failure> {
+    let target = &event.target;
+    let to = WorkflowKey::new(target.tenant.clone(), target.id.as_str())?;
+    match event.before(&core, Payload::new())? {
+        Once::First(batch) => {
+            let (name, value) = (event.method, event.input);
+            core.raise(&to, EventRaised { name, value }, batch).await
+        }
+        Once::Again(_) => Ok(()),
+    }
+}
+
+/// Publishes the value and keeps, in the same batch, that it was published.
+async fn publish(core: Arc<Core>, value: Wanted) -> Result<(), Failure> {
+    match value.before(&core, Payload::new())? {
+        Once::First(batch) => {
+            let ActorKey { tenant, id, .. } = value.target;
+            let published = core.publish(tenant, id, value.input, batch).await;
+            published.map(drop)
+        }
         Once::Again(_) => Ok(()),
     }
 }
@@ -315,28 +346,4 @@ enum Once {
     First(Batch),
     /// It was, and this came of it.
     Again(Payload),
-}
-
-/// Looks whether what has that key was done; if not, `answer` is kept with it.
-fn remembering(
-    core: &Core,
-    tenant: &TenantId,
-    key: Option<Digest>,
-    answer: Payload,
-) -> Result<Once, Failure> {
-    let mut batch = Batch::new();
-    if let Some(key) = key {
-        let done = core.reader.reply(tenant, &key).map_err(unreadable)?;
-        if let Some(done) = done {
-            let outcome = Outcome::from(done.outcome.unwrap_or_default());
-            return outcome.map(Once::Again);
-        }
-        let reply = Reply {
-            outcome: Some(OutcomeRecord::from(Ok(answer))),
-            expires_ms: core.clock.now().after(core.limits.reply_retention).0,
-            ..Reply::default()
-        };
-        batch.put_reply(tenant, &key, &reply);
-    }
-    Ok(Once::First(batch))
 }
