@@ -79,7 +79,8 @@ pub struct Limits {
     /// Largest value that is published, in bytes. Default 64 KiB: with all subscribers of a topic, what one
     /// turn may send.
     pub topic_value_bytes_max: usize,
-    /// Undelivered messages of one entity. Default 10,000.
+    /// Undelivered messages of one entity, those included that wait for a plugin that is missing; whoever sends
+    /// one more is refused, except a workflow, which cannot be. Default 10,000.
     pub inbox_messages_max: usize,
     /// Live entities (workflow fibers and actors in memory). Default 20,000; workflow fibers are held to
     /// what the machine allows besides, which is about 7,600 where Linux's `vm.max_map_count` was not raised.

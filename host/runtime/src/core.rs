@@ -256,7 +256,7 @@ impl Core {
     ) -> Outcome {
         let (answer, answered) = oneshot::channel();
         if self.send(&entity, message(answer)).is_err() {
-            return Err(self.inbox_full(&entity));
+            return Err(self.inbox_full(&entity, "try again"));
         }
         answered
             .await
@@ -334,15 +334,27 @@ impl Core {
     /// Whether one more message may be sent to the entity.
     pub(crate) fn check_inbox(&self, to: &Entity) -> Result<(), Failure> {
         if self.entities.is_full(to) {
-            return Err(self.inbox_full(to));
+            return Err(self.inbox_full(to, "try again"));
+        }
+        if self.plugins.misses_any(to.tenant()) {
+            return self.check_left(to);
         }
         Ok(())
     }
 
-    fn inbox_full(&self, entity: &Entity) -> Failure {
+    /// Whether one more message may be left in the store, which is where those for a missing plugin wait.
+    fn check_left(&self, to: &Entity) -> Result<(), Failure> {
+        let max = self.limits.inbox_messages_max;
+        match self.reader.inbox_count(to, max).map_err(unreadable)? {
+            left if left < max => Ok(()),
+            _ => Err(self.inbox_full(to, "a plugin is missing that may read them: deploy it")),
+        }
+    }
+
+    fn inbox_full(&self, entity: &Entity, what_to_do: &str) -> Failure {
         let max = self.limits.inbox_messages_max;
         let text = format!(
-            "{entity} has {max} messages waiting, which is `inbox_messages_max`; try again"
+            "{entity} has {max} messages waiting, which is `inbox_messages_max`; {what_to_do}"
         );
         Failure::transient(code::BUSY, text)
     }

@@ -105,6 +105,13 @@ impl Reader {
         self.message(Keyspace::History, &keys::event(key, run, sequence))
     }
 
+    /// How many undelivered messages an entity has; no more than `most` are counted.
+    pub fn inbox_count(&self, entity: &Entity, most: usize) -> Read<usize> {
+        let range = KeyRange::prefix(keys::inbox(entity));
+        let counted = self.queue(Keyspace::Inbox, range, most, |_, _| Ok(()))?;
+        Ok(counted.len())
+    }
+
     /// An entity's undelivered messages with their numbers, the oldest first.
     pub fn inbox(
         &self,

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use host_runtime::StartError;
+use host_store::Batch;
 
 use super::*;
+use crate::host::payload;
+use crate::topics::{listen, until_heard};
 
 #[track_caller]
 fn assert_limit(outcome: Result<Value, Failure>, name: &str) {
@@ -63,6 +66,47 @@ async fn an_actor_whose_mailbox_is_full_is_busy() {
     let (walked, ()) = tokio::join!(walking, others);
     assert_eq!(walked, Ok(json!(1)));
     assert_eq!(host.call(&a, "Greet", ()).await, Ok(json!("hello")));
+}
+
+/// The host's plugin is gone from its store, as if the file had been damaged.
+async fn without_its_plugin(host: Scratch, limits: Limits) -> Scratch {
+    let kept = host.components(&tenant()).await.unwrap();
+    let (store, dir) = host.close().await;
+    let mut batch = Batch::new();
+    kept.iter()
+        .for_each(|one| batch.delete_component(&one.digest));
+    store.committer.commit(batch).await.unwrap();
+    drop(store);
+    Scratch::resumed(dir, limits).await
+}
+
+#[tokio::test]
+async fn so_many_messages_wait_for_a_plugin_that_is_missing() {
+    let limits = Limits {
+        inbox_messages_max: 4,
+        ..Limits::default()
+    };
+    let host = Scratch::new().await;
+    listen(&host, "a", "news").await;
+    let host = without_its_plugin(host, limits).await;
+    let publish = async |number: u32| host.publish(&tenant(), "news", payload(number)).await;
+    for number in 0..4 {
+        publish(number).await.unwrap();
+    }
+    let refused = publish(4).await.unwrap_err();
+    assert_eq!(refused.code, "busy");
+    assert!(refused.retryable);
+    for words in ["4 messages", "inbox_messages_max", "deploy it"] {
+        assert!(refused.message.contains(words), "{refused}");
+    }
+    host.deploy_fixture("sdk_probe").await;
+    assert_eq!(
+        until_heard(&host, "a", 4).await,
+        [0, 1, 2, 3].map(Value::from)
+    );
+    publish(4).await.unwrap();
+    until_heard(&host, "a", 5).await;
+    host.close_and_find_nothing_left().await;
 }
 
 #[tokio::test]
