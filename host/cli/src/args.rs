@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{EnumValueParser, TypedValueParser};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use host_store::records;
 
 /// Lines in flight with `host run --each` where nothing else is said.
@@ -228,12 +228,14 @@ pub(crate) enum ScheduleCommand {
 
 /// What a schedule does, and when.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("when").args(["cron", "every"]).required(true))]
+#[command(group = ArgGroup::new("what").args(["workflow", "actor"]).required(true))]
 pub(crate) struct CreateScheduleArgs {
     /// Its name. One of the same name and definition is left as it is.
     pub(crate) name: String,
     /// When: minute, hour, day of the month, month, day of the week, with seconds before them if you like;
     /// or @hourly, @daily, @weekly.
-    #[arg(long, value_name = "EXPRESSION", required_unless_present = "every")]
+    #[arg(long, value_name = "EXPRESSION")]
     pub(crate) cron: Option<String>,
     /// The time zone in which the expression is read. Where clocks are set forward, a time of a single hour
     /// and minute is met right behind the gap; where they are set back, the first time only. Of all other
@@ -241,7 +243,7 @@ pub(crate) struct CreateScheduleArgs {
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub(crate) zone: String,
     /// After how long again, counted from --from, or else from now: 90s, 1h30m, 1d or PT1H30M.
-    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["cron", "zone"])]
+    #[arg(long, value_name = "PERIOD", conflicts_with = "zone")]
     pub(crate) every: Option<String>,
     /// Earlier than this it is not due: 2030-01-31T12:00:00Z.
     #[arg(long, value_name = "TIME")]
@@ -250,7 +252,7 @@ pub(crate) struct CreateScheduleArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
     /// The workflow that it starts.
-    #[arg(long, value_name = "NAME", required_unless_present = "actor")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) workflow: Option<String>,
     /// The workflow's id; {schedule} and {time} stand for the schedule's name and the time that is met.
     /// [default: {schedule}-{time}]
@@ -261,7 +263,7 @@ pub(crate) struct CreateScheduleArgs {
         long,
         num_args = 3,
         value_names = ["TYPE", "ID", "METHOD"],
-        conflicts_with_all = ["workflow", "id", "overlap", "queue"]
+        conflicts_with_all = ["id", "overlap", "queue"]
     )]
     pub(crate) actor: Vec<String>,
     /// What the workflow or the method takes: JSON, @FILE, or - for standard input.

@@ -153,10 +153,7 @@ fn definition(args: &CreateScheduleArgs) -> Result<Schedule, Problem> {
             actor_id: actor_id.clone(),
             method: method.clone(),
         }),
-        (None, _) => {
-            let error = anyhow!("say what it does: --workflow NAME, or --actor TYPE ID METHOD");
-            return Err(Problem::new(Exit::BadUsage, error));
-        }
+        (None, _) => unreachable!("the arguments are read only with one of both"),
     };
     let interval = args.every.as_deref().map(millis).transpose()?;
     let cron = args.cron.clone().unwrap_or_default();

@@ -273,3 +273,12 @@ fn what_is_not_understood_is_refused_by_name() {
         .expect(0)
         .says("There are no schedules");
 }
+
+#[test]
+fn what_a_schedule_does_and_when_is_asked_for_with_all_choices() {
+    Host::new()
+        .run(&["schedule", "create", "s"])
+        .expect(2)
+        .says("<--cron <EXPRESSION>|--every <PERIOD>>")
+        .says("<--workflow <NAME>|--actor <TYPE> <ID> <METHOD>>");
+}
