@@ -152,6 +152,20 @@ fn an_update_is_applied_once_and_answers_the_same_also_after_the_end() {
         .check();
 }
 
+#[test]
+fn an_update_that_is_refused_changes_nothing_and_leaves_its_id_to_one_that_is_not() {
+    let update = |by| ["workflow", "update", "w", "add", by, "--id", "u"];
+    Scenario::new(&[PROBE])
+        .repeat(&["workflow", "start", "tally", "--id", "w", "--input", "1"])
+        .refused(&update("-5"))
+        .repeat(&update("2"))
+        .once(&["workflow", "raise", "w", "close"])
+        .resume()
+        .ends("w", "completed", "3")
+        .answers(&update("2"), "3")
+        .check();
+}
+
 fn keeper<'a>(method: &'a str, input: &'a str) -> [&'a str; 8] {
     let key = "--idempotency-key";
     ["actor", "call", "Keeper", "k", method, input, key, method]
@@ -240,6 +254,20 @@ fn a_call_with_a_time_limit_that_is_met_counts_once() {
         .repeat(&keeper("HaveRung", &limit("open", 60_000)))
         .answers(&["actor", "call", "Keeper", "other", "Rings"], "1")
         .answers(&keeper("HaveRung", &limit("open", 60_000)), "1")
+        .check();
+}
+
+/// The walker waits until the gate is opened, which the workflow does only when it has given the call up.
+#[test]
+fn a_call_that_exceeds_its_time_limit_is_given_up_and_counts_once_all_the_same() {
+    let walk = r#"{"actor":"c","by":5,"gate":"gate"}"#;
+    let start = ["workflow", "start", "walk_in_vain", "--id", "w", "--input"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&start[..], &[walk]].concat())
+        .resume()
+        .ends("w", "completed", r#""hello""#)
+        .answers(&["actor", "call", "Counter", "c", "Get"], "5")
+        .answers(&["actor", "call", "Keeper", "gate", "Rings"], "1")
         .check();
 }
 
@@ -367,5 +395,22 @@ fn a_rerun_makes_the_calls_behind_its_event_once_more_and_no_others() {
         .resume()
         .ends("again", "completed", "5")
         .answers(&["actor", "call", "Counter", "c", "Get"], "5")
+        .check();
+}
+
+#[test]
+fn a_rerun_with_another_input_does_all_of_it_once_more_with_that() {
+    let start = ["workflow", "start", "call_counter", "--id", "w", "--input"];
+    let rerun = ["workflow", "rerun", "w", "--from", "0", "--id", "again"];
+    let count = |id| ["actor", "call", "Counter", id, "Get"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&start[..], &[r#"{"actor":"c","times":2}"#]].concat())
+        .resume()
+        .once(&[&rerun[..], &["--input", r#"{"actor":"d","times":3}"#]].concat())
+        .resume()
+        .ends("w", "completed", "2")
+        .ends("again", "completed", "3")
+        .answers(&count("c"), "2")
+        .answers(&count("d"), "3")
         .check();
 }

@@ -124,6 +124,51 @@ fn a_workflow_is_terminated_wherever_the_process_is_killed() {
         .check();
 }
 
+/// Parent, child and grandchild, which waits for an event.
+fn three_generations() -> String {
+    let grandchild = json!({"child": "grandchild", "name": "await_event", "input": null});
+    json!({"child": "child", "name": "run_child", "input": grandchild}).to_string()
+}
+
+/// Nobody answers it, after the code has run to where it waits.
+fn ask(id: &str) -> [&str; 4] {
+    ["workflow", "query", id, "none"]
+}
+
+#[test]
+fn a_tree_of_three_generations_is_terminated_with_the_reason_of_its_root() {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(PROBE)]).expect(0);
+    let family = three_generations();
+    host.run(&start("run_child", "parent", &family)).expect(0);
+    for id in ["parent", "child", "grandchild"] {
+        host.run(&ask(id)).expect(1).says("has no query `none`");
+    }
+    host.run(&["workflow", "terminate", "parent", "--reason", "sold"])
+        .expect(0);
+    host.run(&["resume"]);
+    for id in ["child", "grandchild"] {
+        let shown = show(&host, id);
+        assert_eq!(shown["status"], "terminated", "{shown}");
+        let why = shown["failure"]["message"].as_str().unwrap();
+        assert!(why.contains("terminated"), "{why}");
+    }
+}
+
+#[test]
+fn a_tree_of_three_generations_is_terminated_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("run_child", "parent", &three_generations()))
+        .refused(&ask("parent"))
+        .refused(&ask("child"))
+        .once(&["workflow", "terminate", "parent"])
+        .resume()
+        .ends("parent", "terminated", r#""terminated""#)
+        .ends("child", "terminated", r#""terminated""#)
+        .ends("grandchild", "terminated", r#""terminated""#)
+        .check();
+}
+
 #[test]
 fn what_arrives_for_a_suspended_workflow_is_kept_wherever_the_process_is_killed() {
     Scenario::new(&[PROBE])
@@ -146,6 +191,20 @@ fn a_cancelled_saga_is_undone_once_wherever_the_process_is_killed() {
         .ends("w", "cancelled", r#""cancelled""#)
         .answers(&["actor", "call", "Counter", "c", "Get"], "0")
         .check();
+}
+
+#[test]
+fn a_workflow_that_has_ended_is_run_again_with_another_input() {
+    let host = Host::new();
+    let run = ["run", &plugin(PROBE), "--workflow", "sequence", "--id", "w"];
+    host.run(&[&run[..], &["--input", "2"]].concat()).expect(0);
+    let rerun = ["workflow", "rerun", "w", "--from", "0", "--id", "again"];
+    host.run(&[&rerun[..], &["--input", "3"]].concat())
+        .expect(0);
+    host.run(&["resume"]).expect(0);
+    assert_eq!(show(&host, "again")["input"], 3);
+    assert_eq!(show(&host, "again")["output"], 3);
+    assert_eq!(show(&host, "w")["output"], 2);
 }
 
 #[test]
