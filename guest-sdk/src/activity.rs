@@ -159,8 +159,12 @@ impl ActivityContext {
     /// fn ask(ctx: &ActivityContext, question: String) -> Result<MessageId, Failure> {
     ///     let desk = ctx.actor::<Desk>("desk");
     ///     desk.one_way().note(question.clone())?;
-    ///     // To be taken back by whoever has the answer.
     ///     desk.later("24h").ask_again(question)
+    /// }
+    ///
+    /// #[activity]
+    /// fn answer(ctx: &ActivityContext, asked: MessageId) -> Result<(), Failure> {
+    ///     ctx.cancel_message(&asked)
     /// }
     /// ```
     pub fn cancel_message(&self, message: &MessageId) -> Result<(), Failure> {
