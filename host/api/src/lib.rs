@@ -17,7 +17,9 @@ use host_runtime::Runtime;
 
 use metadata::Labels;
 
-pub use served::{ServeError, serve};
+pub use served::{
+    ListenError, ServeOptions, Server, TOKEN_BYTES_MIN, Tls, TlsError, Tokens, TokensError,
+};
 
 /// Whose plugins are served.
 #[derive(Clone)]

@@ -112,6 +112,48 @@ pub struct Limits {
     pub reply_retention: Duration,
     /// How long a workflow is kept after it has ended, by how it ended. Default: for ever.
     pub retention: Retention,
+    /// What a server takes from the network.
+    pub server: ServerLimits,
+}
+
+/// What a server takes from the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerLimits {
+    /// Connections that are open at once; one more is told to come back later. Default 16,384.
+    pub connections_max: usize,
+    /// Requests that are answered at once; one more is told to come back later. Default 4,096.
+    pub requests_max: usize,
+    /// Requests of one HTTP/2 connection that are answered at once. Default 256.
+    pub streams_max: u32,
+    /// Largest head of a request: its line and its headers, in bytes. Default 64 KiB.
+    pub request_head_bytes_max: usize,
+    /// How long a connection may take for the head of its next request; it is closed then. Default 75 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
+    pub connection_idle_max: Duration,
+    /// How long a request's body may take. Default 60 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
+    pub request_body_time_max: Duration,
+    /// How long a client may take nothing of what is sent to it; it is cut off then. Default 60 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
+    pub response_stall_max: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> ServerLimits {
+        ServerLimits {
+            connections_max: 16_384,
+            requests_max: 4_096,
+            streams_max: 256,
+            request_head_bytes_max: 64 * KIB,
+            connection_idle_max: Duration::from_secs(75),
+            request_body_time_max: Duration::from_secs(60),
+            response_stall_max: Duration::from_secs(60),
+        }
+    }
 }
 
 /// How long a workflow is kept after it has ended; none: for ever.
@@ -207,6 +249,7 @@ impl Default for Limits {
             query_time_max: Duration::from_secs(10),
             reply_retention: Duration::from_secs(24 * 60 * 60),
             retention: Retention::default(),
+            server: ServerLimits::default(),
         }
     }
 }

@@ -73,7 +73,7 @@ pub(crate) struct Common {
         value_name = "DIR"
     )]
     pub(crate) data: PathBuf,
-    /// A TOML file of limits that are not the usual ones; "host config" shows all.
+    /// A TOML file of settings that are not the usual ones; "host config" shows all.
     #[arg(
         long,
         global = true,
@@ -114,8 +114,30 @@ pub(crate) enum Command {
     /// Deploys plugins, and reads which are deployed.
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Shows all limits as a file for --config, with units and defaults: retention, sizes, times, numbers.
-    Config,
+    /// Shows all settings as a file for --config, with units and defaults: retention, sizes, times, numbers, and
+    /// how the host is served.
+    Config {
+        #[command(subcommand)]
+        command: Option<ConfigCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Shows the settings that a host would run with.
+    Show,
+    /// Writes a file of all settings with their defaults, to be changed.
+    Init {
+        /// The file; there must be none of the name yet.
+        #[arg(value_name = "FILE", default_value = "host.toml")]
+        file: PathBuf,
+    },
+    /// Says whether a file of settings can be used, and what is wrong with it.
+    Check {
+        /// The file; without it, that of --config.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -164,16 +186,39 @@ pub(crate) struct ServeArgs {
     /// Components to deploy first; those that the data directory remembers are served, too.
     #[arg(value_name = "PLUGIN")]
     pub(crate) plugins: Vec<PathBuf>,
-    /// Where HTTP is served: an address of this machine's own, since no token is asked for; port 0 stands for
-    /// any that is free.
+    /// Where HTTP is served; without a token file, an address of this machine's own. Port 0 stands for any that
+    /// is free. [default: 127.0.0.1:3500]
     #[arg(
         long,
         env = "HOST_HTTP",
         hide_env_values = true,
-        value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:3500"
+        value_name = "ADDRESS:PORT"
     )]
-    pub(crate) http: SocketAddr,
+    pub(crate) http: Option<SocketAddr>,
+    /// A chain of certificates for TLS, in PEM; read again when it has changed.
+    #[arg(
+        long,
+        env = "HOST_TLS_CERT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM.
+    #[arg(
+        long,
+        env = "HOST_TLS_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Tokens, each in a line: callers must send one as "Authorization: Bearer TOKEN" or "dapr-api-token: TOKEN".
+    #[arg(
+        long,
+        env = "HOST_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
     /// Leaves unfinished workflows on the component that they were started on. Without it, those go on with
     /// the new one whose history agrees with it.
     #[arg(long)]

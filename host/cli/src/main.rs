@@ -6,9 +6,9 @@ mod args;
 mod commands;
 mod exit;
 mod input;
-mod limits;
 mod logs;
 mod session;
+mod settings;
 mod show;
 
 use std::process::ExitCode;

@@ -31,7 +31,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
-        Command::Config => config::run(common),
+        Command::Config { command } => config::run(common, command.as_ref()),
     }
 }
 

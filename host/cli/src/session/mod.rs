@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::args::Common;
 use crate::exit::{Exit, OrExit, Problem};
-use crate::limits;
+use crate::settings;
 use crate::show::console::Console;
 use crate::show::trace::{Detail, Trace};
 
@@ -134,7 +134,8 @@ impl Session {
 
 fn options(common: &Common) -> Result<RuntimeOptions, Problem> {
     let mut options = RuntimeOptions::new(&common.data);
-    options.limits = limits::read(common.config.as_deref()).or_exit(Exit::BadUsage)?;
+    let settings = settings::read(common.config.as_deref()).or_exit(Exit::BadUsage)?;
+    options.limits = settings.limits;
     if let Some(stop) = env::var_os(STOP_VARIABLE) {
         let stop = stop.to_string_lossy().parse().map_err(Error::msg);
         let stop = stop.with_context(|| format!("read {STOP_VARIABLE}"));

@@ -1,7 +1,6 @@
 //! `plugins/deadline`: an actor is reminded before its task is due, and a failed assignment leaves nothing behind.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use host_base::{Clock, SystemClock};
 use serde_json::json;
 
 use crate::host::{Host, plugin};
@@ -13,8 +12,7 @@ const GET: [&str; 5] = ["actor", "call", "Task", "t", "Get"];
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(since.as_millis()).unwrap()
+    SystemClock.now().0
 }
 
 /// A call that may be repeated.

@@ -11,6 +11,7 @@ mod actors;
 mod agent_loop;
 mod approval;
 mod asked;
+mod bounds;
 mod changes;
 mod chat;
 mod clients;

@@ -41,7 +41,12 @@ impl Answer {
 impl Server {
     /// Serves what is in the host's directory, and these plugins.
     pub(crate) fn start(host: &Host, plugins: &[&str]) -> Server {
-        let arguments = [&["serve", "--http", "127.0.0.1:0"], plugins].concat();
+        Server::start_with(host, &[&["--http", "127.0.0.1:0"], plugins].concat())
+    }
+
+    /// `host serve` with these arguments.
+    pub(crate) fn start_with(host: &Host, arguments: &[&str]) -> Server {
+        let arguments = [&["serve"], arguments].concat();
         let mut child = host.command(&arguments).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut told = String::new();
@@ -117,8 +122,18 @@ impl Server {
         }
     }
 
-    fn connect(&self) -> std::io::Result<TcpStream> {
-        TcpStream::connect(self.address.trim_start_matches("http://"))
+    pub(crate) fn connect(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(("127.0.0.1", self.port()))
+    }
+
+    /// Sends this over a connection of its own, and reads until that is closed.
+    pub(crate) fn say(&self, text: &str) -> String {
+        let mut stream = self.connect().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8(answer).unwrap()
     }
 
     /// The port that it listens to.
