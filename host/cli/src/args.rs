@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::{EnumValueParser, TypedValueParser};
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use host_store::records;
 
 /// Lines in flight with `host run --each` where nothing else is said.
@@ -37,10 +38,14 @@ Environment:
 
 /// Reads the arguments; where they are wrong or ask for help, says so and ends the process.
 pub(crate) fn parse() -> Cli {
-    let command = with_exit_codes(Cli::command());
-    let command = command.after_help(format!("{ENVIRONMENT}\n\n{EXIT_CODES}"));
-    let read = Cli::from_arg_matches(&command.get_matches());
+    let read = Cli::from_arg_matches(&command().get_matches());
     read.unwrap_or_else(|error| error.exit())
+}
+
+/// All that can be typed, with its help.
+pub(crate) fn command() -> clap::Command {
+    let command = with_exit_codes(Cli::command());
+    command.after_help(format!("{ENVIRONMENT}\n\n{EXIT_CODES}"))
 }
 
 /// Each command's help ends with them.
@@ -119,6 +124,17 @@ pub(crate) enum Command {
     Config {
         #[command(subcommand)]
         command: Option<ConfigCommand>,
+    },
+    /// Writes what completes this program's commands in a shell, to standard output.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Writes manual pages, one for each command.
+    Man {
+        /// The folder for them.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
     },
 }
 

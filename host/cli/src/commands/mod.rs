@@ -7,6 +7,7 @@ mod choice;
 mod config;
 mod deploy;
 mod each;
+mod manual;
 mod plugin;
 mod reminder;
 mod resume;
@@ -31,6 +32,8 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
+        Command::Completions { shell } => manual::complete(common, *shell),
+        Command::Man { dir } => manual::write(common, dir),
         Command::Config { command } => config::run(common, command.as_ref()),
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use host_api::{Api, ServeOptions, Server, Tls, Tokens};
+use sd_notify::NotifyState;
 
 use super::deploy;
 use crate::args::{Common, ServeArgs};
@@ -105,11 +106,19 @@ async fn serve_at(
     for address in server.addresses() {
         console.note(&format!("Serving on {scheme}://{address}"));
     }
+    tell_supervisor(NotifyState::Ready);
     let stopped = async {
         // Only a signal ends it, and the listener of signals lives as long as the process.
         let _ = stop.await;
         console.note("Stopping; requests that were taken are answered first");
+        tell_supervisor(NotifyState::Stopping);
     };
     server.serve(api.router(), stopped).await;
     Ok(Exit::Done)
+}
+
+/// Says to systemd how it stands, where that is what started it.
+fn tell_supervisor(state: NotifyState<'_>) {
+    // A supervisor that does not listen waits in vain and says so itself.
+    sd_notify::notify(&[state]).ok();
 }

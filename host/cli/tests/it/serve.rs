@@ -1,6 +1,7 @@
 //! `host serve` over HTTP, as Dapr's clients ask it.
 
 use std::io::{Read, Write};
+use std::os::unix::net::UnixDatagram;
 
 use serde_json::{Value, json};
 
@@ -41,6 +42,27 @@ fn error(answer: &Answer, status: u16) -> String {
         .as_str()
         .unwrap()
         .to_owned()
+}
+
+#[test]
+fn a_supervisor_learns_when_the_server_is_ready_and_when_it_stops() {
+    let host = Host::new();
+    let path = host.dir().join("notify");
+    let supervisor = UnixDatagram::bind(&path).unwrap();
+    let mut command = host.command(&["serve", "--http", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let server = Server::started(command);
+    let heard = || {
+        let mut message = [0; 64];
+        let length = supervisor.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length])
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(heard(), "READY=1");
+    server.signal("-TERM");
+    assert_eq!(heard(), "STOPPING=1");
+    assert!(server.ended().0.success());
 }
 
 #[test]

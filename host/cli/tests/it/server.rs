@@ -46,8 +46,12 @@ impl Server {
 
     /// `host serve` with these arguments.
     pub(crate) fn start_with(host: &Host, arguments: &[&str]) -> Server {
-        let arguments = [&["serve"], arguments].concat();
-        let mut child = host.command(&arguments).spawn().unwrap();
+        Server::started(host.command(&[&["serve"], arguments].concat()))
+    }
+
+    /// Waits until the server says where it is.
+    pub(crate) fn started(mut command: Command) -> Server {
+        let mut child = command.spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut told = String::new();
         let address = loop {

@@ -1,5 +1,7 @@
 //! Wrong usage and bad input: exit code 2, and words that name the thing.
 
+use std::fs;
+
 use crate::host::{Host, TASKS, plugin};
 
 #[test]
@@ -78,4 +80,25 @@ fn a_stop_for_tests_that_cannot_be_read_is_refused() {
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains(r#"read HOST_TEST_STOP: "after:0" is neither"#));
+}
+
+#[test]
+fn shells_complete_the_commands_and_there_is_a_manual_page_for_each() {
+    let host = Host::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = host.run(&["completions", shell]).expect(0).stdout;
+        assert!(
+            script.contains("workflow") && script.contains("serve"),
+            "{script}"
+        );
+    }
+    host.run(&["man", "pages"]).expect(0).says("pages/host.1");
+    let page = |name: &str| fs::read_to_string(host.dir().join("pages").join(name)).unwrap();
+    assert!(page("host-workflow-start.1").contains("host workflow start"));
+    assert!(
+        page("host-serve.1").contains("token"),
+        "{}",
+        page("host-serve.1")
+    );
+    assert!(page("host.1").contains("Exit codes"));
 }
