@@ -32,6 +32,7 @@ mod schedules;
 mod serve;
 mod server;
 mod sigkill;
+mod storm;
 mod topics;
 mod transfers;
 mod usage;

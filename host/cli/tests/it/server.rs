@@ -140,6 +140,11 @@ impl Server {
         String::from_utf8(answer).unwrap()
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The port that it listens to.
     pub(crate) fn port(&self) -> u16 {
         let (_, port) = self.address.rsplit_once(':').unwrap();
@@ -179,17 +184,25 @@ impl Drop for Server {
     }
 }
 
-fn agent() -> ureq::Agent {
+/// A client that takes every status for an answer.
+pub(crate) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(PATIENCE));
     config.build().into()
 }
 
-fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
-    let mut response = response.unwrap();
-    Answer {
+type Response = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
+
+/// The whole answer, if it came.
+pub(crate) fn whole(response: Response) -> Result<Answer, ureq::Error> {
+    let mut response = response?;
+    Ok(Answer {
         status: response.status().as_u16(),
-        body: response.body_mut().read_to_string().unwrap(),
-    }
+        body: response.body_mut().read_to_string()?,
+    })
+}
+
+fn answer(response: Response) -> Answer {
+    whole(response).unwrap()
 }
