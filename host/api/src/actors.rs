@@ -1,8 +1,227 @@
-//! What clients mean who ask for something of an actor.
+//! What clients ask for of an actor's state, reminders and timers, and why they do not get it.
 //!
-//! Knows neither HTTP nor gRPC.
+//! Knows neither HTTP nor gRPC. What is asked for from outside is done between two of the actor's turns.
 
+use std::time::Duration;
+
+use host_base::duration::{self, InvalidDuration};
+use host_base::{ActorKey, Failure, Payload};
+use host_runtime::{
+    Alarm, CatchUp, ConstantRetry, Moment, NewReminder, ReminderInfo, StateChange, StateValue,
+    StoreError,
+};
 use serde::de::IgnoredAny;
+
+use crate::Api;
+
+/// How the types are called that Dapr keeps for itself.
+const RESERVED: &str = "dapr.internal.";
+/// After how long a reminder whose method has failed is run again, and how often, where nothing is said of it.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+const RETRIES_MAX: u32 = 3;
+
+/// Why nothing was done, or could be read.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Types of such a name belong to Dapr.
+    Reserved(String),
+    /// No plugin brings the type.
+    NotHosted(String),
+    /// The runtime refuses it.
+    Failed(Failure),
+    /// The store cannot be read.
+    Unreadable(StoreError),
+}
+
+/// When something is due, and what it runs, as Dapr's clients say it: where there is nothing, it is empty.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    pub(crate) name: String,
+    /// Which method it runs; empty: the one of its name.
+    pub(crate) method: String,
+    /// What the method takes.
+    pub(crate) data: Payload,
+    /// When it is due first; empty: at once.
+    pub(crate) due: String,
+    /// After how long it is due again; empty or no time at all: never.
+    pub(crate) period: String,
+    /// Until when it is due; empty: without an end.
+    pub(crate) ttl: String,
+}
+
+/// What becomes of a reminder whose method fails.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) enum FailurePolicy {
+    /// As it is where nothing is said.
+    #[default]
+    Usual,
+    /// It is dropped for this time.
+    Drop,
+    /// It is run again after so long, so often at most.
+    Constant {
+        interval: Option<Duration>,
+        max_retries: Option<u32>,
+    },
+}
+
+impl Due {
+    /// As a timer.
+    pub(crate) fn timer(self) -> Alarm {
+        let text = |text: String| (!text.trim().is_empty()).then_some(Moment::Text(text));
+        Alarm {
+            method: if self.method.is_empty() {
+                self.name.clone()
+            } else {
+                self.method
+            },
+            name: self.name,
+            input: self.data,
+            due: text(self.due).unwrap_or(Moment::After(Duration::ZERO)),
+            period: text(self.period).filter(is_some_time),
+            ttl: text(self.ttl),
+        }
+    }
+
+    /// As a reminder.
+    pub(crate) fn reminder(self, policy: FailurePolicy, overwrite: bool) -> NewReminder {
+        NewReminder {
+            alarm: self.timer(),
+            // As Dapr's scheduler, which fires once for what it has missed.
+            catch_up: CatchUp::Once,
+            retry: policy.retry(),
+            overwrite,
+        }
+    }
+}
+
+/// Clients say by a period of no time at all that there is none.
+fn is_some_time(period: &Moment) -> bool {
+    match period {
+        Moment::Text(text) => {
+            text.starts_with('R')
+                || !text.contains('0')
+                || text.contains(|one| "123456789".contains(one))
+        }
+        Moment::After(_) | Moment::At(_) => true,
+    }
+}
+
+impl FailurePolicy {
+    fn retry(self) -> Option<ConstantRetry> {
+        let (interval, max_retries) = match self {
+            FailurePolicy::Usual => (None, Some(RETRIES_MAX)),
+            FailurePolicy::Drop => return None,
+            FailurePolicy::Constant {
+                interval,
+                max_retries,
+            } => (interval, max_retries),
+        };
+        Some(ConstantRetry {
+            interval: interval.unwrap_or(RETRY_INTERVAL),
+            max_retries,
+        })
+    }
+}
+
+/// The interval that a client writes; none where it is empty.
+pub(crate) fn interval(text: &str) -> Result<Option<Duration>, InvalidDuration> {
+    let text = Some(text).filter(|text| !text.trim().is_empty());
+    text.map(duration::read).transpose()
+}
+
+/// The period of a reminder as it can be written; empty where there is none.
+pub(crate) fn period(reminder: &ReminderInfo) -> String {
+    match (&reminder.period, reminder.left) {
+        (None, _) => String::new(),
+        (Some(period), None) => period.clone(),
+        (Some(period), Some(left)) => format!("R{left}/{period}"),
+    }
+}
+
+impl Api {
+    /// Writes values of an actor's state, all or none.
+    pub(crate) async fn write_state(
+        &self,
+        actor: &ActorKey,
+        changes: Vec<StateChange>,
+    ) -> Result<(), Refused> {
+        self.check_hosted(actor)?;
+        let written = self.runtime.write_state(actor, changes).await;
+        written.map_err(Refused::Failed)
+    }
+
+    /// A value of an actor's state. It need not be hosted.
+    pub(crate) fn state(&self, actor: &ActorKey, key: &str) -> Result<Option<StateValue>, Refused> {
+        check_not_reserved(actor)?;
+        let value = self.runtime.state(actor, key);
+        value.map_err(Refused::Unreadable)
+    }
+
+    /// Sets a reminder of an actor.
+    pub(crate) async fn set_reminder(
+        &self,
+        actor: &ActorKey,
+        reminder: NewReminder,
+    ) -> Result<(), Refused> {
+        self.check_hosted(actor)?;
+        let set = self.runtime.set_reminder(actor, reminder).await;
+        set.map_err(Refused::Failed)
+    }
+
+    /// Cancels a reminder of an actor, if it is there.
+    pub(crate) async fn cancel_reminder(
+        &self,
+        actor: &ActorKey,
+        name: &str,
+    ) -> Result<(), Refused> {
+        self.check_hosted(actor)?;
+        let cancelled = self.runtime.cancel_reminder(actor, name).await;
+        cancelled.map(drop).map_err(Refused::Failed)
+    }
+
+    /// A reminder of an actor.
+    pub(crate) fn reminder(
+        &self,
+        actor: &ActorKey,
+        name: &str,
+    ) -> Result<Option<ReminderInfo>, Refused> {
+        self.check_hosted(actor)?;
+        let reminder = self.runtime.reminder(actor, name);
+        reminder.map_err(Refused::Unreadable)
+    }
+
+    /// Sets a timer of an actor.
+    pub(crate) async fn set_timer(&self, actor: &ActorKey, timer: Alarm) -> Result<(), Refused> {
+        self.check_hosted(actor)?;
+        let set = self.runtime.set_timer(actor, timer).await;
+        set.map_err(Refused::Failed)
+    }
+
+    /// Cancels a timer of an actor, if it is there.
+    pub(crate) async fn cancel_timer(&self, actor: &ActorKey, name: &str) -> Result<(), Refused> {
+        self.check_hosted(actor)?;
+        let cancelled = self.runtime.cancel_timer(actor, name).await;
+        cancelled.map(drop).map_err(Refused::Failed)
+    }
+
+    fn check_hosted(&self, actor: &ActorKey) -> Result<(), Refused> {
+        check_not_reserved(actor)?;
+        let (tenant, actor_type) = (&actor.tenant, &actor.actor_type);
+        if self.runtime.brings_actor(tenant, actor_type) {
+            Ok(())
+        } else {
+            Err(Refused::NotHosted(actor_type.clone()))
+        }
+    }
+}
+
+fn check_not_reserved(actor: &ActorKey) -> Result<(), Refused> {
+    let actor_type = &actor.actor_type;
+    if actor_type.starts_with(RESERVED) {
+        return Err(Refused::Reserved(actor_type.clone()));
+    }
+    Ok(())
+}
 
 /// Dapr's JavaScript client sends a list of what a method is called with, whose methods may take several
 /// arguments. Methods of plugins take one input: this is the only one in such a list, if there is only one.
@@ -15,6 +234,54 @@ pub(crate) fn sole_argument(list: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn due(period: &str) -> Due {
+        Due {
+            name: "Ring".to_owned(),
+            period: period.to_owned(),
+            ..Due::default()
+        }
+    }
+
+    #[test]
+    fn a_period_of_no_time_is_none() {
+        for none in ["", " ", "0", "0s", "PT0S", "0h0m0s0ms0μs"] {
+            assert_eq!(due(none).timer().period, None, "{none}");
+        }
+        for some in ["0h0m1s0ms0μs", "PT10S", "R0/PT0S", "soon"] {
+            let period = due(some).timer().period;
+            assert_eq!(period, Some(Moment::Text(some.to_owned())));
+        }
+    }
+
+    #[test]
+    fn what_runs_the_method_of_its_name_and_at_once_says_nothing_else() {
+        let timer = due("").timer();
+        assert_eq!((&*timer.name, &*timer.method), ("Ring", "Ring"));
+        assert_eq!(timer.due, Moment::After(Duration::ZERO));
+        assert_eq!(timer.ttl, None);
+    }
+
+    #[test]
+    fn a_failed_reminder_is_run_again_as_the_policy_says() {
+        let retry = |policy| due("").reminder(policy, true).retry;
+        assert_eq!(retry(FailurePolicy::Drop), None);
+        let usual = retry(FailurePolicy::Usual).unwrap();
+        assert_eq!(
+            (usual.interval, usual.max_retries),
+            (RETRY_INTERVAL, Some(3))
+        );
+        let constant = FailurePolicy::Constant {
+            interval: interval("0h0m5s0ms0μs").unwrap(),
+            max_retries: None,
+        };
+        let constant = retry(constant).unwrap();
+        assert_eq!(
+            (constant.interval.as_secs(), constant.max_retries),
+            (5, None)
+        );
+        assert!(interval("soon").is_err());
+    }
 
     #[test]
     fn the_only_argument_is_taken_out_of_its_list_as_it_is() {

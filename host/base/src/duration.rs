@@ -16,10 +16,16 @@ pub struct InvalidDuration(String);
 /// # Errors
 /// It says none, or one that goes backwards.
 pub fn read(text: &str) -> Result<Duration, InvalidDuration> {
-    let span = text.trim().parse::<Span>().ok();
+    let span = span(text);
     let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
     let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| InvalidDuration(text.to_owned()))
+}
+
+/// The span of time that the text says, by the clock and the calendar; none where it says none.
+pub fn span(text: &str) -> Option<Span> {
+    // The Greek letter stands for the sign of what is micro, as programs write it.
+    text.trim().replace('\u{3bc}', "\u{b5}").parse().ok()
 }
 
 /// The duration as [`read`] reads it.

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
-use host_engine::{ActivityOptions, NewReminder, Plugin, Query, Update};
+use host_engine::{ActivityOptions, Alarm, NewReminder, Plugin, Query, Update};
 use host_store::records::{FailureRecord, Mail, Task};
 use host_store::{TaskKey, TimerKey};
 use tokio::sync::oneshot;
@@ -211,12 +212,29 @@ pub(crate) struct Order {
 /// What can be done to an actor without running its code. What comes of it is JSON.
 #[derive(Debug)]
 pub(crate) enum Deed {
+    /// Writes values of its state, all or none.
+    WriteState(Vec<StateChange>),
     /// Sets a reminder.
     SetReminder(NewReminder),
     /// Cancels the reminder of that name; answers whether there was one.
     CancelReminder(String),
+    /// Sets a timer, which is there as long as the actor is in memory.
+    SetTimer(Alarm),
+    /// Cancels the timer of that name; answers whether there was one.
+    CancelTimer(String),
     /// Deletes it with all that it owns.
     Delete,
+}
+
+/// A value of an actor's state that is to be written, or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    /// Under which key.
+    pub key: String,
+    /// The value; none: what is there is deleted.
+    pub value: Option<Payload>,
+    /// After how long the value is not there any more; none: it stays.
+    pub ttl: Option<Duration>,
 }
 
 /// How an activity ended.

@@ -44,6 +44,7 @@ mod when;
 pub mod workflow;
 
 pub use control::Purged;
+pub use effect::StateChange;
 pub use error::{
     ControlError, DeployError, MoveError, RehearseError, RerunError, StartError, StartupError,
     StoreError,
@@ -59,4 +60,7 @@ pub use schedules::{Fired, ScheduleView};
 pub use topics::SubscriptionView;
 pub use view::{WorkflowView, status_name};
 
-pub use host_engine::WorkflowStatus;
+pub use host_engine::{
+    Alarm, CatchUp, ConstantRetry, Moment, NewReminder, ReminderInfo, WorkflowStatus,
+};
+pub use host_store::StateValue;

@@ -13,9 +13,11 @@ use host_base::ids::check_id;
 use host_base::{
     ActorKey, Digest, Entity, Failure, Limits, Outcome, Payload, TenantId, WorkflowKey,
 };
-use host_engine::{Engine, EngineOptions, Manifest, NewReminder, Query, ReminderInfo, Update};
+use host_engine::{
+    Alarm, Engine, EngineOptions, Manifest, NewReminder, Query, ReminderInfo, Update,
+};
 use host_store::records::{Deployment, Event, EventKind, EventRaised, Status};
-use host_store::{Batch, ReadError, Reader, Store, WorkflowFilter};
+use host_store::{Batch, ReadError, Reader, StateValue, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
@@ -23,7 +25,7 @@ use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
-use crate::effect::{self, Deed, Message};
+use crate::effect::{self, Deed, Message, StateChange};
 use crate::entity::Entities;
 use crate::error::{
     DeployError, MoveError, RehearseError, RerunError, StartError, StartupError, StoreError,
@@ -628,6 +630,48 @@ impl Runtime {
         Failure::transient(code::BUSY, self.core.closed().to_string())
     }
 
+    /// Writes values of an actor's state between two of its turns, all or none; durable when this returns.
+    ///
+    /// # Errors
+    /// No plugin brings the actor type, a key or a value breaks a limit, or the store failed.
+    pub async fn write_state(
+        &self,
+        actor: &ActorKey,
+        changes: Vec<StateChange>,
+    ) -> Result<(), Failure> {
+        let deed = Deed::WriteState(changes);
+        self.core.order(actor.clone(), deed).await.map(drop)
+    }
+
+    /// A value of an actor's state, as its last durable turn has left it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn state(&self, actor: &ActorKey, key: &str) -> Result<Option<StateValue>, StoreError> {
+        let value = self.core.reader.state(actor, key)?;
+        let now = self.core.clock.now();
+        Ok(value.filter(|value| value.is_there(now)))
+    }
+
+    /// Sets a timer of an actor: it is in memory, and goes when the actor leaves it.
+    ///
+    /// # Errors
+    /// A time in it is not understood, the actor has no such method, or it has too many timers.
+    pub async fn set_timer(&self, actor: &ActorKey, timer: Alarm) -> Result<(), Failure> {
+        let deed = Deed::SetTimer(timer);
+        self.core.order(actor.clone(), deed).await.map(drop)
+    }
+
+    /// Cancels a timer of an actor. Says whether there was one.
+    ///
+    /// # Errors
+    /// The store is closed.
+    pub async fn cancel_timer(&self, actor: &ActorKey, name: &str) -> Result<bool, Failure> {
+        let deed = Deed::CancelTimer(name.to_owned());
+        let was_there = self.core.order(actor.clone(), deed).await?;
+        Ok(was_there == b"true")
+    }
+
     /// Sets a reminder of an actor; durable when this returns.
     ///
     /// # Errors
@@ -650,6 +694,19 @@ impl Runtime {
         let deed = Deed::CancelReminder(name.to_owned());
         let was_there = self.core.order(actor.clone(), deed).await?;
         Ok(was_there == b"true")
+    }
+
+    /// A reminder of an actor.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn reminder(
+        &self,
+        actor: &ActorKey,
+        name: &str,
+    ) -> Result<Option<ReminderInfo>, StoreError> {
+        let reminder = self.core.reader.reminder(actor, name)?;
+        Ok(reminder.map(|reminder| actor::reminder_info(name, &reminder)))
     }
 
     /// A page of an actor's reminders behind the name `after`, in the order of their names.

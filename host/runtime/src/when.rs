@@ -6,11 +6,11 @@
 use std::str::FromStr;
 
 use host_base::failure::code;
-use host_base::{Failure, Timestamp};
+use host_base::{Failure, Timestamp, duration};
 use host_engine::Moment;
 use host_store::records::Period;
+use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use jiff::{Span, ToSpan};
 
 const MONTHS_PER_YEAR: u32 = 12;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -85,7 +85,7 @@ fn period_of(text: &str) -> Option<Period> {
     if matches!(text, "0" | "") {
         return (text == "0").then(Period::default);
     }
-    let span = Span::from_str(text).ok()?;
+    let span = duration::span(text)?;
     let part = |part: i64| u64::try_from(part).ok();
     let months = part(span.get_years().into())?
         .checked_mul(MONTHS_PER_YEAR.into())?
@@ -215,7 +215,15 @@ mod tests {
     #[test]
     fn durations_are_those_of_iso_8601_and_of_go() {
         let hour_and_a_half = 90 * 60 * 1_000;
-        for text in ["PT1H30M", "1h30m", "1.5h", "90m", "5400s", "0h90m0s0ms"] {
+        for text in [
+            "PT1H30M",
+            "1h30m",
+            "1.5h",
+            "90m",
+            "5400s",
+            "0h90m0s0ms0\u{3bc}s",
+            "0h90m0s0ms0\u{b5}s",
+        ] {
             assert_eq!(after(text), hour_and_a_half, "{text}");
         }
         assert_eq!(

@@ -35,8 +35,7 @@ async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<impl IntoResponse, Error> {
-    let actor = ActorKey::new(api.tenant.clone(), actor_type, id);
-    let actor = actor.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))?;
+    let actor = actor_key(&api, actor_type, id)?;
     let key = idempotency_key(&headers)?;
     let input = input(&headers, body);
     let answer = api.runtime.call_actor(&actor, &method, input, key);
@@ -44,6 +43,12 @@ async fn call(
         .await
         .map_err(|failure| refused(&api, &actor, &failure))?;
     Ok(([(CONTENT_TYPE, "application/json")], answer))
+}
+
+/// The actor's address.
+pub(super) fn actor_key(api: &Api, actor_type: String, id: String) -> Result<ActorKey, Error> {
+    let actor = ActorKey::new(api.tenant.clone(), actor_type, id);
+    actor.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))
 }
 
 fn input(headers: &HeaderMap, body: Bytes) -> Payload {

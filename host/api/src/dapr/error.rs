@@ -8,6 +8,9 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::{Failure, Fault};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::actors::Refused;
 
 /// After how many seconds it is worth trying again where the host has too much to do.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -27,6 +30,9 @@ struct Body<'a> {
     message: &'a str,
 }
 
+/// The body is not what the route takes.
+pub(super) const MALFORMED: &str = "ERR_MALFORMED_REQUEST";
+
 impl Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Error {
         let message = message.into();
@@ -42,6 +48,23 @@ impl Error {
         Error::new(StatusCode::BAD_REQUEST, code, message)
     }
 
+    /// What is not done to an actor; `code` where Dapr has no code for the reason.
+    pub(super) fn refused(code: &'static str, what: &str, refused: Refused) -> Error {
+        let failed = StatusCode::INTERNAL_SERVER_ERROR;
+        match refused {
+            Refused::Reserved(actor_type) => {
+                let text = format!("{what}: the actor type {actor_type} is reserved");
+                Error::new(StatusCode::FORBIDDEN, "ERR_ACTOR_TYPE_RESERVED", text)
+            }
+            Refused::NotHosted(actor_type) => {
+                let text = format!("{what}: no plugin brings the actor type {actor_type}");
+                Error::new(failed, code, text)
+            }
+            Refused::Failed(failure) => Error::of_failure(code, what, &failure),
+            Refused::Unreadable(error) => Error::new(failed, code, format!("{what}: {error}")),
+        }
+    }
+
     /// What the runtime could not do; 503 where trying again may help and nothing was done.
     pub(super) fn of_failure(code: &'static str, what: &str, failure: &Failure) -> Error {
         let status = match failure.fault() {
@@ -52,6 +75,12 @@ impl Error {
         };
         Error::new(status, code, format!("{what}: {failure}"))
     }
+}
+
+/// What a body says in JSON.
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    let value = serde_json::from_slice(body);
+    value.map_err(|error| Error::bad_request(MALFORMED, format!("read the body: {error}")))
 }
 
 impl IntoResponse for Error {

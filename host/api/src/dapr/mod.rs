@@ -3,14 +3,17 @@
 //! Source: the API reference of Dapr 1.18 and the behaviour of its runtime. Knows nothing of the host's own API.
 
 mod actors;
+mod alarms;
 mod error;
 mod metadata;
 mod path;
+mod state;
 mod workflows;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use host_base::Timestamp;
 
 use crate::Api;
 
@@ -22,7 +25,9 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/healthz", get(is_healthy))
         .route("/healthz/outbound", get(is_healthy))
         .merge(metadata::routes())
-        .merge(actors::routes());
+        .merge(actors::routes())
+        .merge(state::routes())
+        .merge(alarms::routes());
     let routes = Router::new().nest("/v1.0", stable);
     WORKFLOW_VERSIONS
         .into_iter()
@@ -36,4 +41,9 @@ pub(crate) fn routes() -> Router<Api> {
 /// What answers has opened its data directory and its plugins.
 async fn is_healthy() -> StatusCode {
     StatusCode::NO_CONTENT
+}
+
+/// RFC 3339, in UTC.
+fn moment(at: Timestamp) -> String {
+    at.date().unwrap_or(jiff::Timestamp::MAX).to_string()
 }

@@ -9,11 +9,12 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use host_base::{Failure, Payload, Timestamp, WorkflowKey};
+use host_base::{Failure, Payload, WorkflowKey};
 use host_runtime::{ControlError, StartError, StoreError, WorkflowStatus, WorkflowView};
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
+use super::moment;
 use super::path::Names;
 use crate::Api;
 
@@ -173,11 +174,6 @@ fn status_of(status: WorkflowStatus) -> &'static str {
         // Its name came after this API.
         WorkflowStatus::Stalled => "UNKNOWN",
     }
-}
-
-/// RFC 3339, in UTC.
-fn moment(at: Timestamp) -> String {
-    at.date().unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
 async fn terminate(State(api): State<Api>, Names([_, id]): Names<2>) -> Accepted<Done> {

@@ -56,6 +56,12 @@ mod python {
 
     #[test]
     #[ignore = "cargo xtask test installs the client and runs it"]
+    fn state_reminders_and_timers_are_as_it_expects() {
+        check("alarms.py", &["sdk_probe.wasm"]);
+    }
+
+    #[test]
+    #[ignore = "cargo xtask test installs the client and runs it"]
     fn actors_answer_and_say_what_is_wrong() {
         check("actors.py", &["sdk_probe.wasm"]);
     }
@@ -74,6 +80,12 @@ mod javascript {
     #[ignore = "cargo xtask test installs the client and runs it"]
     fn actors_health_and_metadata_are_as_it_expects() {
         check("actors.js", &[TASKS]);
+    }
+
+    #[test]
+    #[ignore = "cargo xtask test installs the client and runs it"]
+    fn state_reminders_and_timers_are_as_it_expects() {
+        check("alarms.js", &["sdk_probe.wasm"]);
     }
 
     #[test]

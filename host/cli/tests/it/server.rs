@@ -80,6 +80,10 @@ impl Server {
         answer(agent().put(self.at(path)).send(body))
     }
 
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        answer(agent().delete(self.at(path)).call())
+    }
+
     pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
         self.post_with(path, &[], body)
     }

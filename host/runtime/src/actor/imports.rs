@@ -10,8 +10,8 @@ use host_engine::{
     ActorImports, Alarm, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall, Moment,
     NewReminder, ReminderInfo, StartError, StatePage, WorkflowInfo,
 };
+use host_store::ReadError;
 use host_store::records::{Call, Delayed, EventRaised, MailKind, Subscription};
-use host_store::{ReadError, StateValue};
 
 use tokio::sync::mpsc;
 
@@ -20,6 +20,7 @@ use crate::actor::list::List;
 use crate::actor::reminders;
 use crate::actor::run::{Method, Place, run};
 use crate::actor::turn::{Entered, Turn, Writes};
+use crate::actor::values;
 use crate::chain::{Chain, Entry};
 use crate::core::Core;
 use crate::dedup::is_kept;
@@ -368,30 +369,11 @@ impl ActorImports for Imports {
         value: Option<Payload>,
         ttl: Option<Duration>,
     ) -> Result<(), Interrupt> {
-        let max = self.0.core.limits.turn_writes_max;
-        limits::check_state_key(key)?;
-        if let Some(value) = &value {
-            self.0.check_payload("a state value", value)?;
-        }
         let mut turn = lock(&self.0.turn);
         if turn.only_reads {
             return Err(turn.stop(self.0.refusal("write its state")));
         }
-        let expires = ttl.map(|ttl| turn.now.after(ttl));
-        let writes = turn.writes();
-        let state = &mut writes.state;
-        if state.len() >= max && !state.contains_key(key) {
-            let text = format!("a turn may write {max} keys (`turn_writes_max`)");
-            return Err(Interrupt(text));
-        }
-        let before = state.get(key).and_then(Option::as_ref);
-        // What was written before under the key is replaced, and counts no more.
-        writes.bytes -= before.map_or(0, |value| value.bytes.len());
-        let bytes = value.as_ref().map_or(0, Vec::len);
-        limits::take_bytes(&self.0.core.limits, &mut writes.bytes, bytes)?;
-        let value = value.map(|bytes| StateValue { bytes, expires });
-        state.insert(key.to_owned(), value);
-        Ok(())
+        values::write(&self.0.core.limits, &mut turn, key, value, ttl)
     }
 
     fn list_state(

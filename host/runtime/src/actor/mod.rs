@@ -11,6 +11,7 @@ mod read;
 mod reminders;
 mod run;
 mod turn;
+mod values;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,7 @@ use crate::chain::Chain;
 use crate::core::Core;
 use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
-use crate::effect::{Deed, Effect, Message, Order, Progress, WaitingCall};
+use crate::effect::{Deed, Effect, Message, Order, Progress, StateChange, WaitingCall};
 use crate::entity::live::{Standing, Turns};
 use crate::limits;
 use crate::locks::lock;
@@ -531,6 +532,7 @@ impl ActorTurns {
         let draft = change.draft;
         self.commit(draft).await;
         self.settle_if(deleted).await;
+        self.bound_cache().await;
     }
 
     fn carry_out(&self, what: Deed) -> Outcome {
@@ -544,14 +546,30 @@ impl ActorTurns {
             stopped.unwrap_or_else(|| limits::over_limit(Interrupt(text)))
         };
         match what {
+            Deed::WriteState(changes) => {
+                self.plugin()?;
+                let limits = &self.core.limits;
+                for StateChange { key, value, ttl } in changes {
+                    let mut turn = lock(&self.turn);
+                    let written = values::write(limits, &mut turn, &key, value, ttl);
+                    drop(turn);
+                    written.map_err(refused)?;
+                }
+                Ok(Payload::new())
+            }
             Deed::SetReminder(new) => {
-                let ActorKey {
-                    tenant, actor_type, ..
-                } = &self.key;
-                let plugins = &self.core.plugins;
-                plugins.check_method(tenant, actor_type, &new.alarm.method)?;
+                self.check_method(&new.alarm.method)?;
                 alarms.set_reminder(new).map_err(refused)??;
                 Ok(Payload::new())
+            }
+            Deed::SetTimer(alarm) => {
+                self.check_method(&alarm.method)?;
+                alarms.set_timer(alarm).map_err(refused)??;
+                Ok(Payload::new())
+            }
+            Deed::CancelTimer(name) => {
+                let was_there = alarms.cancel_timer(&name);
+                Ok(was_there.to_string().into_bytes())
             }
             Deed::CancelReminder(name) => {
                 let was_there = alarms.cancel_reminder(&name).map_err(refused)?;
@@ -562,6 +580,14 @@ impl ActorTurns {
                 Ok(Payload::new())
             }
         }
+    }
+
+    fn check_method(&self, method: &str) -> Result<(), Failure> {
+        let ActorKey {
+            tenant, actor_type, ..
+        } = &self.key;
+        let plugins = &self.core.plugins;
+        plugins.check_method(tenant, actor_type, method)
     }
 
     /// What was deleted must be gone from the store before it is asked for what memory does not know.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use host_base::Timestamp;
 use host_base::time::ManualClock;
+use host_runtime::{Alarm, Moment, StateChange};
 use host_store::StateValue;
 
 use super::*;
@@ -350,4 +351,94 @@ async fn an_actor_may_be_idle_for_as_long_as_its_type_says() {
     let one_is_left = async || (host.entities_live() == 1).then_some(());
     crate::host::until("the mayfly to leave", one_is_left).await;
     assert_eq!(host.call(&mayfly, "Came", ()).await, Ok(json!(2)));
+}
+
+fn write(key: &str, value: impl Into<Option<&'static str>>) -> StateChange {
+    StateChange {
+        key: key.to_owned(),
+        value: value.into().map(Into::into),
+        ttl: None,
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_from_outside_is_written_between_two_turns() {
+    let host = Scratch::with(|limits| limits.turn_cpu_max = Duration::from_secs(30)).await;
+    let (k, gate) = (keeper("k"), json!({"gate": "gate"}));
+    let mut ringing = Box::pin(host.call(&k, "RingAtGate", gate));
+    tokio::select! {
+        rung = &mut ringing => panic!("the gate is shut: {rung:?}"),
+        () = host.until_count("gate-asked", 1) => {}
+    }
+    let mut writing = Box::pin(host.write_state(&k, vec![write("k", "1")]));
+    tokio::select! {
+        biased;
+        written = &mut writing => panic!("a turn goes on: {written:?}"),
+        () = std::future::ready(()) => {}
+    }
+    assert_eq!(host.state(&k, "k").unwrap(), None);
+    host.call(&counter("gate"), "Add", 1).await.unwrap();
+    assert_eq!(ringing.await, Ok(json!(1)));
+    writing.await.unwrap();
+    assert_eq!(host.state(&k, "k").unwrap(), Some(b"1".to_vec().into()));
+    assert_eq!(call(&host, "k", "Look", json!("k")).await, json!(1));
+    assert_eq!(call(&host, "k", "Rings", Value::Null).await, json!(1));
+}
+
+#[tokio::test]
+async fn all_that_is_written_from_outside_is_there_or_nothing() {
+    let host = Scratch::new().await;
+    let k = keeper("k");
+    host.write_state(&k, vec![write("a", "1"), write("b", "2")])
+        .await
+        .unwrap();
+    let long = "k".repeat(2_000);
+    let refused = host
+        .write_state(&k, vec![write("a", None), write(&long, "1")])
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, "limit");
+    let host = host.reopen().await;
+    assert_eq!(call(&host, "k", "Look", json!("a")).await, json!(1));
+    host.write_state(&k, vec![write("a", None)]).await.unwrap();
+    assert_eq!(call(&host, "k", "Look", json!("a")).await, Value::Null);
+    assert_eq!(call(&host, "k", "Look", json!("b")).await, json!(2));
+    let nobody = ActorKey::new(tenant(), "Nobody", "a").unwrap();
+    let refused = host.write_state(&nobody, vec![write("a", "1")]).await;
+    assert_eq!(refused.unwrap_err().code, "not-found");
+}
+
+fn alarm(method: &str, due: &str) -> Alarm {
+    Alarm {
+        name: "t".to_owned(),
+        method: method.to_owned(),
+        input: b"1".to_vec(),
+        due: Moment::Text(due.to_owned()),
+        period: None,
+        ttl: None,
+    }
+}
+
+#[tokio::test]
+async fn a_timer_that_is_set_from_outside_fires_unless_it_is_cancelled() {
+    let clock = ManualClock::at(Timestamp(100_000));
+    let host = Scratch::at(clock.clone()).await;
+    let k = keeper("k");
+    host.set_timer(&k, alarm("Ring", "10s")).await.unwrap();
+    assert_eq!(host.cancel_timer(&k, "t").await, Ok(true));
+    assert_eq!(host.cancel_timer(&k, "t").await, Ok(false));
+    clock.set(Timestamp(120_000));
+    assert_eq!(
+        call(&host, "k", "Life", Value::Null).await,
+        json!([0, 1, 0])
+    );
+    host.set_timer(&k, alarm("Ring", "0s")).await.unwrap();
+    assert_eq!(
+        call(&host, "k", "Life", Value::Null).await,
+        json!([1, 1, 0])
+    );
+    let unknown = host.set_timer(&k, alarm("Nothing", "0s")).await;
+    assert_eq!(unknown.unwrap_err().code, "not-found");
+    let never = host.set_timer(&k, alarm("Ring", "soon")).await;
+    assert_eq!(never.unwrap_err().code, "bad-input");
 }

@@ -1,0 +1,135 @@
+//! `actors/{type}/{id}/state`: values of an actor's state, written as a transaction and read one by one.
+//!
+//! Extracts, calls, converts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use host_base::Payload;
+use host_runtime::{StateChange, StateValue};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::actors::actor_key;
+use super::error::{self, Error};
+use super::moment;
+use super::path::Names;
+use crate::Api;
+use crate::actors::Refused;
+
+/// The header by which a value says when it expires.
+const EXPIRES: HeaderName = HeaderName::from_static("metadata.ttlexpiretime");
+/// What says in the metadata of a value how long it stays.
+const TTL: &str = "ttlInSeconds";
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/actors/{type}/{id}/state", post(write).put(write))
+        .route("/actors/{type}/{id}/state/{key}", get(read))
+}
+
+#[derive(Deserialize)]
+struct Operation {
+    operation: What,
+    request: Request,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    Upsert,
+    Delete,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    key: String,
+    value: Option<Box<RawValue>>,
+    etag: Option<String>,
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+async fn write(
+    State(api): State<Api>,
+    Names([actor_type, id]): Names<2>,
+    body: Bytes,
+) -> Result<StatusCode, Error> {
+    let actor = actor_key(&api, actor_type, id)?;
+    let operations: Vec<Operation> = error::json(&body)?;
+    let changes = operations.into_iter().map(change);
+    let changes = changes.collect::<Result<_, _>>()?;
+    let written = api.write_state(&actor, changes).await;
+    written.map_err(|refused| match refused {
+        Refused::NotHosted(actor_type) => {
+            let text =
+                format!("actor instance is missing: no plugin brings the actor type {actor_type}");
+            Error::bad_request("ERR_ACTOR_INSTANCE_MISSING", text)
+        }
+        other => Error::refused(
+            "ERR_ACTOR_STATE_TRANSACTION_SAVE",
+            "save actor state",
+            other,
+        ),
+    })?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn change(Operation { operation, request }: Operation) -> Result<StateChange, Error> {
+    if request.etag.is_some_and(|etag| !etag.is_empty()) {
+        let text = format!(
+            "the value {} has no etag: only its actor's turns write it",
+            request.key
+        );
+        return Err(Error::bad_request(error::MALFORMED, text));
+    }
+    let value = || request.value.map_or_else(|| Payload::from("null"), payload);
+    let (value, ttl) = match operation {
+        What::Delete => (None, None),
+        What::Upsert => (Some(value()), ttl(request.metadata)?),
+    };
+    let key = request.key;
+    Ok(StateChange { key, value, ttl })
+}
+
+/// JSON as it was written.
+pub(super) fn payload(value: Box<RawValue>) -> Payload {
+    Box::<str>::from(value).into_string().into_bytes()
+}
+
+fn ttl(metadata: Option<BTreeMap<String, String>>) -> Result<Option<Duration>, Error> {
+    let seconds = metadata.as_ref().and_then(|metadata| metadata.get(TTL));
+    let Some(text) = seconds else {
+        return Ok(None);
+    };
+    match text.parse::<i64>() {
+        // It is never over, or nothing is said.
+        Ok(-1 | 0) => Ok(None),
+        Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
+        Ok(_) | Err(_) => {
+            let text = format!("{TTL} {text:?} is no number of seconds, and not -1");
+            Err(Error::bad_request(error::MALFORMED, text))
+        }
+    }
+}
+
+async fn read(
+    State(api): State<Api>,
+    Names([actor_type, id, key]): Names<3>,
+) -> Result<Response, Error> {
+    let actor = actor_key(&api, actor_type, id)?;
+    let value = api.state(&actor, &key);
+    let value = value
+        .map_err(|refused| Error::refused("ERR_ACTOR_STATE_GET", "get actor state", refused))?;
+    let Some(StateValue { bytes, expires }) = value else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let expires = expires.map(|expires| [(EXPIRES, moment(expires))]);
+    Ok((expires, [(CONTENT_TYPE, "application/json")], bytes).into_response())
+}
