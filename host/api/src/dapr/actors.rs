@@ -12,6 +12,7 @@ use axum::routing::any;
 use host_base::failure::code;
 use host_base::{ActorKey, Failure, Fault, Payload};
 
+use super::body::Body;
 use super::error::Error;
 use super::path::Names;
 use crate::Api;
@@ -33,7 +34,7 @@ async fn call(
     State(api): State<Api>,
     Names([actor_type, id, method]): Names<3>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<impl IntoResponse, Error> {
     let actor = actor_key(&api, actor_type, id)?;
     let key = idempotency_key(&headers)?;

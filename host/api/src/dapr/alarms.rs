@@ -3,7 +3,6 @@
 //! Extracts, calls, converts. A plugin's reminders and timers run methods: one that is set here runs the method of
 //! its name, and a timer the one that it says.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::actors::actor_key;
+use super::body::Body;
 use super::error::{self, Error};
 use super::moment;
 use super::path::Names;
@@ -38,7 +38,7 @@ pub(super) fn routes() -> Router<Api> {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Body {
+struct Settings {
     data: Option<Box<RawValue>>,
     due_time: Option<String>,
     period: Option<String>,
@@ -62,7 +62,7 @@ enum Policy {
     },
 }
 
-impl Body {
+impl Settings {
     fn due(self, name: String) -> Due {
         let data = self.data.map_or_else(Payload::new, payload);
         Due {
@@ -99,16 +99,16 @@ impl Policy {
 async fn set_reminder(
     State(api): State<Api>,
     Names([actor_type, id, name]): Names<3>,
-    body: Bytes,
+    body: Body,
 ) -> Result<StatusCode, Error> {
     let actor = actor_key(&api, actor_type, id)?;
-    let mut body: Body = error::json(&body)?;
-    let policy = body.failure_policy.take().map(Policy::read);
+    let mut settings: Settings = body.json()?;
+    let policy = settings.failure_policy.take().map(Policy::read);
     let policy = policy.transpose()?.unwrap_or_default();
-    let overwrite = body.overwrite.unwrap_or(true);
+    let overwrite = settings.overwrite.unwrap_or(true);
     // A reminder has no callback.
-    body.callback = None;
-    let set = api.set_reminder(&actor, body.due(name).reminder(policy, overwrite));
+    settings.callback = None;
+    let set = api.set_reminder(&actor, settings.due(name).reminder(policy, overwrite));
     set.await.map_err(|refused| {
         reminder_refused("ERR_ACTOR_REMINDER_CREATE", "create reminder", refused)
     })?;
@@ -194,11 +194,11 @@ fn reminder_refused(code: &'static str, what: &str, refused: Refused) -> Error {
 async fn set_timer(
     State(api): State<Api>,
     Names([actor_type, id, name]): Names<3>,
-    body: Bytes,
+    body: Body,
 ) -> Result<StatusCode, Error> {
     let actor = actor_key(&api, actor_type, id)?;
-    let body: Body = error::json(&body)?;
-    let set = api.set_timer(&actor, body.due(name).timer()).await;
+    let settings: Settings = body.json()?;
+    let set = api.set_timer(&actor, settings.due(name).timer()).await;
     set.map_err(|refused| Error::refused("ERR_ACTOR_TIMER_CREATE", "create timer", refused))?;
     Ok(StatusCode::NO_CONTENT)
 }

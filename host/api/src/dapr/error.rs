@@ -8,7 +8,6 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::{Failure, Fault};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::actors::Refused;
 
@@ -75,12 +74,6 @@ impl Error {
         };
         Error::new(status, code, format!("{what}: {failure}"))
     }
-}
-
-/// What a body says in JSON.
-pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    let value = serde_json::from_slice(body);
-    value.map_err(|error| Error::bad_request(MALFORMED, format!("read the body: {error}")))
 }
 
 impl IntoResponse for Error {

@@ -10,6 +10,7 @@ use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde::Serialize;
 
+use super::body::Body;
 use super::error::Error;
 use super::path::Names;
 use crate::Api;
@@ -23,7 +24,7 @@ pub(super) fn routes() -> Router<Api> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+struct Server {
     id: &'static str,
     runtime_version: &'static str,
     enabled_features: [&'static str; 1],
@@ -50,7 +51,7 @@ struct Active {
     count: usize,
 }
 
-async fn read(State(api): State<Api>) -> Json<Body> {
+async fn read(State(api): State<Api>) -> Json<Server> {
     let Metadata {
         id,
         version,
@@ -61,7 +62,7 @@ async fn read(State(api): State<Api>) -> Json<Body> {
     let actors: Vec<_> = actors
         .map(|(actor_type, count)| Active { actor_type, count })
         .collect();
-    Json(Body {
+    Json(Server {
         id,
         runtime_version: version,
         enabled_features: ["ActorStateTTL"],
@@ -80,9 +81,12 @@ async fn read(State(api): State<Api>) -> Json<Body> {
 async fn label(
     State(api): State<Api>,
     Names([name]): Names<1>,
-    value: String,
+    Body(value): Body,
 ) -> Result<StatusCode, Error> {
+    let refused = |error: String| Error::bad_request("ERR_BAD_REQUEST", error);
+    let value = String::from_utf8(value.into());
+    let value = value.map_err(|error| refused(format!("a label is text: {error}")))?;
     let set = api.labels.set(name, value);
-    set.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))?;
+    set.map_err(|error| refused(error.to_string()))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,6 +4,7 @@
 
 mod actors;
 mod alarms;
+mod body;
 mod error;
 mod metadata;
 mod path;

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, StatusCode};
@@ -18,6 +17,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::actors::actor_key;
+use super::body::Body;
 use super::error::{self, Error};
 use super::moment;
 use super::path::Names;
@@ -59,10 +59,10 @@ struct Request {
 async fn write(
     State(api): State<Api>,
     Names([actor_type, id]): Names<2>,
-    body: Bytes,
+    body: Body,
 ) -> Result<StatusCode, Error> {
     let actor = actor_key(&api, actor_type, id)?;
-    let operations: Vec<Operation> = error::json(&body)?;
+    let operations: Vec<Operation> = body.json()?;
     let changes = operations.into_iter().map(change);
     let changes = changes.collect::<Result<_, _>>()?;
     let written = api.write_state(&actor, changes).await;

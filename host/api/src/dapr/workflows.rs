@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -13,6 +13,7 @@ use host_base::{Failure, Payload, WorkflowKey};
 use host_runtime::{ControlError, StartError, StoreError, WorkflowStatus, WorkflowView};
 use serde::{Deserialize, Serialize};
 
+use super::body::Body;
 use super::error::Error;
 use super::moment;
 use super::path::Names;
@@ -61,9 +62,11 @@ fn accepted<T>(body: T) -> Accepted<T> {
 async fn start(
     State(api): State<Api>,
     Names([_, name]): Names<2>,
-    Query(StartQuery { id }): Query<StartQuery>,
-    input: Bytes,
+    query: Result<Query<StartQuery>, QueryRejection>,
+    Body(input): Body,
 ) -> Accepted<Started> {
+    let query = query.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.body_text()))?;
+    let Query(StartQuery { id }) = query;
     let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     check_new_id(&id)?;
     let started = api
@@ -224,7 +227,7 @@ fn done<T>(
 async fn raise(
     State(api): State<Api>,
     Names([_, id, event]): Names<3>,
-    value: Bytes,
+    Body(value): Body,
 ) -> Accepted<Done> {
     const CODE: &str = "ERR_RAISE_EVENT_WORKFLOW";
     let key = key_of(&api, id)?;

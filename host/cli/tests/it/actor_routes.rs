@@ -216,3 +216,36 @@ fn types_that_are_not_hosted_and_types_of_dapr_itself_are_refused() {
     assert_eq!(codes("dapr.internal.a", [403; 3]), reserved);
     assert_eq!(server.get("/v1.0/actors/Nobody/a/state/k").status, 204);
 }
+
+#[test]
+fn a_body_that_is_too_long_or_too_deep_is_refused_and_the_server_goes_on() {
+    let host = Host::new();
+    host.limit("payload_bytes_max = 10000");
+    let server = serve(&host);
+    let long = format!("\"{}\"", "a".repeat(10_000));
+    for path in [
+        "/v1.0/actors/Keeper/k/method/Look",
+        "/v1.0/actors/Keeper/k/state",
+        "/v1.0/actors/Keeper/k/reminders/Ring",
+        "/v1.0/workflows/dapr/nap/start",
+        "/v1.0/workflows/dapr/w/raiseEvent/e",
+    ] {
+        let refused = server.post(path, &long);
+        let code = error(&refused, 413, "`payload_bytes_max` of 10000 bytes");
+        assert_eq!(code, "ERR_BODY_READ", "{path}");
+    }
+    let deep = "[".repeat(5_000) + &"]".repeat(4_000);
+    for path in ["state", "reminders/Ring", "timers/t"] {
+        let refused = server.post(&format!("{KEEPER}/{path}"), &deep);
+        assert_eq!(error(&refused, 400, ""), "ERR_MALFORMED_REQUEST", "{path}");
+    }
+    // What is deep and whole is data as any other; whether it can be read is the plugin's business.
+    let deep = "[".repeat(4_000) + &"]".repeat(4_000);
+    let body = format!(r#"[{{"operation":"upsert","request":{{"key":"deep","value":{deep}}}}}]"#);
+    let stored = server.post(&format!("{KEEPER}/state"), &body);
+    assert_eq!(stored.status, 204, "{stored:?}");
+    assert_eq!(state(&server, "deep").body, deep);
+    let read = server.post(&format!("{KEEPER}/method/Look"), r#""deep""#);
+    assert_eq!(error(&read, 500, ""), "ERR_ACTOR_INVOKE_METHOD");
+    assert_eq!(call(&server, "Rings", Value::Null), json!(0));
+}

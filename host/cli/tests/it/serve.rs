@@ -225,6 +225,14 @@ fn a_server_says_which_actors_it_hosts_and_what_it_is_labelled_with() {
 }
 
 #[test]
+fn a_query_that_cannot_be_read_is_refused() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(TASKS)]);
+    let twice = "/v1.0/workflows/dapr/task_processing_workflow/start?instanceID=a&instanceID=b";
+    assert_eq!(error(&server.post(twice, TASK), 400), "ERR_BAD_REQUEST");
+}
+
+#[test]
 fn a_plus_in_a_path_is_a_space_and_an_escaped_one_is_a_plus() {
     let host = Host::new();
     let server = Server::start(&host, &[&plugin(TASKS)]);
