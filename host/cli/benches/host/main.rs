@@ -11,6 +11,7 @@
 mod disk;
 mod lengths;
 mod load;
+mod neighbours;
 mod reminders;
 mod report;
 mod scenes;

@@ -8,7 +8,7 @@ use host_runtime::Runtime;
 
 use crate::disk::Disk;
 use crate::load::{Bench, wait_for};
-use crate::report::{Report, Row, median, p99};
+use crate::report::{Report, Row, median, millis, p99};
 
 const IN_FLIGHT: usize = 256;
 /// Within this time all of them are due, evenly spread.
@@ -78,8 +78,4 @@ async fn ask(runtime: &Runtime, number: usize, method: &str, input: &str) -> Vec
         .call_actor(&actor.unwrap(), method, input, None)
         .await;
     answer.unwrap()
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

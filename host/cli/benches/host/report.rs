@@ -54,3 +54,7 @@ pub(crate) fn median(samples: &mut [Duration]) -> Duration {
 pub(crate) fn p99(samples: &[Duration]) -> Duration {
     samples[samples.len() * 99 / 100]
 }
+
+pub(crate) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::disk::Disk;
 use crate::lengths::{lengths, widths};
 use crate::load::{Bench, call_counter, cpu_time, resident, run_lesson, run_workflow, start};
+use crate::neighbours;
 use crate::reminders;
-use crate::report::{Report, Row, median, p99};
+use crate::report::{Report, Row, median, millis, p99};
 use crate::timers::timers;
 
 /// One scene; `scale` divides its work.
@@ -16,7 +17,7 @@ pub(crate) struct Scene {
 }
 
 /// All scenes, in the order of the table.
-pub(crate) const ALL: [Scene; 11] = [
+pub(crate) const ALL: [Scene; 12] = [
     Scene {
         name: "latency",
         run: latency,
@@ -60,6 +61,10 @@ pub(crate) const ALL: [Scene; 11] = [
     Scene {
         name: "reminders",
         run: reminders::run,
+    },
+    Scene {
+        name: "neighbours",
+        run: neighbours::run,
     },
 ];
 
@@ -253,8 +258,4 @@ fn sleeping(report: &mut Report, _: &Disk, scale: usize) {
 
 fn rate(count: usize, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

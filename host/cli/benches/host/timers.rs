@@ -10,7 +10,7 @@ use host_store::records::EventKind;
 
 use crate::disk::Disk;
 use crate::load::{Bench, call_counter, cpu_time, run_workflow, start, wait_for};
-use crate::report::{Report, Row, median, p99};
+use crate::report::{Report, Row, median, millis, p99};
 
 /// Workflows that are started at once.
 const IN_FLIGHT: usize = 256;
@@ -132,8 +132,4 @@ fn lateness(runtime: &Runtime, id: &str) -> Duration {
     let (due, fired) = (due.unwrap(), fired.unwrap());
     assert!(fired >= due, "a timer was early");
     Timestamp(fired).since(Timestamp(due))
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
