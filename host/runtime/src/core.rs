@@ -28,6 +28,7 @@ use crate::effect::{Ask, Asked, Deed, Effect, Message, Order, WaitingCall};
 use crate::entity::{Entities, Full, Newcomer, live};
 use crate::locks::lock;
 use crate::observer::{Happening, Observer};
+use crate::once::{Once, Places, remembering};
 use crate::outbox::Queued;
 use crate::plugins::Plugins;
 use crate::retention::Retention;
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) outbox: mpsc::Sender<Queued>,
     /// Held while a batch and its effects are queued.
     pub(crate) order: Mutex<()>,
+    /// Held while something is done that callers may repeat.
+    pub(crate) once: Places,
     /// Held while a component is deployed.
     pub(crate) deploying: tokio::sync::Mutex<()>,
     pub(crate) tasks: tokio::runtime::Handle,
@@ -274,6 +277,19 @@ impl Core {
         self.answer_of(workflow, to_ask).await
     }
 
+    /// Raises an event for a workflow, unless that was done under this key before; durable when this returns.
+    pub(crate) async fn raise_once(
+        self: &Arc<Self>,
+        to: &WorkflowKey,
+        event: EventRaised,
+        key: Option<Digest>,
+    ) -> Result<(), Failure> {
+        match remembering(self, &to.tenant, key, Payload::new())? {
+            Once::First(batch) => self.raise(to, event, batch).await,
+            Once::Again(_) => Ok(()),
+        }
+    }
+
     /// Raises an event for a workflow, in one batch with what `batch` holds; durable when this returns.
     pub(crate) async fn raise(
         self: &Arc<Self>,
@@ -303,6 +319,23 @@ impl Core {
         draft.send(self, to.clone(), kind);
         let durable = self.commit_draft_durably(draft).await;
         durable.map_err(|_| self.no_answer(&to))
+    }
+
+    /// Publishes a value, unless that was done under this key before; durable when this returns. Tells how many
+    /// had subscribed.
+    pub(crate) async fn publish_once(
+        &self,
+        tenant: TenantId,
+        topic: String,
+        value: Payload,
+        key: Option<Digest>,
+    ) -> Result<usize, Failure> {
+        let subscribers = self.topics.subscribers(&tenant, &topic);
+        let answer = subscribers.to_string().into_bytes();
+        match remembering(self, &tenant, key, answer)? {
+            Once::First(batch) => self.publish(tenant, topic, value, batch).await,
+            Once::Again(told) => Ok(String::from_utf8_lossy(&told).parse().unwrap_or(0)),
+        }
     }
 
     /// Publishes a value, in one batch with what `batch` holds; durable when this returns. Tells how many

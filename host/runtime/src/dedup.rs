@@ -96,6 +96,10 @@ pub(crate) enum What {
     Raise,
     /// A value is published.
     Publish,
+    /// A workflow is started.
+    Start,
+    /// A run is begun again.
+    Rerun,
 }
 
 impl What {
@@ -107,6 +111,8 @@ impl What {
             What::TakeBack => "take back",
             What::Raise => "raise",
             What::Publish => "publish",
+            What::Start => "start",
+            What::Rerun => "rerun",
         }
     }
 }

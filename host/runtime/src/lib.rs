@@ -21,12 +21,14 @@ mod limits;
 mod locks;
 mod message_id;
 mod observer;
+mod once;
 mod options;
 mod outbox;
 mod pending;
 mod plugins;
 mod recovery;
 mod rehearsal;
+mod repeats;
 mod rerun;
 mod retention;
 mod rollout;
@@ -53,6 +55,7 @@ pub use observer::{Happening, Observer, Speaker};
 pub use options::RuntimeOptions;
 pub use pending::PendingActivity;
 pub use rehearsal::{Rehearsal, Verdict};
+pub use repeats::Begun;
 pub use rerun::Rerun;
 pub use rollout::{KeptComponent, RolledOut, Rollout, Trial};
 pub use runtime::{Deployed, Runtime, Unfinished};
@@ -63,4 +66,4 @@ pub use view::{WorkflowView, status_name};
 pub use host_engine::{
     Alarm, CatchUp, ConstantRetry, Moment, NewReminder, ReminderInfo, WorkflowStatus,
 };
-pub use host_store::StateValue;
+pub use host_store::{StateValue, WorkflowFilter, records};

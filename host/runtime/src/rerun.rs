@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use host_base::failure::code;
-use host_base::{Failure, Outcome, Payload, Timestamp, WorkflowKey};
+use host_base::{Digest, Failure, Outcome, Payload, Timestamp, WorkflowKey};
 use host_store::Batch;
 use host_store::records::{Event, EventKind, Instance, Origin, OutcomeRecord, SeedFrom, Started};
 
@@ -25,7 +25,9 @@ use crate::draft::Draft;
 use crate::effect::Effect;
 use crate::error::{RerunError, StoreError};
 use crate::limits;
+use crate::once::{Once, remembering};
 use crate::rehearsal::Verdict;
+use crate::repeats::{self, Begun};
 use crate::start::{self, IdState, NewWorkflow, plugin_of};
 use crate::topics::Stage;
 use crate::view::{WorkflowView, is_active};
@@ -46,12 +48,13 @@ pub struct Rerun {
     pub id: Option<String>,
 }
 
-/// Begins the run again; durable when this returns.
+/// Begins the run again, unless that was done before under this digest; durable when this returns.
 pub(crate) async fn rerun(
     core: &Arc<Core>,
     key: &WorkflowKey,
     rerun: Rerun,
-) -> Result<WorkflowView, RerunError> {
+    once: Option<Digest>,
+) -> Result<Begun, RerunError> {
     let instance = core.reader.instance(key).map_err(StoreError::from)?;
     let instance = instance.ok_or_else(|| RerunError::Unknown(key.id.clone()))?;
     let run = rerun.run.unwrap_or(instance.run);
@@ -68,7 +71,7 @@ pub(crate) async fn rerun(
         .and_then(|result| result.as_ref().ok());
     check_size(core, "a result", result)?;
     let copied = copy(core, key, run, past, &rerun)?;
-    start(core, key, &rerun, copied).await
+    start(core, key, &rerun, copied, once).await
 }
 
 fn check_size(core: &Core, what: &str, value: Option<&Payload>) -> Result<(), RerunError> {
@@ -176,17 +179,25 @@ async fn start(
     source: &WorkflowKey,
     rerun: &Rerun,
     mut past: Past,
-) -> Result<WorkflowView, RerunError> {
-    let id = rerun
-        .id
-        .clone()
-        .unwrap_or_else(|| start::made_id(core.random()));
+    once: Option<Digest>,
+) -> Result<Begun, RerunError> {
+    let unlike = || once.map_or_else(|| core.random(), |once| once.0);
+    let id = rerun.id.clone();
+    let id = id.unwrap_or_else(|| start::made_id(unlike()));
     let key = WorkflowKey::new(source.tenant.clone(), id);
     let key = key.map_err(|error| RerunError::Refused(error.into()))?;
     let name = past.started.name.clone();
     let plugin = plugin_of(&core.plugins, &key, &name).map_err(RerunError::Refused)?;
     let mut permit = core.starts.permit(&key).await;
     permit.runs_on(&plugin);
+    let once = remembering(core, &key.tenant, once, Payload::new());
+    let batch = match once.map_err(RerunError::Refused)? {
+        Once::First(batch) => batch,
+        Once::Again(_) => {
+            let view = repeats::begun_before(core, &key);
+            return view.map(Begun::Before).map_err(RerunError::Refused);
+        }
+    };
     let before = match start::id_state(core, &key).map_err(StoreError::from)? {
         IdState::Active(view) => return Err(RerunError::AlreadyExists(view)),
         IdState::Free(before) => before,
@@ -205,7 +216,7 @@ async fn start(
     let now = core.clock.now();
     let mut instance = start::instance(&new, now);
     instance.cancel_reason = cancel_reason(&past);
-    let batch = batch(&new, &instance, &past);
+    let batch = copied(batch, &new, &instance, &past);
     agrees(core, &new, &instance, past).await?;
     let mut draft = Draft {
         batch,
@@ -216,7 +227,7 @@ async fn start(
     let view = WorkflowView::new(new.key, instance);
     let durable = core.commit_draft_durably(draft).await;
     durable.map_err(StoreError::from)?;
-    Ok(view)
+    Ok(Begun::Now(view))
 }
 
 /// Why it was asked to end, where the copy says that it was.
@@ -243,8 +254,7 @@ async fn agrees(
     }
 }
 
-fn batch(new: &NewWorkflow, instance: &Instance, past: &Past) -> Batch {
-    let mut batch = Batch::new();
+fn copied(mut batch: Batch, new: &NewWorkflow, instance: &Instance, past: &Past) -> Batch {
     new.before.replaced_by(&mut batch, &new.key, instance);
     let started = Event {
         at_ms: past.at.0,

@@ -31,10 +31,12 @@ use crate::error::{
     DeployError, MoveError, RehearseError, RerunError, StartError, StartupError, StoreError,
 };
 use crate::locks::lock;
+use crate::once::{Once, Places, remembering};
 use crate::options::RuntimeOptions;
 use crate::pending::PendingActivity;
 use crate::plugins::Plugins;
 use crate::rehearsal::Rehearsal;
+use crate::repeats::Begun;
 use crate::rerun::{self, Rerun};
 use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
@@ -47,7 +49,7 @@ use crate::updates::Updates;
 use crate::view::{self, WorkflowView};
 use crate::waits::Waits;
 use crate::watchers::Watchers;
-use crate::{actor, components, keeper, limits, outbox, pending, recovery, timers};
+use crate::{actor, components, keeper, limits, outbox, pending, recovery, repeats, timers};
 
 /// Where compiled components are kept, in the data directory.
 const CACHE_DIR: &str = "cache";
@@ -256,11 +258,23 @@ impl Runtime {
     /// # Errors
     /// See [`RerunError`]; nothing has changed then.
     pub async fn rerun(&self, key: &WorkflowKey, rerun: Rerun) -> Result<WorkflowView, RerunError> {
+        match self.begin_again(key, rerun, None).await? {
+            Begun::Now(view) | Begun::Before(view) => Ok(view),
+        }
+    }
+
+    /// Begins a run again, unless that was done before under this digest.
+    pub(crate) async fn begin_again(
+        &self,
+        key: &WorkflowKey,
+        rerun: Rerun,
+        once: Option<Digest>,
+    ) -> Result<Begun, RerunError> {
         let (core, key) = (Arc::clone(&self.core), key.clone());
         let begun = self
             .core
             .tasks
-            .spawn(async move { rerun::rerun(&core, &key, rerun).await });
+            .spawn(async move { rerun::rerun(&core, &key, rerun, once).await });
         match begun.await {
             Ok(begun) => begun,
             Err(_) => Err(StoreError::from(self.core.closed()).into()),
@@ -354,14 +368,36 @@ impl Runtime {
         id: Option<&str>,
         input: Payload,
     ) -> Result<WorkflowView, StartError> {
+        let id = id.map_or_else(|| start::made_id(self.core.random()), str::to_owned);
+        let key = WorkflowKey::new(tenant.clone(), id);
+        let key = key.map_err(|error| StartError::Refused(error.into()))?;
+        match self.begin(key, name, input, None).await? {
+            Begun::Now(view) | Begun::Before(view) => Ok(view),
+        }
+    }
+
+    /// Starts a workflow, unless that was done before under this digest.
+    pub(crate) async fn begin(
+        &self,
+        key: WorkflowKey,
+        name: &str,
+        input: Payload,
+        once: Option<Digest>,
+    ) -> Result<Begun, StartError> {
         let core = &self.core;
         limits::check_payload(&core.limits, "a workflow's input", &input)
             .map_err(|limit| StartError::Refused(limits::over_limit(limit)))?;
-        let id = id.map_or_else(|| start::made_id(core.random()), str::to_owned);
-        let key = WorkflowKey::new(tenant.clone(), id);
-        let key = key.map_err(|error| StartError::Refused(error.into()))?;
         let plugin = start::plugin_of(&core.plugins, &key, name).map_err(StartError::Refused)?;
         let permit = core.starts.permit(&key).await;
+        // Under the permit: of two with one digest, the second sees what the first has done.
+        let once = remembering(core, &key.tenant, once, Payload::new());
+        let batch = match once.map_err(StartError::Refused)? {
+            Once::First(batch) => batch,
+            Once::Again(_) => {
+                let view = repeats::begun_before(core, &key);
+                return view.map(Begun::Before).map_err(StartError::Refused);
+            }
+        };
         let state = start::id_state(core, &key);
         match state.map_err(|error| StartError::Refused(unreadable(error)))? {
             IdState::Active(view) => Err(StartError::AlreadyExists(view)),
@@ -376,15 +412,24 @@ impl Runtime {
                     seed: core.random(),
                     before,
                 };
-                self.start(new, permit).await.map_err(StartError::Refused)
+                let started = self.start(new, permit, batch).await;
+                started.map(Begun::Now).map_err(StartError::Refused)
             }
         }
     }
 
-    async fn start(&self, new: NewWorkflow, permit: StartPermit) -> Result<WorkflowView, Failure> {
+    async fn start(
+        &self,
+        new: NewWorkflow,
+        permit: StartPermit,
+        batch: Batch,
+    ) -> Result<WorkflowView, Failure> {
         let now = self.core.clock.now();
         let view = WorkflowView::new(new.key.clone(), start::instance(&new, now));
-        let mut draft = Draft::default();
+        let mut draft = Draft {
+            batch,
+            ..Draft::default()
+        };
         draft.start(&self.core, new, permit, now);
         match self.core.commit_draft_durably(draft).await {
             Ok(()) => Ok(view),
@@ -853,6 +898,7 @@ fn core(
         updates: Updates::default(),
         outbox,
         order: Mutex::default(),
+        once: Places::default(),
         deploying: tokio::sync::Mutex::default(),
         tasks,
         sequences: Sequences::of_boot(store.boot),

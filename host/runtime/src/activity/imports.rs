@@ -8,8 +8,8 @@ use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, Timestamp, 
 use host_engine::{
     ActivityImports, ActivityInfo, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall, Moment,
 };
-use host_store::records::{Call, Delayed, EventRaised, MailKind, OutcomeRecord, Reply};
-use host_store::{Batch, TaskKey};
+use host_store::TaskKey;
+use host_store::records::{Call, Delayed, EventRaised, MailKind};
 
 use crate::activity::under_way::Shared;
 use crate::core::Core;
@@ -20,7 +20,7 @@ use crate::limits;
 use crate::locks::lock;
 use crate::message_id::MessageId;
 use crate::observer::{Happening, Speaker};
-use crate::start::unreadable;
+use crate::once::{Once, remembering};
 use crate::topics;
 use crate::when;
 
@@ -248,22 +248,7 @@ impl Wanted {
 
     /// Looks whether it was done; if not, `answer` is kept with it.
     fn before(&self, core: &Core, answer: Payload) -> Result<Once, Failure> {
-        let mut batch = Batch::new();
-        let tenant = &self.target.tenant;
-        if let Some(key) = self.key {
-            let done = core.reader.reply(tenant, &key).map_err(unreadable)?;
-            if let Some(done) = done {
-                let outcome = Outcome::from(done.outcome.unwrap_or_default());
-                return outcome.map(Once::Again);
-            }
-            let reply = Reply {
-                outcome: Some(OutcomeRecord::from(Ok(answer))),
-                expires_ms: core.clock.now().after(core.limits.reply_retention).0,
-                ..Reply::default()
-            };
-            batch.put_reply(tenant, &key, &reply);
-        }
-        Ok(Once::First(batch))
+        remembering(core, &self.target.tenant, self.key, answer)
     }
 }
 
@@ -319,31 +304,16 @@ async fn take_back(core: Arc<Core>, message: Wanted) -> Result<(), Failure> {
 async fn raise(core: Arc<Core>, event: Wanted) -> Result<(), Failure> {
     let target = &event.target;
     let to = WorkflowKey::new(target.tenant.clone(), target.id.as_str())?;
-    match event.before(&core, Payload::new())? {
-        Once::First(batch) => {
-            let (name, value) = (event.method, event.input);
-            core.raise(&to, EventRaised { name, value }, batch).await
-        }
-        Once::Again(_) => Ok(()),
-    }
+    let raised = EventRaised {
+        name: event.method,
+        value: event.input,
+    };
+    core.raise_once(&to, raised, event.key).await
 }
 
 /// Publishes the value and keeps, in the same batch, that it was published.
 async fn publish(core: Arc<Core>, value: Wanted) -> Result<(), Failure> {
-    match value.before(&core, Payload::new())? {
-        Once::First(batch) => {
-            let ActorKey { tenant, id, .. } = value.target;
-            let published = core.publish(tenant, id, value.input, batch).await;
-            published.map(drop)
-        }
-        Once::Again(_) => Ok(()),
-    }
-}
-
-/// Whether something that is done once was done by an earlier attempt.
-enum Once {
-    /// It was not. The batch, into which it goes, keeps that it is done.
-    First(Batch),
-    /// It was, and this came of it.
-    Again(Payload),
+    let ActorKey { tenant, id, .. } = value.target;
+    let published = core.publish_once(tenant, id, value.input, value.key);
+    published.await.map(drop)
 }

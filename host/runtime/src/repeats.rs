@@ -1,0 +1,145 @@
+//! Requests from outside that carry an idempotency key: whoever repeats one gets the first one's answer, and
+//! nothing is done a second time for as long as answers are kept.
+//!
+//! A key counts together with what is asked for: the same key with another input is another request.
+
+use host_base::failure::code;
+use host_base::{ActorKey, Digest, Failure, Payload, TenantId, WorkflowKey};
+use host_store::records::EventRaised;
+
+use crate::core::Core;
+use crate::dedup::{Calls, Cause, What};
+use crate::error::{RerunError, StartError};
+use crate::limits;
+use crate::rerun::Rerun;
+use crate::runtime::Runtime;
+use crate::start::{self, unreadable};
+use crate::topics;
+use crate::view::WorkflowView;
+
+/// A workflow that was asked for is there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Begun {
+    /// This request has started it.
+    Now(WorkflowView),
+    /// An earlier request of the same key has; as it stands now.
+    Before(WorkflowView),
+}
+
+impl Runtime {
+    /// Starts a workflow once; durable when this returns. Without an id, the host makes one of the key.
+    ///
+    /// # Errors
+    /// See [`StartError`]. What an earlier request has started and was deleted since is not found.
+    pub async fn start_workflow_once(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        id: Option<&str>,
+        input: Payload,
+        idempotency_key: &str,
+    ) -> Result<Begun, StartError> {
+        let (kind, target) = match id {
+            Some(id) => ("workflow of an id", id),
+            None => ("workflow of any id", name),
+        };
+        let target = target_of(tenant, kind, target).map_err(StartError::Refused)?;
+        let once = digest(What::Start, &target, name, &input, idempotency_key);
+        let id = id.map_or_else(|| start::made_id(once.0), str::to_owned);
+        let key = WorkflowKey::new(tenant.clone(), id);
+        let key = key.map_err(|error| StartError::Refused(error.into()))?;
+        self.begin(key, name, input, Some(once)).await
+    }
+
+    /// Begins a run again once; durable when this returns. Without an id, the host makes one of the key.
+    ///
+    /// # Errors
+    /// See [`RerunError`]. What an earlier request has begun and was deleted since is not found.
+    pub async fn rerun_once(
+        &self,
+        key: &WorkflowKey,
+        rerun: Rerun,
+        idempotency_key: &str,
+    ) -> Result<Begun, RerunError> {
+        let target = target_of(&key.tenant, "workflow", &key.id).map_err(RerunError::Refused)?;
+        let changes = format!("{rerun:?}");
+        let once = digest(
+            What::Rerun,
+            &target,
+            "rerun",
+            changes.as_bytes(),
+            idempotency_key,
+        );
+        self.begin_again(key, rerun, Some(once)).await
+    }
+
+    /// Raises an event for a workflow once; durable when this returns.
+    ///
+    /// # Errors
+    /// There is no such instance, it has ended, or the store failed.
+    pub async fn raise_event_once(
+        &self,
+        key: &WorkflowKey,
+        name: &str,
+        value: Payload,
+        idempotency_key: &str,
+    ) -> Result<(), Failure> {
+        limits::check_event(&self.core.limits, name, &value).map_err(limits::over_limit)?;
+        let target = target_of(&key.tenant, "workflow event", &key.id)?;
+        let once = digest(What::Raise, &target, name, &value, idempotency_key);
+        let _alone = self.core.once.of(&once).await;
+        let name = name.to_owned();
+        let event = EventRaised { name, value };
+        self.core.raise_once(key, event, Some(once)).await
+    }
+
+    /// Publishes a value once; durable when this returns. Tells how many had subscribed to the topic.
+    ///
+    /// # Errors
+    /// The name or the value breaks a rule, a subscriber has too many messages waiting, or the store failed.
+    pub async fn publish_once(
+        &self,
+        tenant: &TenantId,
+        topic: &str,
+        value: Payload,
+        idempotency_key: &str,
+    ) -> Result<usize, Failure> {
+        let checked = topics::check_publishable(&self.core.limits, topic, &value);
+        checked.map_err(limits::over_limit)?;
+        let target = target_of(tenant, "topic", topic)?;
+        let once = digest(What::Publish, &target, "publish", &value, idempotency_key);
+        let _alone = self.core.once.of(&once).await;
+        let (tenant, topic) = (tenant.clone(), topic.to_owned());
+        let published = self.core.publish_once(tenant, topic, value, Some(once));
+        published.await
+    }
+}
+
+/// What an earlier request has begun.
+pub(crate) fn begun_before(core: &Core, key: &WorkflowKey) -> Result<WorkflowView, Failure> {
+    let found = core.reader.instance(key).map_err(unreadable)?;
+    let found = found.ok_or_else(|| {
+        let id = &key.id;
+        let text = format!("workflow {id}, which an earlier request of this idempotency key has started, was deleted");
+        Failure::new(code::NOT_FOUND, text)
+    })?;
+    Ok(WorkflowView::new(key.clone(), found))
+}
+
+/// The bookkeeping is that of calls; what is no actor has a type that says so.
+fn target_of(tenant: &TenantId, kind: &str, id: &str) -> Result<ActorKey, Failure> {
+    Ok(ActorKey::new(tenant.clone(), kind, id)?)
+}
+
+/// Under which key it is kept that this was done.
+fn digest(
+    what: What,
+    target: &ActorKey,
+    method: &str,
+    input: &[u8],
+    idempotency_key: &str,
+) -> Digest {
+    let mut calls = Calls::of(Some(Cause::caller(idempotency_key)));
+    let digest = calls.key_of(what, target, method, input);
+    digest.expect("calls of a cause have keys")
+}
