@@ -5,6 +5,7 @@
 
 mod actors;
 mod dapr;
+pub mod json;
 mod metadata;
 mod served;
 

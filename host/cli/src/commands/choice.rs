@@ -3,13 +3,13 @@
 //! Pure: decides between what the plugins say of themselves and what the user says.
 
 use anyhow::{Context, Result, anyhow, bail};
+use host_api::json;
 use host_base::{Digest, Payload};
 use host_engine::Manifest;
 use host_engine::manifest::Example;
 
 use crate::input::lines::Naming;
 use crate::input::pattern::Pattern;
-use crate::show::json;
 
 /// Digits of an input's digest that make an id.
 const DIGEST_DIGITS: usize = 12;

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use futures_util::{StreamExt, stream};
+use host_api::json::Report;
 use host_base::{Payload, WorkflowKey};
 use host_runtime::{StartError, WorkflowView};
 use serde::Serialize;
@@ -17,7 +18,7 @@ use crate::input::lines::{self, Line};
 use crate::session::{self, Ending, Session};
 use crate::show::console;
 use crate::show::progress::Progress;
-use crate::show::report::{self, Report};
+use crate::show::report;
 use crate::show::text::{self, count};
 use crate::show::trace::Detail;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
+use host_api::json::Raw;
 use host_engine::{self as engine, Alarm, ConstantRetry, Moment, NewReminder, ReminderInfo};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::actor::key;
 use crate::args::{ActorArgs, CatchUp, Common, RemindArgs};
@@ -14,7 +14,7 @@ use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::table::table;
 use crate::show::trace::Detail;
-use crate::show::{console, json, text, time};
+use crate::show::{console, text, time};
 
 /// After how long a method that has failed is run again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ struct Line<'a> {
     name: &'a str,
     method: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Box<RawValue>>,
+    input: Option<Raw>,
     due: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     period: Option<&'a str>,
@@ -143,7 +143,7 @@ fn line(reminder: &ReminderInfo) -> Line<'_> {
     Line {
         name: &reminder.name,
         method: &reminder.method,
-        input: (!reminder.input.is_empty()).then(|| json::raw(&reminder.input)),
+        input: (!reminder.input.is_empty()).then(|| Raw::new(&reminder.input)),
         due: time::rfc3339(reminder.due),
         period: reminder.period.as_deref(),
         left: reminder.left,

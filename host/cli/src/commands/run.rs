@@ -4,6 +4,7 @@
 //! are the business of [`super::each`].
 
 use anyhow::{Result, anyhow};
+use host_api::json::{Report, compact};
 use host_base::{Payload, WorkflowKey};
 use host_runtime::{StartError, WorkflowView};
 use host_store::records::Stall;
@@ -14,9 +15,8 @@ use crate::args::{Common, RunArgs};
 use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
-use crate::show::report::Report;
 use crate::show::trace::Detail;
-use crate::show::{console, json, stall, text};
+use crate::show::{console, stall, text};
 
 /// Does it.
 pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
@@ -94,7 +94,7 @@ fn join(
         return Err(Problem::new(Exit::BadUsage, error));
     }
     let has = session.runtime.workflow_input(active)?;
-    let other = has.is_some_and(|has| json::compact(&has) != json::compact(input));
+    let other = has.is_some_and(|has| compact(&has) != compact(input));
     let keeps = if other {
         ", with another input, which it keeps"
     } else {

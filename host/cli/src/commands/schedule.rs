@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use host_api::json::Raw;
 use host_base::{Timestamp, duration};
 use host_runtime::{Fired, ScheduleView};
 use host_store::records::{Schedule, ScheduleTarget, ScheduledCall, ScheduledWorkflow};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::args::{Common, CreateScheduleArgs, Overlap, ScheduleCommand};
 use crate::exit::{self, Exit, OrExit, Problem};
@@ -17,7 +17,7 @@ use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::table::table;
 use crate::show::trace::Detail;
-use crate::show::{console, json, text, time};
+use crate::show::{console, text, time};
 
 /// Times of a schedule that are shown ahead.
 const UPCOMING: usize = 5;
@@ -41,7 +41,7 @@ struct Line<'a> {
     #[serde(flatten)]
     target: Target<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Box<RawValue>>,
+    input: Option<Raw>,
     overlap: &'static str,
     catch_up_ms: u64,
     jitter_ms: u64,
@@ -382,7 +382,7 @@ fn line(view: &ScheduleView) -> Line<'_> {
             },
             None => Target::Nothing {},
         },
-        input: (!schedule.input.is_empty()).then(|| json::raw(&schedule.input)),
+        input: (!schedule.input.is_empty()).then(|| Raw::new(&schedule.input)),
         overlap: overlap_name(schedule),
         catch_up_ms: schedule.catch_up_ms,
         jitter_ms: schedule.jitter_ms,

@@ -3,6 +3,7 @@
 //! Knows how to page through them; how they look is told elsewhere.
 
 use anyhow::{Error, anyhow};
+use host_api::json::{EventLine, Report};
 use host_base::{Outcome, Payload};
 use host_runtime::{ControlError, Purged, Rerun, StartError, WorkflowView};
 use host_store::WorkflowFilter;
@@ -15,8 +16,8 @@ use crate::args::{
 use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
-use crate::show::history::{EventLine, Narrator};
-use crate::show::report::{self, Report};
+use crate::show::history::Narrator;
+use crate::show::report;
 use crate::show::table::table;
 use crate::show::trace::Detail;
 use crate::show::trial::{self, ForkReport, TrialReport};

@@ -9,9 +9,8 @@ use std::fs;
 use std::io::{self, Read};
 
 use anyhow::{Context, Result};
+use host_api::json;
 use host_base::Payload;
-
-use crate::show::json;
 
 /// What stands for standard input.
 pub(crate) const STDIN: &str = "-";

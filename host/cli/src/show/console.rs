@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use host_api::json::compact;
+
 use super::{json, text};
 
 /// The two streams.
@@ -48,7 +50,7 @@ impl Console {
         if !self.json && io::stdout().is_terminal() {
             json::pretty(payload)
         } else {
-            json::compact(payload)
+            compact(payload)
         }
     }
 

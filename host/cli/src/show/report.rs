@@ -1,215 +1,15 @@
-//! One workflow instance: a line or an object for programs, a block for people.
+//! One workflow instance for people: a block, or a few words.
 //!
 //! Pure. Knows the view that the runtime gives; asks for nothing.
 
-use host_base::failure::Cause;
 use host_base::{Digest, Failure, Payload, Timestamp};
 use host_runtime::{PendingActivity, WorkflowView};
-use host_store::records::{CauseRecord, FailureRecord, Stall};
-use serde::Serialize;
-use serde_json::value::RawValue;
+use host_store::records::Stall;
 
 use super::{json, stall, text, time};
 
 /// Characters of an output or a failure in a list.
 const EXCERPT_CHARS: usize = 60;
-
-/// A workflow for programs.
-#[derive(Serialize)]
-pub(crate) struct Report<'a> {
-    id: &'a str,
-    name: &'a str,
-    plugin: &'a str,
-    run: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<String>,
-    status: &'static str,
-    created: String,
-    updated: String,
-    /// Set where an earlier invocation had run it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    already_done: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<FailureReport<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stall: Option<StallReport<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suspension: Option<SuspensionReport<'a>>,
-    /// Why it was asked to end; set once it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cancel_requested: Option<&'a str>,
-    /// Where its code says that it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    custom_status: Option<Box<RawValue>>,
-    /// When it is deleted; absent where it is kept for ever.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kept_until: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    activities: Vec<ActivityReport<'a>>,
-}
-
-/// Why a workflow is held, for programs.
-#[derive(Serialize)]
-struct SuspensionReport<'a> {
-    since: String,
-    reason: &'a str,
-}
-
-/// An activity that has not ended, for programs.
-#[derive(Serialize)]
-struct ActivityReport<'a> {
-    handle: u32,
-    name: &'a str,
-    attempt: u32,
-    due: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    cancel_requested: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    heartbeat: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_failure: Option<FailureReport<'a>>,
-}
-
-/// A failure for programs.
-#[derive(Serialize)]
-pub(crate) struct FailureReport<'a> {
-    code: &'a str,
-    message: &'a str,
-    retryable: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    causes: Vec<CauseReport<'a>>,
-}
-
-/// What led to a failure, for programs.
-#[derive(Serialize)]
-struct CauseReport<'a> {
-    code: &'a str,
-    message: &'a str,
-}
-
-/// A stall for programs.
-#[derive(Serialize)]
-pub(crate) struct StallReport<'a> {
-    event: u64,
-    history: &'a str,
-    code: &'a str,
-    backtrace: &'a str,
-    component: Option<String>,
-}
-
-impl<'a> Report<'a> {
-    /// What is known of a workflow without its history.
-    pub(crate) fn new(view: &'a WorkflowView) -> Report<'a> {
-        Report {
-            id: &view.key.id,
-            name: &view.name,
-            plugin: &view.plugin,
-            run: view.run,
-            component: view.component.map(|digest| digest.to_string()),
-            status: view.status_name(),
-            created: time::rfc3339(view.created),
-            updated: time::rfc3339(view.updated),
-            already_done: false,
-            input: None,
-            output: output(view).map(|output| json::raw(output)),
-            failure: failure(view).map(FailureReport::new),
-            stall: view.stall.as_ref().map(StallReport::new),
-            activities: Vec::new(),
-            suspension: view.suspension.as_ref().map(|held| SuspensionReport {
-                since: time::rfc3339(Timestamp(held.at_ms)),
-                reason: &held.reason,
-            }),
-            cancel_requested: view.cancel_requested.as_deref(),
-            custom_status: view.custom_status.as_deref().map(json::raw),
-            kept_until: view.kept_until.map(time::rfc3339),
-        }
-    }
-
-    /// The same with its activities that have not ended.
-    pub(crate) fn with_activities(self, activities: &'a [PendingActivity]) -> Report<'a> {
-        let activities = activities.iter().map(ActivityReport::new).collect();
-        Report { activities, ..self }
-    }
-
-    /// The same of a workflow that an earlier invocation had run.
-    pub(crate) fn already_done(self) -> Report<'a> {
-        let already_done = true;
-        Report {
-            already_done,
-            ..self
-        }
-    }
-
-    /// The same with what the workflow was started with.
-    pub(crate) fn with_input(self, input: Option<&Payload>) -> Report<'a> {
-        let input = input.map(|input| json::raw(input));
-        Report { input, ..self }
-    }
-}
-
-impl<'a> ActivityReport<'a> {
-    fn new(activity: &'a PendingActivity) -> ActivityReport<'a> {
-        ActivityReport {
-            handle: activity.handle,
-            name: &activity.name,
-            attempt: activity.attempt,
-            due: time::rfc3339(activity.due),
-            cancel_requested: activity.cancel_requested,
-            heartbeat: activity.heartbeat.as_deref().map(json::raw),
-            last_failure: activity.last_failure.as_ref().map(FailureReport::new),
-        }
-    }
-}
-
-impl<'a> FailureReport<'a> {
-    pub(crate) fn new(failure: &'a Failure) -> FailureReport<'a> {
-        FailureReport {
-            code: &failure.code,
-            message: &failure.message,
-            retryable: failure.retryable,
-            details: failure.details.as_deref().map(json::raw),
-            causes: failure.causes.iter().map(CauseReport::new).collect(),
-        }
-    }
-
-    pub(crate) fn recorded(record: &'a FailureRecord) -> FailureReport<'a> {
-        FailureReport {
-            code: &record.code,
-            message: &record.message,
-            retryable: record.retryable,
-            details: record.details.as_deref().map(json::raw),
-            causes: record.causes.iter().map(CauseReport::recorded).collect(),
-        }
-    }
-}
-
-impl<'a> CauseReport<'a> {
-    fn new(Cause { code, message }: &'a Cause) -> CauseReport<'a> {
-        CauseReport { code, message }
-    }
-
-    fn recorded(CauseRecord { code, message }: &'a CauseRecord) -> CauseReport<'a> {
-        CauseReport { code, message }
-    }
-}
-
-impl<'a> StallReport<'a> {
-    pub(crate) fn new(stall: &'a Stall) -> StallReport<'a> {
-        StallReport {
-            event: stall.event,
-            history: &stall.history,
-            code: &stall.asked,
-            backtrace: &stall.backtrace,
-            component: Digest::from_bytes(&stall.component).map(|digest| digest.to_string()),
-        }
-    }
-}
 
 /// All that is known of a workflow, a fact a line, for people.
 pub(crate) fn block(
@@ -337,6 +137,7 @@ fn stall_facts(stall: &Stall) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use host_api::json::Report;
     use host_base::{TenantId, WorkflowKey};
     use host_engine::WorkflowStatus;
 

@@ -1,17 +1,10 @@
-//! Points in time and durations, as text.
+//! Points in time and durations, as text for people.
 //!
 //! Pure: the current time is nobody's business here.
 
 use std::time::Duration;
 
-use host_base::Timestamp;
-
-/// A point in time as RFC 3339 has it, in UTC, to the millisecond.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
-    // A clock that is set beyond the year 9999 must not keep a list from being shown.
-    time.date()
-        .map_or_else(|| time.to_string(), |date| format!("{date:.3}"))
-}
+pub(crate) use host_api::json::rfc3339;
 
 /// How long after a beginning: "+0.250 s", "+2:03:04.005".
 pub(crate) fn offset(duration: Duration) -> String {
@@ -46,14 +39,6 @@ fn two_units(seconds: u64, large: u64, large_name: &str, small: u64, small_name:
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn points_in_time_are_utc() {
-        let time = Timestamp(1_763_964_000_007);
-        assert_eq!(rfc3339(time), "2025-11-24T06:00:00.007Z");
-        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(Timestamp(u64::MAX)), "18446744073709551615 ms");
-    }
 
     #[test]
     fn offsets_have_milliseconds() {

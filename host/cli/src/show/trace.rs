@@ -8,15 +8,14 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use host_api::json::{FailureReport, Raw, StallReport};
 use host_base::{ActorKey, Outcome};
 use host_engine::{LogLevel, WorkflowStatus};
 use host_runtime::{Happening, Observer, Speaker, status_name};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::console::Console;
-use super::report::{FailureReport, StallReport};
 use super::{json, stall, text, time};
 
 /// Characters of an output in the trace.
@@ -277,7 +276,7 @@ enum Told<'a> {
         workflow: &'a str,
         status: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        output: Option<Box<RawValue>>,
+        output: Option<Raw>,
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<FailureReport<'a>>,
     },
@@ -398,7 +397,7 @@ impl<'a> Told<'a> {
         Told::Ended {
             workflow,
             status: status_name(status),
-            output: outcome.as_ref().ok().map(|output| json::raw(output)),
+            output: outcome.as_ref().ok().map(|output| Raw::new(output)),
             failure: outcome.as_ref().err().map(FailureReport::new),
         }
     }

@@ -2,13 +2,12 @@
 //!
 //! Pure.
 
+use host_api::json::{FailureReport, Raw, StallReport, compact};
 use host_engine::LogLevel;
 use host_runtime::{Rehearsal, Trial, Verdict};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
-use super::report::{FailureReport, StallReport};
-use super::{json, stall, text, trace};
+use super::{stall, text, trace};
 
 /// Why nothing is said of what comes behind a difference.
 const ENDS_HERE: &str =
@@ -53,7 +52,7 @@ pub(crate) struct ForkReport<'a> {
     waits_for: &'a [String],
     lines: Vec<LineReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Box<RawValue>>,
+    output: Option<Raw>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureReport<'a>>,
 }
@@ -117,7 +116,7 @@ impl<'a> ForkReport<'a> {
             lines: lines.map(LineReport::new).collect(),
             output: outcome
                 .and_then(|it| it.as_ref().ok())
-                .map(|it| json::raw(it)),
+                .map(|it| Raw::new(it)),
             failure: outcome
                 .and_then(|it| it.as_ref().err())
                 .map(FailureReport::new),
@@ -181,7 +180,7 @@ pub(crate) fn fork(id: &str, rehearsal: &Rehearsal) -> String {
         .map(|it| format!("waits for: {it}"));
     lines.extend(waits.map(|line| text::printable(&line)));
     lines.extend(rehearsal.outcome.as_ref().map(|outcome| match outcome {
-        Ok(output) => format!("would end with {}", json::compact(output)),
+        Ok(output) => format!("would end with {}", compact(output)),
         Err(failure) => text::printable_lines(&format!("would fail: {failure}")),
     }));
     lines.join("\n")

@@ -1,0 +1,260 @@
+//! One workflow instance, without its history.
+//!
+//! Pure. Knows the view that the runtime gives; asks for nothing.
+
+use host_base::{Digest, Failure, Payload, Timestamp};
+use host_runtime::records::{self, Stall};
+use host_runtime::{PendingActivity, WorkflowStatus, WorkflowView};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::failure::FailureReport;
+use super::{Raw, rfc3339};
+
+/// Where a workflow stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It waits for its first turn.
+    Pending,
+    /// It goes on.
+    Running,
+    /// It has ended with an output.
+    Completed,
+    /// It has ended with a failure.
+    Failed,
+    /// Its code no longer does what its history says; it waits for a component that agrees.
+    Stalled,
+    /// It has ended because it was asked to.
+    Cancelled,
+    /// It was ended from outside.
+    Terminated,
+    /// It is held until it is resumed.
+    Suspended,
+}
+
+/// A workflow instance.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Workflow)]
+pub struct Report<'a> {
+    /// Its id, unique among the workflows that are kept.
+    id: &'a str,
+    /// The name of what runs.
+    name: &'a str,
+    /// The plugin that brings it.
+    plugin: &'a str,
+    /// How often the id has been used, this time included.
+    run: u32,
+    /// The digest of the component that it runs on; absent: the one that stands for its plugin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<String>,
+    status: Status,
+    /// When it was started (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    created: String,
+    /// When its status last changed (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    updated: String,
+    /// Set where an earlier request has started it and this one has not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    already_done: bool,
+    /// What it was started with; only where one workflow is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Raw>,
+    /// What it returned, once it has completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Raw>,
+    /// Why it failed, once it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<FailureReport<'a>>,
+    /// Where its code and its history differ, while it stalls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stall: Option<StallReport<'a>>,
+    /// Why it is held, while it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspension: Option<SuspensionReport<'a>>,
+    /// Why it was asked to end; set once it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel_requested: Option<&'a str>,
+    /// Where its code says that it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_status: Option<Raw>,
+    /// When it is deleted (RFC 3339, UTC); absent where it is kept for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    kept_until: Option<String>,
+    /// Its activities that have not ended; only where one workflow is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    activities: Vec<ActivityReport<'a>>,
+}
+
+/// Why a workflow is held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Suspension)]
+struct SuspensionReport<'a> {
+    /// Since when (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    since: String,
+    /// In the words of whoever asked.
+    reason: &'a str,
+}
+
+/// An activity that has not ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Activity)]
+pub struct ActivityReport<'a> {
+    /// What stands for its result in the history.
+    handle: u32,
+    /// Its name.
+    name: &'a str,
+    /// The attempt that runs or comes next; counts from 1.
+    attempt: u32,
+    /// When that attempt is due or was (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    due: String,
+    /// Whether it was asked to stop.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cancel_requested: bool,
+    /// The details of its last heartbeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heartbeat: Option<Raw>,
+    /// Why the attempt before failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_failure: Option<FailureReport<'a>>,
+}
+
+/// Where a workflow's code and its history differ.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Stall)]
+pub struct StallReport<'a> {
+    /// The number of the event.
+    event: u64,
+    /// What the history holds there.
+    history: &'a str,
+    /// What the code asked for.
+    code: &'a str,
+    /// Where it did, a frame a line.
+    backtrace: &'a str,
+    /// The digest of the component that was tried.
+    component: Option<String>,
+}
+
+impl From<WorkflowStatus> for Status {
+    fn from(status: WorkflowStatus) -> Status {
+        match status {
+            WorkflowStatus::Pending => Status::Pending,
+            WorkflowStatus::Running => Status::Running,
+            WorkflowStatus::Completed => Status::Completed,
+            WorkflowStatus::Failed => Status::Failed,
+            WorkflowStatus::Stalled => Status::Stalled,
+            WorkflowStatus::Cancelled => Status::Cancelled,
+            WorkflowStatus::Terminated => Status::Terminated,
+            WorkflowStatus::Suspended => Status::Suspended,
+        }
+    }
+}
+
+impl From<Status> for records::Status {
+    fn from(status: Status) -> records::Status {
+        match status {
+            Status::Pending => records::Status::Pending,
+            Status::Running => records::Status::Running,
+            Status::Completed => records::Status::Completed,
+            Status::Failed => records::Status::Failed,
+            Status::Stalled => records::Status::Stalled,
+            Status::Cancelled => records::Status::Cancelled,
+            Status::Terminated => records::Status::Terminated,
+            Status::Suspended => records::Status::Suspended,
+        }
+    }
+}
+
+impl<'a> Report<'a> {
+    /// What is known of a workflow without its history.
+    pub fn new(view: &'a WorkflowView) -> Report<'a> {
+        Report {
+            id: &view.key.id,
+            name: &view.name,
+            plugin: &view.plugin,
+            run: view.run,
+            component: view.component.map(|digest| digest.to_string()),
+            status: view.status.into(),
+            created: rfc3339(view.created),
+            updated: rfc3339(view.updated),
+            already_done: false,
+            input: None,
+            output: output(view).map(|output| Raw::new(output)),
+            failure: failure(view).map(FailureReport::new),
+            stall: view.stall.as_ref().map(StallReport::new),
+            activities: Vec::new(),
+            suspension: view.suspension.as_ref().map(|held| SuspensionReport {
+                since: rfc3339(Timestamp(held.at_ms)),
+                reason: &held.reason,
+            }),
+            cancel_requested: view.cancel_requested.as_deref(),
+            custom_status: view.custom_status.as_deref().map(Raw::new),
+            kept_until: view.kept_until.map(rfc3339),
+        }
+    }
+
+    /// The same with its activities that have not ended.
+    pub fn with_activities(self, activities: &'a [PendingActivity]) -> Report<'a> {
+        let activities = activities.iter().map(ActivityReport::new).collect();
+        Report { activities, ..self }
+    }
+
+    /// The same of a workflow that an earlier invocation had run.
+    pub fn already_done(self) -> Report<'a> {
+        let already_done = true;
+        Report {
+            already_done,
+            ..self
+        }
+    }
+
+    /// The same with what the workflow was started with.
+    pub fn with_input(self, input: Option<&Payload>) -> Report<'a> {
+        let input = input.map(|input| Raw::new(input));
+        Report { input, ..self }
+    }
+}
+
+impl<'a> ActivityReport<'a> {
+    /// What is known of it.
+    pub fn new(activity: &'a PendingActivity) -> ActivityReport<'a> {
+        ActivityReport {
+            handle: activity.handle,
+            name: &activity.name,
+            attempt: activity.attempt,
+            due: rfc3339(activity.due),
+            cancel_requested: activity.cancel_requested,
+            heartbeat: activity.heartbeat.as_deref().map(Raw::new),
+            last_failure: activity.last_failure.as_ref().map(FailureReport::new),
+        }
+    }
+}
+
+impl<'a> StallReport<'a> {
+    /// What is known of it.
+    pub fn new(stall: &'a Stall) -> StallReport<'a> {
+        StallReport {
+            event: stall.event,
+            history: &stall.history,
+            code: &stall.asked,
+            backtrace: &stall.backtrace,
+            component: Digest::from_bytes(&stall.component).map(|digest| digest.to_string()),
+        }
+    }
+}
+
+fn output(view: &WorkflowView) -> Option<&Payload> {
+    view.outcome
+        .as_ref()
+        .and_then(|outcome| outcome.as_ref().ok())
+}
+
+fn failure(view: &WorkflowView) -> Option<&Failure> {
+    view.outcome
+        .as_ref()
+        .and_then(|outcome| outcome.as_ref().err())
+}
