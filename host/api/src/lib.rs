@@ -8,6 +8,7 @@ mod dapr;
 pub mod json;
 mod metadata;
 mod served;
+mod v1;
 
 use std::sync::Arc;
 
@@ -42,8 +43,11 @@ impl Api {
 
     /// Every route. A body may have as many bytes as a payload.
     pub fn router(self) -> Router {
-        let body_bytes_max = self.runtime.limits().payload_bytes_max;
+        let limits = self.runtime.limits();
+        let body_bytes_max = limits.payload_bytes_max;
+        let own = v1::routes(limits);
         dapr::routes()
+            .merge(own)
             .layer(DefaultBodyLimit::max(body_bytes_max))
             .with_state(self)
     }

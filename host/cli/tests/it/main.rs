@@ -10,6 +10,7 @@
 mod actor_routes;
 mod actors;
 mod agent_loop;
+mod api;
 mod approval;
 mod asked;
 mod bounds;

@@ -22,10 +22,11 @@ pub(crate) struct Server {
     told: Option<JoinHandle<String>>,
 }
 
-/// An answer: its status and its body.
+/// An answer: its status, what kind of body it has, and its body.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) media_type: String,
     pub(crate) body: String,
 }
 
@@ -201,8 +202,11 @@ type Response = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 /// The whole answer, if it came.
 pub(crate) fn whole(response: Response) -> Result<Answer, ureq::Error> {
     let mut response = response?;
+    let media_type = response.headers().get("content-type");
+    let media_type = media_type.map_or("", |kind| kind.to_str().unwrap());
     Ok(Answer {
         status: response.status().as_u16(),
+        media_type: media_type.to_owned(),
         body: response.body_mut().read_to_string()?,
     })
 }

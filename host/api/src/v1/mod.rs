@@ -1,0 +1,141 @@
+//! The host's own HTTP API, under `/api/v1`, with the OpenAPI document that describes it.
+//!
+//! Knows what its routes have in common; each file beside it has the routes of one kind of thing.
+
+mod extract;
+mod paging;
+mod problem;
+mod workflows;
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use host_base::Limits;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{ContentBuilder, Ref, Response, ResponseBuilder};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Api;
+
+/// Where all of it is.
+const PREFIX: &str = "/api/v1";
+/// What a body may have around the payload in it, in bytes.
+const ENVELOPE_BYTES_MAX: usize = 64 << 10;
+
+/// What any request may be answered with besides its success.
+const PROBLEMS: [(&str, &str); 4] = [
+    ("400", "The request is not as it should be."),
+    ("404", "What was named is not there."),
+    ("500", "The store cannot be used; the operator must act."),
+    (
+        "503",
+        "The host has too much to do, and has done nothing; try again.",
+    ),
+];
+/// The same of a request that changes something or is handed to a plugin.
+const PROBLEMS_OF_DEEDS: [(&str, &str); 5] = [
+    ("409", "It cannot be done as things stand."),
+    ("413", "The body is too large."),
+    ("415", "The body does not say that it is JSON."),
+    (
+        "422",
+        "A named limit is reached, or the plugin's code answered with a failure.",
+    ),
+    ("504", "The plugin's code used up its time."),
+];
+
+/// What the document says of the whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "host",
+        description = "Workflows, actors, plugins and schedules of one host. What is answered with success is \
+                       durable. Times are RFC 3339 in UTC; lengths of time that are given are ISO 8601 (`PT1H30M`) \
+                       or like `1h 30m`; fields that end in `_ms` are milliseconds."
+    ),
+    servers((url = "/api/v1")),
+    components(schemas(problem::Body<'static>)),
+    tags(
+        (name = "workflows", description = "Instances of workflows, and their histories."),
+        (name = "document", description = "This document.")
+    )
+)]
+struct About;
+
+/// Every route, where it is served.
+pub(crate) fn routes(limits: &Limits) -> Router<Api> {
+    let (routes, _) = parts(limits).split_for_parts();
+    let routes = routes
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method);
+    Router::new().nest(PREFIX, routes)
+}
+
+fn parts(limits: &Limits) -> OpenApiRouter<Api> {
+    let body_bytes_max = limits.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    OpenApiRouter::with_openapi(About::openapi())
+        .merge(workflows::routes(limits))
+        .routes(routes!(document))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+}
+
+/// The OpenAPI document of this API
+///
+/// Describes every route, what it takes, and every answer that it may give.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "document",
+    responses((status = 200, description = "OpenAPI 3.1.", body = Object))
+)]
+async fn document() -> impl IntoResponse {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let document = described(parts(&Limits::default()).into_openapi());
+        document
+            .to_pretty_json()
+            .expect("a document of plain values is JSON")
+    });
+    ([(CONTENT_TYPE, "application/json")], TEXT.as_str())
+}
+
+/// With what all operations have in common.
+fn described(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for path in document.paths.paths.values_mut() {
+        let reads = path.get.iter_mut().map(|operation| (operation, false));
+        let deeds = [&mut path.post, &mut path.put, &mut path.delete]
+            .into_iter()
+            .flatten();
+        let deeds = deeds.map(|operation| (operation, true));
+        reads
+            .chain(deeds)
+            .for_each(|(operation, is_deed)| describe(operation, is_deed));
+    }
+    document
+}
+
+fn describe(operation: &mut Operation, is_deed: bool) {
+    let deeds = if is_deed { &PROBLEMS_OF_DEEDS[..] } else { &[] };
+    for (status, description) in PROBLEMS.iter().chain(deeds) {
+        let told = operation.responses.responses.entry((*status).to_owned());
+        told.or_insert_with(|| a_problem(status, description).into());
+    }
+}
+
+fn a_problem(status: &str, description: &str) -> Response {
+    let schema = Ref::from_schema_name(problem::Body::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let problem = ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content);
+    if status != "503" {
+        return problem.build();
+    }
+    let seconds = HeaderBuilder::new().description(Some("After so many seconds."));
+    problem.header("Retry-After", seconds.build()).build()
+}
