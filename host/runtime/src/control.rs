@@ -5,7 +5,8 @@
 use std::collections::HashSet;
 
 use host_base::{Entity, WorkflowKey};
-use host_store::records::{Control, Instance, MailControl, MailKind};
+use host_engine::WorkflowStatus;
+use host_store::records::{Control, EventKind, Instance, MailControl, MailKind};
 
 use crate::core::Core;
 use crate::draft::Draft;
@@ -13,6 +14,9 @@ use crate::error::{ControlError, StoreError};
 use crate::retention;
 use crate::runtime::Runtime;
 use crate::view::{WorkflowView, is_active};
+
+/// Events of a history that are read at once.
+const PAGE: usize = 1_000;
 
 impl Runtime {
     /// Asks a workflow to end. Its code sees the request at its next wait and may clean up first; activities
@@ -43,6 +47,29 @@ impl Runtime {
             !is_active(instance) || instance.began_with() != began_with
         })
         .await
+    }
+
+    /// In which words a workflow was terminated; none where it has not ended so, or nothing was said.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn termination_reason(&self, view: &WorkflowView) -> Result<Option<String>, StoreError> {
+        if view.status != WorkflowStatus::Terminated {
+            return Ok(None);
+        }
+        let instance = self.core.reader.instance(&view.key)?;
+        // It is the last event, behind all that the code has not seen.
+        let mut next = instance.and_then(|one| one.unseen_from).unwrap_or(0);
+        loop {
+            let page = self.history(&view.key, view.run, next, PAGE)?;
+            let Some((last, event)) = page.into_iter().next_back() else {
+                return Ok(None);
+            };
+            if let Some(EventKind::Terminated(why)) = event.kind {
+                return Ok(Some(why.reason).filter(|reason| !reason.is_empty()));
+            }
+            next = last + 1;
+        }
     }
 
     /// Holds a workflow: what reaches it is kept, and nothing moves until it is resumed. Activities that run
@@ -160,18 +187,8 @@ impl Runtime {
         key: &WorkflowKey,
         is_so: impl Fn(&Instance) -> bool,
     ) -> Result<WorkflowView, ControlError> {
-        loop {
-            let mut changed = self.core.watchers.watch(key);
-            let instance = self.core.reader.instance(key).map_err(StoreError::from)?;
-            let instance = instance.ok_or_else(|| not_found(key))?;
-            if is_so(&instance) {
-                return Ok(WorkflowView::new(key.clone(), instance));
-            }
-            if !changed.told().await {
-                // It was closed, and the reason is known to the committer.
-                self.core.settle().await.map_err(StoreError::from)?;
-            }
-        }
+        let found = self.watch(key, is_so).await?;
+        found.ok_or_else(|| not_found(key))
     }
 
     /// Whether a suspension lies in the instance's inbox.

@@ -35,8 +35,8 @@ pub(crate) enum Effect {
     Arm(TimerKey),
     /// An activity was scheduled.
     Run(Box<ActivityJob>),
-    /// A workflow ended or stalled.
-    Stopped(WorkflowKey),
+    /// A workflow began, ended, stalled, was held or goes on: whoever waits for one of these looks again.
+    Changed(WorkflowKey),
     /// Something happened that may be told.
     Tell(Box<Happening>),
     /// An update of a workflow's run is applied, with that outcome.

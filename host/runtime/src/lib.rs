@@ -40,6 +40,7 @@ mod timers;
 mod topics;
 mod updates;
 mod view;
+mod waiting;
 mod waits;
 mod watchers;
 mod when;

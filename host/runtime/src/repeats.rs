@@ -26,6 +26,15 @@ pub enum Begun {
     Before(WorkflowView),
 }
 
+impl Begun {
+    /// The workflow, whoever has started it.
+    pub fn view(self) -> WorkflowView {
+        match self {
+            Begun::Now(view) | Begun::Before(view) => view,
+        }
+    }
+}
+
 impl Runtime {
     /// Starts a workflow once; durable when this returns. Without an id, the host makes one of the key.
     ///
@@ -48,7 +57,7 @@ impl Runtime {
         let id = id.map_or_else(|| start::made_id(once.0), str::to_owned);
         let key = WorkflowKey::new(tenant.clone(), id);
         let key = key.map_err(|error| StartError::Refused(error.into()))?;
-        self.begin(key, name, input, Some(once)).await
+        self.begin(key, name, input, Some(once), |_| true).await
     }
 
     /// Begins a run again once; durable when this returns. Without an id, the host makes one of the key.

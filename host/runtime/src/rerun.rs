@@ -28,10 +28,13 @@ use crate::limits;
 use crate::once::{Once, remembering};
 use crate::rehearsal::Verdict;
 use crate::repeats::{self, Begun};
+use crate::runtime::Runtime;
 use crate::start::{self, IdState, NewWorkflow, plugin_of};
 use crate::topics::Stage;
 use crate::view::{WorkflowView, is_active};
-use crate::workflow::{Past, behind_last_command, describe, is_arrival, rehearse_past, seeds_of};
+use crate::workflow::{
+    Past, behind_last_command, describe, is_arrival, is_command, rehearse_past, seeds_of,
+};
 
 /// From where and with which changes a run is begun again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +49,41 @@ pub struct Rerun {
     pub result: Option<Outcome>,
     /// The new instance's id; none: the host makes one.
     pub id: Option<String>,
+}
+
+/// Events of a history that are read at once.
+const PAGE: usize = 1_000;
+
+impl Runtime {
+    /// From where a run is to be begun again so that one of its commands is done again: the last event from
+    /// outside before it. `None`: that event is no command, or is not there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn rerun_point(
+        &self,
+        key: &WorkflowKey,
+        run: u32,
+        command: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let (mut point, mut next) = (0, 0);
+        loop {
+            let page = self.history(key, run, next, PAGE)?;
+            for (number, event) in &page {
+                match &event.kind {
+                    Some(kind) if *number == command => {
+                        return Ok(is_command(kind).then_some(point));
+                    }
+                    Some(kind) if is_arrival(kind) => point = *number,
+                    _ => {}
+                }
+            }
+            match page.last() {
+                Some((last, _)) if *last < command => next = last + 1,
+                _ => return Ok(None),
+            }
+        }
+    }
 }
 
 /// Begins the run again, unless that was done before under this digest; durable when this returns.

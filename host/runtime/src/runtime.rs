@@ -41,7 +41,7 @@ use crate::rerun::{self, Rerun};
 use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::schedules::{self, Ask, Schedules};
-use crate::start::{self, IdState, NewWorkflow, unreadable};
+use crate::start::{self, Former, IdState, NewWorkflow, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
 use crate::topics::{self, SubscriptionView};
@@ -371,18 +371,33 @@ impl Runtime {
         let id = id.map_or_else(|| start::made_id(self.core.random()), str::to_owned);
         let key = WorkflowKey::new(tenant.clone(), id);
         let key = key.map_err(|error| StartError::Refused(error.into()))?;
-        match self.begin(key, name, input, None).await? {
-            Begun::Now(view) | Begun::Before(view) => Ok(view),
-        }
+        let begun = self.begin(key, name, input, None, |_| true).await?;
+        Ok(begun.view())
     }
 
-    /// Starts a workflow, unless that was done before under this digest.
+    /// The same under an id that was never used, as far as that is still known.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing was started.
+    pub async fn start_workflow_of_new_id(
+        &self,
+        key: WorkflowKey,
+        name: &str,
+        input: Payload,
+    ) -> Result<WorkflowView, StartError> {
+        let is_unused = |before: &Former| !before.was_used();
+        let begun = self.begin(key, name, input, None, is_unused).await?;
+        Ok(begun.view())
+    }
+
+    /// Starts a workflow where what had the id before allows it, unless that was done before under this digest.
     pub(crate) async fn begin(
         &self,
         key: WorkflowKey,
         name: &str,
         input: Payload,
         once: Option<Digest>,
+        may_follow: impl FnOnce(&Former) -> bool,
     ) -> Result<Begun, StartError> {
         let core = &self.core;
         limits::check_payload(&core.limits, "a workflow's input", &input)
@@ -401,6 +416,13 @@ impl Runtime {
         let state = start::id_state(core, &key);
         match state.map_err(|error| StartError::Refused(unreadable(error)))? {
             IdState::Active(view) => Err(StartError::AlreadyExists(view)),
+            IdState::Free(before) if !may_follow(&before) => {
+                let text = format!("the id {} was used before", key.id);
+                Err(StartError::Refused(Failure::new(
+                    code::ALREADY_EXISTS,
+                    text,
+                )))
+            }
             IdState::Free(before) => {
                 let new = NewWorkflow {
                     key,

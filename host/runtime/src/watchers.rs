@@ -1,4 +1,4 @@
-//! Who waits for workflows to end or stall.
+//! Who waits for workflows to begin, to end, to stall, to be held or to go on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ pub(crate) struct Watch {
 }
 
 impl Watchers {
-    /// Begins to wait for the workflow's next end or stall. Look at it after this call and before waiting.
+    /// Begins to wait for the workflow's next change of that kind. Look at it after this call and before waiting.
     pub(crate) fn watch(&self, key: &WorkflowKey) -> Watch {
         let (sender, told) = oneshot::channel();
         let mut state = lock(&self.0);
@@ -46,7 +46,7 @@ impl Watchers {
         }
     }
 
-    /// The workflow has ended or stalled.
+    /// The workflow has changed so.
     pub(crate) fn tell(&self, key: &WorkflowKey) {
         let told = lock(&self.0).waiting.remove(key);
         for (_, one) in told.into_iter().flatten() {

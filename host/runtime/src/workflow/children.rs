@@ -68,8 +68,12 @@ pub(crate) fn child_key(
     id: Option<&str>,
     handle: u32,
 ) -> Result<WorkflowKey, InvalidId> {
-    let id = id.map_or_else(|| format!("{}:{handle}", parent.id), str::to_owned);
-    WorkflowKey::new(parent.tenant.clone(), id)
+    WorkflowKey::new(parent.tenant.clone(), child_id(&parent.id, id, handle))
+}
+
+/// A child's id: the one that was asked for, or the one that is made for its handle.
+pub fn child_id(parent: &str, asked: Option<&str>, handle: u32) -> String {
+    asked.map_or_else(|| format!("{parent}:{handle}"), str::to_owned)
 }
 
 fn candidate(

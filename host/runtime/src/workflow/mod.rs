@@ -25,7 +25,8 @@ use host_engine::{LogLevel, Plugin};
 use host_store::records::{EventKind, Instance, MailKind};
 use host_store::{ReadError, TimerOf};
 
-pub(crate) use commands::{describe, is_arrival};
+pub use children::child_id;
+pub(crate) use commands::{describe, is_arrival, is_command};
 pub(crate) use load::Past;
 pub(crate) use machine::seeds_of;
 pub use machine::{Answer, Arrival, Divergence, Machine, MachineLimits};

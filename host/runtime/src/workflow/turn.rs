@@ -275,8 +275,9 @@ impl<'a> Change<'a> {
     pub(crate) fn go_on(&mut self, loaded: &mut Loaded) {
         match loaded.instance.status() {
             Status::Pending | Status::Stalled | Status::Suspended => {
-                if loaded.instance.status() == Status::Suspended {
-                    self.told_resumed();
+                match loaded.instance.status() {
+                    Status::Suspended => self.told_resumed(),
+                    _ => self.look_again(),
                 }
                 self.update(loaded, |instance| {
                     instance.set_status(Status::Running);
@@ -305,7 +306,7 @@ impl<'a> Change<'a> {
     /// Nothing moves from now on. What arrives from the event `first` on, the code has not seen.
     pub(crate) fn hold(&mut self, loaded: &mut Loaded, first: u64) {
         if loaded.instance.status() == Status::Suspended {
-            return self.sleeps_on();
+            return self.look_again();
         }
         let unseen_from = loaded.unseen_from(first);
         let mut reason = String::new();
@@ -581,7 +582,7 @@ impl<'a> Change<'a> {
     /// The instance sleeps on, though it may be held no longer.
     pub(crate) fn sleep_on(&mut self, loaded: &mut Loaded) {
         if loaded.instance.status() != Status::Suspended {
-            return self.sleeps_on();
+            return self.look_again();
         }
         self.told_resumed();
         self.update(loaded, |instance| {
@@ -590,9 +591,9 @@ impl<'a> Change<'a> {
         });
     }
 
-    /// The instance sleeps on: whoever waits for it to try again learns that it did not.
-    fn sleeps_on(&mut self) {
-        self.draft.effects.push(Effect::Stopped(self.key.clone()));
+    /// Whoever waits for the instance looks at it again, also where that was to try something and did not.
+    fn look_again(&mut self) {
+        self.draft.effects.push(Effect::Changed(self.key.clone()));
     }
 
     /// Lines that the code said, once the turn is durable.
@@ -619,7 +620,7 @@ impl<'a> Change<'a> {
 
     fn stopped(&mut self, happening: Happening) {
         self.draft.tell(happening);
-        self.draft.effects.push(Effect::Stopped(self.key.clone()));
+        self.look_again();
     }
 }
 
