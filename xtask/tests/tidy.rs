@@ -35,10 +35,11 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// Dependencies that belong to one crate alone.
-const OWNERS: [(&str, &str); 5] = [
+const OWNERS: [(&str, &str); 6] = [
     ("rocksdb", "store"),
     ("wasmtime", "engine"),
     ("wasmtime-wasi", "engine"),
+    ("tonic", "api"),
     ("clap", "cli"),
     ("anyhow", "cli"),
 ];

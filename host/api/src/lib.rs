@@ -4,7 +4,14 @@
 //! with success is durable.
 
 mod actors;
+#[cfg(feature = "client")]
+#[expect(
+    clippy::allow_attributes_without_reason,
+    reason = "it is made by code that is not ours"
+)]
+pub mod client;
 mod dapr;
+mod grpc;
 pub mod json;
 mod metadata;
 mod served;
@@ -16,6 +23,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use host_base::TenantId;
 use host_runtime::Runtime;
+use tokio::sync::watch;
 
 use metadata::Labels;
 
@@ -29,6 +37,8 @@ pub struct Api {
     runtime: Arc<Runtime>,
     tenant: TenantId,
     labels: Arc<Labels>,
+    /// Whether the host is to stop.
+    stops: watch::Sender<bool>,
 }
 
 impl Api {
@@ -38,7 +48,20 @@ impl Api {
             runtime,
             tenant,
             labels: Arc::default(),
+            stops: watch::Sender::new(false),
         }
+    }
+
+    /// Tells those who wait for something that may take long that the host is to stop: they are answered now.
+    pub fn stop(&self) {
+        self.stops.send_replace(true);
+    }
+
+    /// Ends once the host is to stop.
+    async fn stopping(&self) {
+        let mut stops = self.stops.subscribe();
+        // It lives as long as what it is asked through.
+        drop(stops.wait_for(|stops| *stops).await);
     }
 
     /// Every route. A body may have as many bytes as a payload.
@@ -46,9 +69,11 @@ impl Api {
         let limits = self.runtime.limits();
         let body_bytes_max = limits.payload_bytes_max;
         let own = v1::routes(limits);
+        let grpc = grpc::routes(&self);
         dapr::routes()
             .merge(own)
             .layer(DefaultBodyLimit::max(body_bytes_max))
             .with_state(self)
+            .merge(grpc)
     }
 }

@@ -102,7 +102,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Goes on with what is unfinished, until all of it has ended.
     Resume(ResumeArgs),
-    /// Serves actors and workflows over HTTP, as Dapr's clients call them, until it is stopped.
+    /// Serves actors and workflows over HTTP and gRPC, as Dapr's clients call them, until it is stopped.
     Serve(ServeArgs),
     /// Has workflows started and actors called again and again, by a cron expression or an interval.
     #[command(subcommand)]
@@ -211,6 +211,15 @@ pub(crate) struct ServeArgs {
         value_name = "ADDRESS:PORT"
     )]
     pub(crate) http: Option<SocketAddr>,
+    /// Where gRPC is served, too, as the other. Either serves HTTP/1.1, HTTP/2 and gRPC; where both are the same,
+    /// there is one. [default: 127.0.0.1:50001]
+    #[arg(
+        long,
+        env = "HOST_GRPC",
+        hide_env_values = true,
+        value_name = "ADDRESS:PORT"
+    )]
+    pub(crate) grpc: Option<SocketAddr>,
     /// A chain of certificates for TLS, in PEM; read again when it has changed.
     #[arg(
         long,

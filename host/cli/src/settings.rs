@@ -51,6 +51,9 @@ pub(crate) struct ServeSettings {
     /// Where HTTP is served. Default 127.0.0.1:3500.
     #[schemars(with = "String", example = "127.0.0.1:3500")]
     pub(crate) http: Option<SocketAddr>,
+    /// Where gRPC is served, too; each address serves both. Default 127.0.0.1:50001.
+    #[schemars(with = "String", example = "127.0.0.1:50001")]
+    pub(crate) grpc: Option<SocketAddr>,
     /// A chain of certificates for TLS, in PEM; read again when it has changed. Default: none, and no TLS.
     #[schemars(example = "/etc/host/cert.pem")]
     pub(crate) tls_cert: Option<PathBuf>,

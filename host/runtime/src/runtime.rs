@@ -258,9 +258,7 @@ impl Runtime {
     /// # Errors
     /// See [`RerunError`]; nothing has changed then.
     pub async fn rerun(&self, key: &WorkflowKey, rerun: Rerun) -> Result<WorkflowView, RerunError> {
-        match self.begin_again(key, rerun, None).await? {
-            Begun::Now(view) | Begun::Before(view) => Ok(view),
-        }
+        Ok(self.begin_again(key, rerun, None).await?.view())
     }
 
     /// Begins a run again, unless that was done before under this digest.

@@ -1,14 +1,14 @@
-//! `host serve`: the data directory behind an address, until it is stopped.
+//! `host serve`: the data directory behind one address or two, until it is stopped.
 //!
 //! Owns who may be served where, when it is ready and that it ends well: requests that were taken are answered first.
 //! Knows no route.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use host_api::{Api, ServeOptions, Server, Tls, Tokens};
+use host_api::{Api, ListenError, ServeOptions, Server, Tls, Tokens};
 use sd_notify::NotifyState;
 
 use super::deploy;
@@ -19,22 +19,61 @@ use crate::settings::{self, ServeSettings, Settings};
 use crate::show::trace::Detail;
 
 /// Where Dapr's clients look.
-const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3500);
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3500);
+const GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_001);
+
+/// Where is listened.
+#[derive(Clone, Copy)]
+struct Addresses {
+    http: SocketAddr,
+    /// Where gRPC's clients look, too; none where that is the same.
+    grpc: Option<SocketAddr>,
+}
 
 /// Does it.
 pub(crate) fn run(common: &Common, args: &ServeArgs) -> Ending {
     let settings = settings::read(common.config.as_deref()).or_exit(Exit::BadUsage)?;
     let serve = chosen(args, &settings.serve);
-    let address = serve.http.unwrap_or(HTTP);
+    let addresses = Addresses::of(&serve);
     let options = options(&serve, &settings).or_exit(Exit::BadUsage)?;
-    check_address(address, &options).or_exit(Exit::BadUsage)?;
+    for address in addresses.all() {
+        check_address(address, &options).or_exit(Exit::BadUsage)?;
+    }
     let components = deploy::read(&serve.plugins.unwrap_or_default())?;
     let detail = session::detail(common, Detail::Little);
     session::run_to_the_end(common, detail, async move |session, stop| {
         deploy::deploy(session, &components, args.pin).await?;
         session.resume().await?;
-        serve_at(session, address, options, stop).await
+        serve_at(session, addresses, options, stop).await
     })
+}
+
+impl Addresses {
+    fn of(serve: &ServeSettings) -> Addresses {
+        let http = serve.http.unwrap_or(HTTP);
+        let grpc = serve.grpc.unwrap_or(GRPC);
+        // Any port is never the same one.
+        let is_other = grpc != http || grpc.port() == 0;
+        let grpc = is_other.then_some(grpc);
+        Addresses { http, grpc }
+    }
+
+    fn all(self) -> impl Iterator<Item = SocketAddr> {
+        [Some(self.http), self.grpc].into_iter().flatten()
+    }
+
+    /// Why it does not listen, and which option is to be another.
+    fn not_listening(self, error: ListenError) -> Error {
+        let address = error.address;
+        let option = match self.grpc {
+            Some(grpc) if grpc == address => "--grpc",
+            _ => "--http",
+        };
+        let text = format!(
+            "serve with {option} {address}, which may be another, or port 0 for any that is free"
+        );
+        Error::new(error).context(text)
+    }
 }
 
 /// What is said on the command line or in the environment, or else in the file.
@@ -43,6 +82,7 @@ fn chosen(args: &ServeArgs, file: &ServeSettings) -> ServeSettings {
     ServeSettings {
         plugins: plugins.or_else(|| file.plugins.clone()),
         http: args.http.or(file.http),
+        grpc: args.grpc.or(file.grpc),
         tls_cert: args.tls_cert.clone().or_else(|| file.tls_cert.clone()),
         tls_key: args.tls_key.clone().or_else(|| file.tls_key.clone()),
         token_file: args.token_file.clone().or_else(|| file.token_file.clone()),
@@ -85,35 +125,34 @@ fn check_address(address: SocketAddr, options: &ServeOptions) -> Result<()> {
 
 async fn serve_at(
     session: &Session,
-    address: SocketAddr,
+    addresses: Addresses,
     options: ServeOptions,
     stop: Stop,
 ) -> Ending {
     let console = &session.console;
-    let (scheme, secret) = match options.tls {
-        Some(_) => ("https", true),
-        None => (
-            "http",
-            options.tokens.is_empty() || address.ip().is_loopback(),
-        ),
+    let scheme = match options.tls {
+        Some(_) => "https",
+        None => "http",
     };
-    if !secret {
+    let is_secret = options.tls.is_some() || options.tokens.is_empty();
+    if !is_secret && addresses.all().any(|address| !address.ip().is_loopback()) {
         console.note("Tokens can be read on their way: say --tls-cert and --tls-key, or let a proxy speak TLS");
     }
     let api = Api::new(Arc::clone(&session.runtime), session.tenant.clone());
-    let server = Server::listen(&[address], options).await;
-    let server = server.map_err(Error::new).or_exit(Exit::Failed)?;
-    for address in server.addresses() {
-        console.note(&format!("Serving on {scheme}://{address}"));
-    }
+    let wanted: Vec<_> = addresses.all().collect();
+    let server = Server::listen(&wanted, options).await;
+    let server = server.map_err(|error| addresses.not_listening(error));
+    let server = server.or_exit(Exit::Failed)?;
+    tell(session, scheme, &server.addresses());
     tell_supervisor(NotifyState::Ready);
     let stopped = async {
         // Only a signal ends it, and the listener of signals lives as long as the process.
         let _ = stop.await;
         console.note("Stopping; requests that were taken are answered first");
         tell_supervisor(NotifyState::Stopping);
+        api.stop();
     };
-    server.serve(api.router(), stopped).await;
+    server.serve(api.clone().router(), stopped).await;
     Ok(Exit::Done)
 }
 
@@ -121,4 +160,17 @@ async fn serve_at(
 fn tell_supervisor(state: NotifyState<'_>) {
     // A supervisor that does not listen waits in vain and says so itself.
     sd_notify::notify(&[state]).ok();
+}
+
+/// HTTP is told last: from then on, all of it is there.
+fn tell(session: &Session, scheme: &str, addresses: &[SocketAddr]) {
+    let Some((http, others)) = addresses.split_first() else {
+        return;
+    };
+    for grpc in others {
+        session.console.note(&format!("Serving gRPC on {grpc}"));
+    }
+    session
+        .console
+        .note(&format!("Serving on {scheme}://{http}"));
 }

@@ -24,7 +24,9 @@ fn pass(mut client: Command, script: &str, plugins: &[&str]) {
     client
         .arg(scripts.join(script))
         .env("DAPR_HTTP_PORT", server.port().to_string())
+        .env("DAPR_GRPC_PORT", server.grpc_port().to_string())
         .env_remove("DAPR_HTTP_ENDPOINT")
+        .env_remove("DAPR_GRPC_ENDPOINT")
         .env_remove("DAPR_API_TOKEN");
     let output = client.output();
     let output = output.unwrap_or_else(|error| {
@@ -64,6 +66,12 @@ mod python {
     #[ignore = "cargo xtask test installs the client and runs it"]
     fn actors_answer_and_say_what_is_wrong() {
         check("actors.py", &["sdk_probe.wasm"]);
+    }
+
+    #[test]
+    #[ignore = "cargo xtask test installs the client and runs it"]
+    fn workflows_are_scheduled_awaited_and_driven() {
+        check("workflows.py", &[TASKS, "approval.wasm"]);
     }
 }
 

@@ -102,6 +102,8 @@ impl Host {
         command
             .args(arguments)
             .current_dir(self.dir())
+            // Tests that serve at the same time are not to meet at one port.
+            .env("HOST_GRPC", "127.0.0.1:0")
             .env_remove("HOST_CONFIG")
             .env_remove("HOST_DATA")
             .env_remove("HOST_LOG")

@@ -20,6 +20,7 @@ mod clients;
 mod crashes;
 mod deadline;
 mod directories;
+mod grpc;
 mod host;
 mod kills;
 mod lifecycle;

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     child: Child,
     address: String,
+    /// The port of its other address.
+    grpc_port: Option<u16>,
     told: Option<JoinHandle<String>>,
 }
 
@@ -54,11 +56,15 @@ impl Server {
     pub(crate) fn started(mut command: Command) -> Server {
         let mut child = command.spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut told = String::new();
+        let (mut told, mut grpc_port) = (String::new(), None);
         let address = loop {
             let from = told.len();
             assert_ne!(stderr.read_line(&mut told).unwrap(), 0, "{told}");
-            if let Some(address) = told[from..].trim_end().strip_prefix("Serving on ") {
+            let line = told[from..].trim_end();
+            if let Some(address) = line.strip_prefix("Serving gRPC on ") {
+                grpc_port = Some(port_of(address));
+            }
+            if let Some(address) = line.strip_prefix("Serving on ") {
                 break address.to_owned();
             }
         };
@@ -69,6 +75,7 @@ impl Server {
         Server {
             child,
             address,
+            grpc_port,
             told: Some(rest),
         }
     }
@@ -152,8 +159,12 @@ impl Server {
 
     /// The port that it listens to.
     pub(crate) fn port(&self) -> u16 {
-        let (_, port) = self.address.rsplit_once(':').unwrap();
-        port.parse().unwrap()
+        port_of(&self.address)
+    }
+
+    /// The port at which it serves gRPC, too.
+    pub(crate) fn grpc_port(&self) -> u16 {
+        self.grpc_port.unwrap()
     }
 
     /// Sends a signal, as a supervisor does.
@@ -187,6 +198,11 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn port_of(address: &str) -> u16 {
+    let (_, port) = address.rsplit_once(':').unwrap();
+    port.parse().unwrap()
 }
 
 /// A client that takes every status for an answer.

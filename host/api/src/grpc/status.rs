@@ -1,0 +1,81 @@
+//! What went wrong, as gRPC says it.
+//!
+//! Knows nothing of what was asked for.
+
+use host_base::failure::code;
+use host_base::{Failure, InvalidId};
+use host_runtime::{ControlError, RerunError, StartError, StoreError};
+use tonic::Status;
+
+/// Something that the runtime refused, or that a plugin failed with.
+pub(super) fn of_failure(failure: &Failure) -> Status {
+    let text = failure.to_string();
+    match failure.code.as_str() {
+        code::NOT_FOUND => Status::not_found(text),
+        code::ALREADY_EXISTS => Status::already_exists(text),
+        code::ALREADY_ENDED => Status::failed_precondition(text),
+        code::BAD_INPUT => Status::invalid_argument(text),
+        code::LIMIT => Status::resource_exhausted(text),
+        code::BUSY => Status::unavailable(text),
+        _ => Status::internal(text),
+    }
+}
+
+/// There is no instance of that id. The published clients look for these words.
+pub(super) fn unknown(id: &str) -> Status {
+    Status::not_found(format!(
+        "no such instance exists: no workflow has the id {id}"
+    ))
+}
+
+/// The operator must act.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is handed on where errors are mapped"
+)]
+pub(super) fn of_store(error: StoreError) -> Status {
+    Status::internal(error.to_string())
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is handed on where errors are mapped"
+)]
+pub(super) fn of_id(error: InvalidId) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+pub(super) fn of_start(error: &StartError) -> Status {
+    match error {
+        StartError::AlreadyExists(view) => exists(&view.key.id),
+        StartError::Refused(failure) => of_failure(failure),
+    }
+}
+
+fn exists(id: &str) -> Status {
+    Status::already_exists(format!("an active workflow with ID '{id}' already exists"))
+}
+
+/// What has ended is ended, not held and not to be resumed: there is nothing to be done, as in Dapr.
+pub(super) fn of_control<T>(result: Result<T, ControlError>) -> Result<(), Status> {
+    match result {
+        Ok(_) | Err(ControlError::AlreadyEnded(_) | ControlError::NotSuspended(_)) => Ok(()),
+        Err(ControlError::NotFound { id }) => Err(unknown(&id)),
+        Err(ControlError::Busy(failure)) => Err(of_failure(&failure)),
+        Err(error @ ControlError::NotEnded(_)) => {
+            Err(Status::failed_precondition(error.to_string()))
+        }
+        Err(ControlError::Store(error)) => Err(of_store(error)),
+    }
+}
+
+pub(super) fn of_rerun(error: RerunError) -> Status {
+    match error {
+        RerunError::Unknown(id) => unknown(&id),
+        RerunError::NotEnded(_) => Status::invalid_argument(error.to_string()),
+        RerunError::AlreadyExists(view) => exists(&view.key.id),
+        RerunError::Differs(_) => Status::failed_precondition(error.to_string()),
+        RerunError::Refused(failure) => of_failure(&failure),
+        RerunError::Store(error) => of_store(error),
+    }
+}

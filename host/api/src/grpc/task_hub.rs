@@ -1,0 +1,441 @@
+//! `TaskHubSidecarService`: by which the workflow clients of Dapr start, watch and drive workflows.
+//!
+//! Extracts, calls, converts; knows nothing of turns. What workers send is refused: plugins run inside the host.
+
+use std::future::Future;
+
+use host_base::failure::code;
+use host_base::{Clock, Payload, SystemClock, Timestamp, WorkflowKey};
+use host_runtime::records::Status as Stage;
+use host_runtime::{ControlError, Rerun, StoreError, WorkflowFilter, WorkflowView};
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status};
+
+use super::history::Narrator;
+use super::messages::{self, *};
+use super::state::{self, Payloads};
+use super::status::{of_control, of_failure, of_id, of_rerun, of_start, of_store, unknown};
+use crate::Api;
+
+/// The service and its server.
+#[expect(
+    clippy::allow_attributes_without_reason,
+    unreachable_pub,
+    reason = "it is made by code that is not ours"
+)]
+pub(super) mod service {
+    use super::messages::*;
+
+    include!(concat!(env!("OUT_DIR"), "/.TaskHubSidecarService.rs"));
+}
+
+use service::task_hub_sidecar_service_server::TaskHubSidecarService;
+
+/// Instances or events that are read at once, and the most ids of one page.
+const PAGE: usize = 1_000;
+
+/// The service for one tenant.
+pub(super) struct TaskHub(pub(super) Api);
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl TaskHubSidecarService for TaskHub {
+    async fn hello(&self, _: Request<Empty>) -> Answer<Empty> {
+        Ok(Response::new(()))
+    }
+
+    async fn start_instance(&self, request: Request<StartRequest>) -> Answer<StartResponse> {
+        self.start(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_instance(&self, request: Request<GetRequest>) -> Answer<GetResponse> {
+        let request = request.into_inner();
+        let key = self.key(request.instance_id)?;
+        let view = self.0.runtime.workflow(&key);
+        self.found(view, request.with_payloads)
+    }
+
+    async fn wait_for_instance_start(&self, request: Request<GetRequest>) -> Answer<GetResponse> {
+        let request = request.into_inner();
+        let key = self.key(request.instance_id)?;
+        let begun = self.waited_for(self.0.runtime.wait_for_start(&key)).await?;
+        self.found(begun, request.with_payloads)
+    }
+
+    async fn wait_for_instance_completion(
+        &self,
+        request: Request<GetRequest>,
+    ) -> Answer<GetResponse> {
+        let request = request.into_inner();
+        let key = self.key(request.instance_id)?;
+        let ended = self.waited_for(self.0.runtime.wait_for_end(&key)).await?;
+        self.found(ended, request.with_payloads)
+    }
+
+    async fn raise_event(&self, request: Request<RaiseRequest>) -> Answer<Empty> {
+        let RaiseRequest {
+            instance_id,
+            name,
+            input,
+        } = request.into_inner();
+        let key = self.key(instance_id)?;
+        let raised = self.0.runtime.raise_event(&key, &name, payload(input));
+        match raised.await {
+            Err(failure) if failure.code == code::NOT_FOUND => Err(unknown(&key.id)),
+            // For a workflow that has ended it is dropped, as in Dapr.
+            Err(failure) if failure.code != code::ALREADY_ENDED => Err(of_failure(&failure)),
+            Ok(()) | Err(_) => Ok(Response::new(())),
+        }
+    }
+
+    async fn terminate_instance(&self, request: Request<TerminateRequest>) -> Answer<Empty> {
+        let request = request.into_inner();
+        let key = self.key(request.instance_id)?;
+        let output = request.output.unwrap_or_default();
+        let ended = self.0.runtime.terminate_workflow(&key, &output);
+        of_control(ended.await).map(Response::new)
+    }
+
+    async fn suspend_instance(&self, request: Request<SuspendRequest>) -> Answer<Empty> {
+        let request = request.into_inner();
+        let key = self.key(request.instance_id)?;
+        let reason = request.reason.unwrap_or_default();
+        let held = self.0.runtime.suspend_workflow(&key, &reason);
+        of_control(held.await).map(Response::new)
+    }
+
+    async fn resume_instance(&self, request: Request<ResumeRequest>) -> Answer<Empty> {
+        let key = self.key(request.into_inner().instance_id)?;
+        let resumed = self.0.runtime.resume_workflow(&key);
+        of_control(resumed.await).map(Response::new)
+    }
+
+    async fn purge_instances(&self, request: Request<PurgeRequest>) -> Answer<PurgeResponse> {
+        let PurgeRequest { which, force } = request.into_inner();
+        let force = force.unwrap_or_default();
+        let purged = match which {
+            Some(Purge::InstanceId(id)) => {
+                let mut tally = Tally::default();
+                let key = self.key(id)?;
+                tally.add(self.0.runtime.purge_workflow(&key, force).await)?;
+                tally
+            }
+            Some(Purge::Filter(filter)) => self.purge_all(&filter, force).await?,
+            None => return Err(Status::invalid_argument("it does not say what to purge")),
+        };
+        Ok(Response::new(purged.response()))
+    }
+
+    async fn rerun_workflow_from_event(
+        &self,
+        request: Request<RerunRequest>,
+    ) -> Answer<RerunResponse> {
+        self.rerun(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_instance_ids(&self, request: Request<ListRequest>) -> Answer<ListResponse> {
+        self.list(&request.into_inner()).map(Response::new)
+    }
+
+    async fn get_instance_history(
+        &self,
+        request: Request<HistoryRequest>,
+    ) -> Answer<HistoryResponse> {
+        self.history(request.into_inner()).map(Response::new)
+    }
+
+    async fn complete_orchestrator_task(&self, _: Request<Empty>) -> Answer<Empty> {
+        Err(no_workers())
+    }
+
+    async fn complete_workflow_task(&self, _: Request<Empty>) -> Answer<Empty> {
+        Err(no_workers())
+    }
+
+    async fn complete_activity_task(&self, _: Request<Empty>) -> Answer<Empty> {
+        Err(no_workers())
+    }
+
+    type GetWorkItemsStream = BoxStream<Empty>;
+
+    async fn get_work_items(&self, _: Request<Empty>) -> Answer<BoxStream<Empty>> {
+        Err(no_workers())
+    }
+}
+
+impl TaskHub {
+    fn key(&self, id: String) -> Result<WorkflowKey, Status> {
+        WorkflowKey::new(self.0.tenant.clone(), id).map_err(of_id)
+    }
+
+    async fn start(&self, request: StartRequest) -> Result<StartResponse, Status> {
+        let StartRequest {
+            instance_id,
+            name,
+            input,
+            start_at,
+            enforce_unique_id,
+        } = request;
+        check_start(start_at.as_ref(), SystemClock.now())?;
+        let (runtime, tenant, input) = (&self.0.runtime, &self.0.tenant, payload(input));
+        let started = match (instance_id.as_str(), enforce_unique_id) {
+            ("", _) => runtime.start_workflow(tenant, &name, None, input).await,
+            (id, false) => runtime.start_workflow(tenant, &name, Some(id), input).await,
+            (_, true) => {
+                let key = self.key(instance_id)?;
+                runtime.start_workflow_of_new_id(key, &name, input).await
+            }
+        };
+        let view = started.map_err(|error| of_start(&error))?;
+        Ok(StartResponse {
+            instance_id: view.key.id,
+        })
+    }
+
+    /// What is waited for, or else that the host is to stop: its client asks again, then.
+    async fn waited_for<T>(&self, waiting: impl Future<Output = T>) -> Result<T, Status> {
+        tokio::select! {
+            waited = waiting => Ok(waited),
+            () = self.0.stopping() => Err(Status::unavailable("the host stops; ask again when it is back")),
+        }
+    }
+
+    fn found(
+        &self,
+        view: Result<Option<WorkflowView>, StoreError>,
+        with_payloads: bool,
+    ) -> Answer<GetResponse> {
+        let view = view.map_err(of_store)?;
+        let Some(view) = view else {
+            return Ok(Response::new(GetResponse::default()));
+        };
+        let payloads = with_payloads.then(|| self.payloads(&view)).transpose()?;
+        Ok(Response::new(GetResponse {
+            exists: true,
+            state: Some(state::of(&view, payloads)),
+        }))
+    }
+
+    fn payloads(&self, view: &WorkflowView) -> Result<Payloads, Status> {
+        let runtime = &self.0.runtime;
+        Ok(Payloads {
+            input: runtime.workflow_input(view).map_err(of_store)?,
+            termination: runtime.termination_reason(view).map_err(of_store)?,
+        })
+    }
+
+    /// Purges all that fit, page by page. What is broken off can be begun again.
+    async fn purge_all(&self, filter: &PurgeFilter, force: bool) -> Result<Tally, Status> {
+        let mut tally = Tally::default();
+        for status in stages(&filter.statuses)? {
+            let mut after = None;
+            while let Some(page) = self.page(status, after.as_deref(), PAGE)? {
+                for view in page.iter().filter(|view| is_within(filter, view)) {
+                    tally.add_one(self.0.runtime.purge_workflow(&view.key, force).await)?;
+                }
+                after = page.into_iter().next_back().map(|view| view.key.id);
+            }
+        }
+        Ok(tally)
+    }
+
+    /// A page of what stands there; none where there is nothing more.
+    fn page(
+        &self,
+        status: Option<Stage>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<WorkflowView>>, Status> {
+        let filter = WorkflowFilter { status, name: None };
+        let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
+        let page = runtime.workflows(tenant, &filter, after, limit);
+        let page = page.map_err(of_store)?;
+        Ok(Some(page).filter(|page| !page.is_empty()))
+    }
+
+    async fn rerun(&self, request: RerunRequest) -> Result<RerunResponse, Status> {
+        let RerunRequest {
+            source_id,
+            event_id,
+            new_id,
+            input,
+            overwrite_input,
+            new_child_id,
+        } = request;
+        let key = self.key(source_id)?;
+        let from = self.rerun_point(&key, event_id)?;
+        if new_child_id.is_some() || (overwrite_input && event_id != 0) {
+            let text = "the plugin's code says what is done again, with which input and under which id: rerun event \
+                        0, the start, with another input, or rerun the event as it was";
+            return Err(Status::invalid_argument(text));
+        }
+        let rerun = Rerun {
+            from,
+            input: overwrite_input.then(|| payload(input)),
+            id: new_id,
+            ..Rerun::default()
+        };
+        let view = self.0.runtime.rerun(&key, rerun).await;
+        let view = view.map_err(of_rerun)?;
+        Ok(RerunResponse {
+            new_id: view.key.id,
+        })
+    }
+
+    /// The event from which the history is gone on from, so that the one that is asked for is done again.
+    fn rerun_point(&self, key: &WorkflowKey, event: u32) -> Result<u64, Status> {
+        let runtime = &self.0.runtime;
+        let view = runtime.workflow(key).map_err(of_store)?;
+        let view = view.ok_or_else(|| unknown(&key.id))?;
+        if event == 0 {
+            return Ok(0);
+        }
+        let point = runtime.rerun_point(key, view.run, event.into());
+        point.map_err(of_store)?.ok_or_else(|| {
+            Status::not_found(format!(
+                "workflow {} has scheduled nothing with event {event}: choose an event whose id its history shows, or 0 \
+                 for its start",
+                key.id
+            ))
+        })
+    }
+
+    fn list(&self, request: &ListRequest) -> Result<ListResponse, Status> {
+        let wanted = request
+            .page_size
+            .and_then(|size| usize::try_from(size).ok());
+        let limit = wanted.filter(|size| *size > 0).unwrap_or(PAGE).min(PAGE);
+        let after = request.continuation_token.as_deref();
+        let page = self.page(None, after, limit)?.unwrap_or_default();
+        let ids: Vec<_> = page.into_iter().map(|view| view.key.id).collect();
+        let more = ids.last().filter(|_| ids.len() == limit);
+        Ok(ListResponse {
+            continuation_token: more.cloned(),
+            instance_ids: ids,
+        })
+    }
+
+    fn history(&self, request: HistoryRequest) -> Result<HistoryResponse, Status> {
+        let runtime = &self.0.runtime;
+        let key = self.key(request.instance_id)?;
+        let view = runtime.workflow(&key).map_err(of_store)?;
+        let view = view.ok_or_else(|| unknown(&key.id))?;
+        let mut narrator = Narrator::new(&view);
+        let (mut events, mut next) = (Vec::new(), 0);
+        loop {
+            let page = runtime.history(&key, view.run, next, PAGE);
+            let page = page.map_err(of_store)?;
+            let Some((last, _)) = page.last() else {
+                events.extend(narrator.stall());
+                return Ok(HistoryResponse { events });
+            };
+            next = last + 1;
+            let told = page
+                .into_iter()
+                .filter_map(|(number, event)| narrator.event(number, event));
+            events.extend(told);
+        }
+    }
+}
+
+/// What purges did.
+#[derive(Default)]
+struct Tally {
+    deleted: usize,
+    left: usize,
+}
+
+impl Tally {
+    fn add(&mut self, purged: Result<host_runtime::Purged, ControlError>) -> Result<(), Status> {
+        match purged {
+            Ok(purged) => {
+                self.deleted += purged.deleted;
+                self.left += purged.left;
+                Ok(())
+            }
+            Err(error) => of_control::<()>(Err(error)),
+        }
+    }
+
+    /// One of many: what has not ended is left, and what is gone is gone.
+    fn add_one(
+        &mut self,
+        purged: Result<host_runtime::Purged, ControlError>,
+    ) -> Result<(), Status> {
+        match purged {
+            Err(ControlError::NotEnded(_)) => self.left += 1,
+            Err(ControlError::NotFound { .. }) => {}
+            purged => self.add(purged)?,
+        }
+        Ok(())
+    }
+
+    fn response(&self) -> PurgeResponse {
+        PurgeResponse {
+            deleted: i32::try_from(self.deleted).unwrap_or(i32::MAX),
+            is_complete: Some(self.left == 0),
+        }
+    }
+}
+
+/// Where instances stand that are looked for; one that is none stands for anywhere.
+fn stages(statuses: &[i32]) -> Result<Vec<Option<Stage>>, Status> {
+    if statuses.is_empty() {
+        return Ok(vec![None]);
+    }
+    let mut stages: Vec<_> = statuses
+        .iter()
+        .map(|one| stage(*one).map(Some))
+        .collect::<Result<_, _>>()?;
+    stages.sort_unstable();
+    stages.dedup();
+    Ok(stages)
+}
+
+fn stage(status: i32) -> Result<Stage, Status> {
+    match messages::Status::try_from(status) {
+        // It is no status of its own: what continues runs.
+        Ok(messages::Status::Running | messages::Status::ContinuedAsNew) => Ok(Stage::Running),
+        Ok(messages::Status::Completed) => Ok(Stage::Completed),
+        Ok(messages::Status::Failed) => Ok(Stage::Failed),
+        Ok(messages::Status::Canceled) => Ok(Stage::Cancelled),
+        Ok(messages::Status::Terminated) => Ok(Stage::Terminated),
+        Ok(messages::Status::Pending) => Ok(Stage::Pending),
+        Ok(messages::Status::Suspended) => Ok(Stage::Suspended),
+        Ok(messages::Status::Stalled) => Ok(Stage::Stalled),
+        Err(_) => Err(Status::invalid_argument(format!(
+            "{status} is no status of a workflow"
+        ))),
+    }
+}
+
+/// Whether it was created in that span of time, both ends included.
+fn is_within(filter: &PurgeFilter, view: &WorkflowView) -> bool {
+    let from = filter.created_from.as_ref().map_or(0, state::millis);
+    let to = filter.created_to.as_ref().map_or(u64::MAX, state::millis);
+    (from..=to).contains(&view.created.0)
+}
+
+/// A start is now: one that lies behind is late, and one that lies ahead is a schedule's.
+fn check_start(start_at: Option<&prost_types::Timestamp>, now: Timestamp) -> Result<(), Status> {
+    if start_at.is_none_or(|at| state::millis(at) <= now.0) {
+        return Ok(());
+    }
+    Err(Status::unimplemented(
+        "a workflow starts when it is asked to: for a later time, create a schedule with \"host schedule create\", or \
+         let the workflow wait first",
+    ))
+}
+
+/// A payload; none is an empty one.
+fn payload(text: Option<String>) -> Payload {
+    text.unwrap_or_default().into_bytes()
+}
+
+fn no_workers() -> Status {
+    Status::unimplemented(
+        "the host gives no work to workers: workflows and activities run inside it, as plugins that \"host serve\" or \
+         \"host plugin deploy\" is given",
+    )
+}
