@@ -60,6 +60,25 @@ fn start_task(id: &str) -> Value {
     json!({"workflow": "task_processing_workflow", "id": id, "input": task(1)})
 }
 
+#[test]
+fn a_start_waits_for_the_end_where_that_is_asked_for() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(TASKS), &plugin(APPROVAL)]);
+    let ended = post(&server, "/workflows?wait=30s", &start_task("w")).expect(201);
+    assert_eq!(ended["status"], "completed");
+    assert_eq!(ended["output"]["final_status"], "assigned");
+    let input = json!({"request_id": "r", "what": "rest", "approver": "carol"});
+    let start = json!({"workflow": "approve", "id": "a", "input": input});
+    let still = post(&server, "/workflows?wait=10ms", &start).expect(201);
+    assert!(still["output"].is_null(), "{still}");
+    let start = start_task("v");
+    assert_eq!(
+        kind(&post(&server, "/workflows?wait=2m", &start), 400),
+        "bad-input"
+    );
+    assert_eq!(kind(&get(&server, "/workflows/v"), 404), "not-found");
+}
+
 /// A request for an approval, which waits for days.
 fn approval(server: &Server, id: &str) {
     let input = json!({"request_id": "r", "what": "rest", "approver": "carol"});

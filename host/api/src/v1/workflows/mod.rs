@@ -3,6 +3,7 @@
 //! Knows which names their paths have.
 
 mod drive;
+mod patience;
 mod read;
 mod start;
 

@@ -2,8 +2,6 @@
 //!
 //! Owns how lists are paged; every page is as of its own moment.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,17 +10,16 @@ use host_runtime::{WorkflowFilter, WorkflowView};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::patience::{self, Patience};
 use super::{One, key_of};
 use crate::Api;
 use crate::json::{EventLine, Raw, Report, Status};
-use crate::v1::extract::{Path, Query, length, moment};
+use crate::v1::extract::{Path, Query, moment};
 use crate::v1::paging::Page;
 use crate::v1::problem::{Kind, Problem};
 
 /// Workflows that are looked at for one page where few fit.
 const LOOKED_AT_MAX: usize = 10_000;
-/// Longest time that a request waits for a result.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Which workflows.
 #[derive(Deserialize, IntoParams)]
@@ -80,15 +77,6 @@ pub(super) struct History {
     /// The number from which the next page begins; absent where there are no more events yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_from: Option<u64>,
-}
-
-/// How long to wait.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ResultOptions {
-    /// How long to wait for the end, such as `30s` or `PT30S`; one minute at most. Default: not at all.
-    wait: Option<String>,
 }
 
 /// Lists workflows
@@ -246,7 +234,7 @@ fn fill(
     path = "/workflows/{id}/result",
     operation_id = "get_workflow_result",
     tag = "workflows",
-    params(One, ResultOptions),
+    params(One, Patience),
     responses(
         (status = 200, description = "It has ended: `output` or `failure` says with what.", body = Report<'static>),
         (status = 202, description = "It has not ended; `status` says where it stands.", body = Report<'static>)
@@ -255,16 +243,10 @@ fn fill(
 pub(super) async fn result(
     State(api): State<Api>,
     Path(One { id }): Path<One>,
-    Query(options): Query<ResultOptions>,
+    Query(patience): Query<Patience>,
 ) -> Result<Response, Problem> {
     let key = key_of(&api, id)?;
-    let view = match options.wait.as_deref().map(wait).transpose()? {
-        Some(wait) => {
-            let waited = tokio::time::timeout(wait, api.runtime.wait_for_workflow(&key)).await;
-            waited.ok().transpose()?.flatten()
-        }
-        None => None,
-    };
+    let view = patience::ended(&api, &key, patience.limit()?).await?;
     let view = view.map_or_else(|| known(&api, &key), Ok)?;
     let status = if view.has_ended() {
         StatusCode::OK
@@ -272,17 +254,6 @@ pub(super) async fn result(
         StatusCode::ACCEPTED
     };
     Ok((status, axum::Json(Report::new(&view))).into_response())
-}
-
-fn wait(text: &str) -> Result<Duration, Problem> {
-    let wait = length("wait", text)?;
-    if wait > WAIT_MAX {
-        let max = WAIT_MAX.as_secs();
-        return Err(Problem::bad_input(format!(
-            "wait is {text}, and may be {max} s: ask again"
-        )));
-    }
-    Ok(wait)
 }
 
 pub(super) fn known(api: &Api, key: &WorkflowKey) -> Result<WorkflowView, Problem> {

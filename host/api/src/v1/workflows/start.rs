@@ -15,11 +15,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::patience::{self, Patience};
 use super::{One, key_of};
 use crate::Api;
 use crate::json::{Raw, Report};
 use crate::v1::PREFIX;
-use crate::v1::extract::{IdempotencyKey, Json, Path};
+use crate::v1::extract::{IdempotencyKey, Json, Path, Query};
 use crate::v1::problem::{self, Problem};
 
 /// Workflows that one request may start.
@@ -95,13 +96,14 @@ pub(super) fn many(limits: &Limits) -> OpenApiRouter<Api> {
 
 /// Starts a workflow
 ///
-/// It is durable when this is answered. An id that belongs to an instance which has not ended is refused.
+/// It is durable when this is answered. An id that belongs to an instance which has not ended is refused. With
+/// `wait`, it is answered when the workflow has ended, stalls or is suspended, or else when the time is over.
 #[utoipa::path(
     post,
     path = "/workflows",
     operation_id = "start_workflow",
     tag = "workflows",
-    params(IdempotencyKey),
+    params(Patience, IdempotencyKey),
     request_body = Start,
     responses(
         (status = 201, description = "It is started.", body = Report<'static>,
@@ -112,10 +114,17 @@ pub(super) fn many(limits: &Limits) -> OpenApiRouter<Api> {
 )]
 pub(super) async fn start(
     State(api): State<Api>,
+    Query(patience): Query<Patience>,
     key: IdempotencyKey,
     Json(start): Json<Start>,
 ) -> Result<Response, Problem> {
-    Ok(begun(&begin(&api, start, key.get()).await?))
+    let limit = patience.limit()?;
+    let mut started = begin(&api, start, key.get()).await?;
+    let (Begun::Now(view) | Begun::Before(view)) = &mut started;
+    if let Some(ended) = patience::ended(&api, &view.key, limit).await? {
+        *view = ended;
+    }
+    Ok(begun(&started))
 }
 
 /// Starts many workflows
