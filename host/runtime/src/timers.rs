@@ -5,9 +5,9 @@
 //!
 //! Timers are handed over in the order of their keys: by the millisecond at which they are due; of those that are
 //! due together, by tenant, then reminders, messages, expiries, retention and timers of workflows, each by whose it
-//! is and by its name or number. One that is armed when it is due already is handed over next. For one actor or
-//! workflow, this is the order in which it handles them. Among different ones it is not, for they take their turns
-//! at once, but no timer is overtaken by more than [`FIRING_MAX`] others.
+//! is and by its name or number. One that is armed when it is due already is handed over next. One actor or workflow
+//! handles its own in this order, unless it has so many that they do not fit into its mailbox. Those of different ones
+//! begin beside each other, and a turn that takes long holds up no others' timers.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,12 +31,15 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// many that are due together neither fill the memory nor stand before other work, however fast they are read.
 const FIRING_MAX: usize = 128;
 
-/// Where the walk stands.
-#[derive(Debug)]
+/// Where none of those turns begins for so long, all of them are for somebody who is busy, and others need not wait
+/// for that: as many again may be fired.
+const FIRING_STALL: Duration = Duration::from_millis(100);
+
+/// What the walk is told by others.
+#[derive(Debug, Default)]
 pub(crate) struct Timers {
     state: Mutex<State>,
     changed: Notify,
-    firing: Arc<Semaphore>,
 }
 
 /// As long as it lives, a timer's turn has not begun.
@@ -52,13 +55,36 @@ impl Firing {
     }
 }
 
-impl Default for Timers {
-    fn default() -> Timers {
-        Timers {
-            state: Mutex::default(),
-            changed: Notify::default(),
-            firing: Arc::new(Semaphore::new(FIRING_MAX)),
+/// Where the walk stands.
+struct Walk {
+    /// What was fired last, in the order of the keyspace.
+    last: Option<TimerKey>,
+    /// Those that may be fired beside each other.
+    places: Arc<Semaphore>,
+}
+
+impl Default for Walk {
+    fn default() -> Walk {
+        Walk {
+            last: None,
+            places: Arc::new(Semaphore::new(FIRING_MAX)),
         }
+    }
+}
+
+impl Walk {
+    /// Waits until one more may be fired.
+    async fn firing(&mut self) -> Firing {
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = match tokio::time::timeout(FIRING_STALL, place).await {
+            // It is never closed.
+            Ok(place) => place.ok(),
+            Err(_) => {
+                self.places = Arc::new(Semaphore::new(FIRING_MAX));
+                Arc::clone(&self.places).try_acquire_owned().ok()
+            }
+        };
+        Firing { place }
     }
 }
 
@@ -86,13 +112,6 @@ impl Timers {
         }
         drop(state);
         self.changed.notify_one();
-    }
-
-    /// Waits until one more may be fired.
-    async fn firing(&self) -> Firing {
-        let place = Arc::clone(&self.firing).acquire_owned().await;
-        // It is never closed.
-        Firing { place: place.ok() }
     }
 
     /// Fires again what was fired before and is still there: whoever was told may be able to act by now.
@@ -143,9 +162,9 @@ impl Timers {
 
 /// Runs until it is aborted or the store cannot be read.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut last = None;
+    let mut walk = Walk::default();
     loop {
-        match scan(&core, &mut last).await {
+        match scan(&core, &mut walk).await {
             Ok(next) => sleep_until(&core, next).await,
             Err(error) => return core.store_unreadable(&error),
         }
@@ -153,26 +172,24 @@ pub(crate) async fn run(core: Arc<Core>) {
 }
 
 /// Fires what is due; returns when the next one is.
-async fn scan(
-    core: &Arc<Core>,
-    last: &mut Option<TimerKey>,
-) -> Result<Option<Timestamp>, ReadError> {
+async fn scan(core: &Arc<Core>, walk: &mut Walk) -> Result<Option<Timestamp>, ReadError> {
     loop {
         let now = core.clock.now();
-        let (due, more) = core.timers.page(&core.reader, now, last)?;
+        let (due, more) = core.timers.page(&core.reader, now, &mut walk.last)?;
         for timer in due {
-            fire(core, timer).await;
+            fire(core, timer, walk.firing().await);
         }
         if !more {
-            let next = core.reader.timers(last.as_ref(), Timestamp(u64::MAX), 1)?;
+            let next = core
+                .reader
+                .timers(walk.last.as_ref(), Timestamp(u64::MAX), 1)?;
             return Ok(next.first().map(|timer| timer.due));
         }
         tokio::task::yield_now().await;
     }
 }
 
-async fn fire(core: &Arc<Core>, timer: TimerKey) {
-    let firing = core.timers.firing().await;
+fn fire(core: &Arc<Core>, timer: TimerKey, firing: Firing) {
     match &timer.of {
         TimerOf::Workflow { workflow, .. } => {
             let workflow = Entity::Workflow(workflow.clone());

@@ -91,7 +91,14 @@ impl Scratch {
 
     /// A host whose time is what the clock shows.
     pub(crate) async fn at(clock: ManualClock) -> Scratch {
-        let (dir, limits) = (prepared_dir().await, Limits::default());
+        Scratch::at_with(clock, |_| {}).await
+    }
+
+    /// The same with other limits than the usual ones.
+    pub(crate) async fn at_with(clock: ManualClock, change: impl FnOnce(&mut Limits)) -> Scratch {
+        let dir = prepared_dir().await;
+        let mut limits = Limits::default();
+        change(&mut limits);
         let host = Host::open_at(dir.path(), &limits, Arc::new(clock));
         host.deploy_fixture("sdk_probe").await;
         host.resume().await.unwrap();

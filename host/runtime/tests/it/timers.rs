@@ -77,6 +77,31 @@ async fn very_many_messages_of_one_second_all_come_in_order_and_other_work_goes_
     host.close_and_find_nothing_left().await;
 }
 
+#[tokio::test]
+async fn timers_of_an_actor_whose_turn_takes_long_do_not_hold_up_others() {
+    let clock = ManualClock::at(Timestamp(100_000));
+    // The turn waits at its gate without rest.
+    let tireless = |limits: &mut Limits| limits.turn_cpu_max = Duration::from_secs(60);
+    let host = Scratch::at_with(clock.clone(), tireless).await;
+    let busy = keeper("busy");
+    let peal = json!({"count": 500, "from_ms": 3_600_000});
+    host.call(&busy, "PealLater", peal).await.unwrap();
+    host.start("nap", "w", 3_600_000).await.unwrap();
+    host.until_events("w", 2).await;
+    let ringing = host.call(&busy, "RingAtGate", json!({"gate": "gate"}));
+    let others = async {
+        host.until_count("gate-asked", 1).await;
+        clock.set(Timestamp(3_800_000));
+        assert_eq!(host.wait("w").await, Ok(json!("rested")));
+        host.call(&counter("gate"), "Add", 1).await.unwrap();
+    };
+    let (rung, ()) = tokio::join!(ringing, others);
+    assert_eq!(rung, Ok(json!(1)));
+    let all = async || (host.call(&busy, "Rings", ()).await == Ok(json!(501))).then_some(());
+    host::until("all rings", all).await;
+    host.close_and_find_nothing_left().await;
+}
+
 fn failed_message(happening: &Happening) -> Option<String> {
     match happening {
         Happening::MessageFailed { failure, .. } => Some(failure.to_string()),
