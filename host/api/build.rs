@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-use tonic_build::manual::{Builder, Method, Service};
+use tonic_build::manual::{Builder, Method, MethodBuilder, Service, ServiceBuilder};
 
 /// What stands for nothing at all.
 const EMPTY: &str = "Empty";
@@ -34,15 +34,47 @@ const TASK_HUB: [Call; 16] = [
     ("CompleteActivityTask", EMPTY, EMPTY),
 ];
 
+/// Of all that Dapr's clients ask for: what is asked of actors and of the server itself.
+const DAPR: [Call; 10] = [
+    ("InvokeActor", "InvokeActorRequest", "InvokeActorResponse"),
+    (
+        "GetActorState",
+        "GetActorStateRequest",
+        "GetActorStateResponse",
+    ),
+    (
+        "ExecuteActorStateTransaction",
+        "ActorStateTransactionRequest",
+        EMPTY,
+    ),
+    ("RegisterActorReminder", "RegisterReminderRequest", EMPTY),
+    ("UnregisterActorReminder", "NamedAlarm", EMPTY),
+    ("GetActorReminder", "NamedAlarm", "Reminder"),
+    ("RegisterActorTimer", "RegisterTimerRequest", EMPTY),
+    ("UnregisterActorTimer", "NamedAlarm", EMPTY),
+    ("GetMetadata", EMPTY, "GetMetadataResponse"),
+    ("SetMetadata", "SetMetadataRequest", EMPTY),
+];
+
+/// What is asked of workflows, under the name of each version that the calls have had.
+const WORKFLOWS: [Call; 7] = [
+    (
+        "StartWorkflow",
+        "StartWorkflowRequest",
+        "StartWorkflowResponse",
+    ),
+    ("GetWorkflow", "WorkflowRequest", "GetWorkflowResponse"),
+    ("PurgeWorkflow", "WorkflowRequest", EMPTY),
+    ("TerminateWorkflow", "WorkflowRequest", EMPTY),
+    ("PauseWorkflow", "WorkflowRequest", EMPTY),
+    ("ResumeWorkflow", "WorkflowRequest", EMPTY),
+    ("RaiseEventWorkflow", "RaiseWorkflowEventRequest", EMPTY),
+];
+const VERSIONS: [&str; 2] = ["Alpha1", "Beta1"];
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
-    let work = method(("GetWorkItems", EMPTY, EMPTY)).server_streaming();
-    let task_hub = TASK_HUB.into_iter().map(|call| method(call).build());
-    let task_hub = task_hub.fold(
-        Service::builder().name("TaskHubSidecarService").package(""),
-        |service, method| service.method(method),
-    );
-    let services = [task_hub.method(work.build()).build()];
+    let services = [task_hub(), dapr()];
     let servers = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let clients = servers.join("clients");
     fs::create_dir_all(&clients)?;
@@ -59,7 +91,32 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn method((name, takes, answers): Call) -> tonic_build::manual::MethodBuilder {
+fn task_hub() -> Service {
+    let service = Service::builder().name("TaskHubSidecarService").package("");
+    let work = method("GetWorkItems", EMPTY, EMPTY).server_streaming();
+    let calls = TASK_HUB.into_iter();
+    let calls = calls.map(|(name, takes, answers)| method(name, takes, answers).build());
+    let service = calls.fold(service, ServiceBuilder::method);
+    service.method(work.build()).build()
+}
+
+fn dapr() -> Service {
+    let service = Service::builder()
+        .name("Dapr")
+        .package("dapr.proto.runtime.v1");
+    let calls = DAPR.into_iter();
+    let calls = calls.map(|(name, takes, answers)| method(name, takes, answers).build());
+    let versions = VERSIONS.into_iter().flat_map(|version| {
+        let of_version = move |(name, takes, answers)| {
+            method(&format!("{name}{version}"), takes, answers).build()
+        };
+        WORKFLOWS.into_iter().map(of_version)
+    });
+    let all = calls.chain(versions);
+    all.fold(service, ServiceBuilder::method).build()
+}
+
+fn method(name: &str, takes: &str, answers: &str) -> MethodBuilder {
     let message = |name| format!("super::{name}");
     Method::builder()
         .name(snake_case(name))

@@ -2,10 +2,12 @@
 //!
 //! Knows neither HTTP nor gRPC. What is asked for from outside is done between two of the actor's turns.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use host_base::duration::{self, InvalidDuration};
-use host_base::{ActorKey, Failure, Payload};
+use host_base::failure::code;
+use host_base::{ActorKey, Failure, Fault, Payload};
 use host_runtime::{
     Alarm, CatchUp, ConstantRetry, Moment, NewReminder, ReminderInfo, StateChange, StateValue,
     StoreError,
@@ -19,6 +21,20 @@ const RESERVED: &str = "dapr.internal.";
 /// After how long a reminder whose method has failed is run again, and how often, where nothing is said of it.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 const RETRIES_MAX: u32 = 3;
+
+/// What says in the metadata of a value how long it stays.
+const TTL: &str = "ttlInSeconds";
+
+/// Why a method was not called, or what became of it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Uncalled {
+    /// No plugin brings the type.
+    NoAddress,
+    /// It is worth trying again: nothing was done.
+    Busy,
+    /// It failed.
+    Failed,
+}
 
 /// Why nothing was done, or could be read.
 #[derive(Debug)]
@@ -129,6 +145,21 @@ pub(crate) fn interval(text: &str) -> Result<Option<Duration>, InvalidDuration> 
     text.map(duration::read).transpose()
 }
 
+/// How long a value stays by its metadata; none: for ever.
+pub(crate) fn ttl(metadata: &BTreeMap<String, String>) -> Result<Option<Duration>, String> {
+    let Some(text) = metadata.get(TTL) else {
+        return Ok(None);
+    };
+    match text.parse::<i64>() {
+        // It is never over, or nothing is said.
+        Ok(-1 | 0) => Ok(None),
+        Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
+        Ok(_) | Err(_) => Err(format!(
+            "{TTL} {text:?} is no number of seconds, and not -1"
+        )),
+    }
+}
+
 /// The period of a reminder as it can be written; empty where there is none.
 pub(crate) fn period(reminder: &ReminderInfo) -> String {
     match (&reminder.period, reminder.left) {
@@ -139,6 +170,23 @@ pub(crate) fn period(reminder: &ReminderInfo) -> String {
 }
 
 impl Api {
+    /// How Dapr's clients are told that a method was not called or has failed.
+    pub(crate) fn uncalled(&self, actor: &ActorKey, failure: &Failure) -> (Uncalled, String) {
+        const WHAT: &str = "error invoke actor method";
+        let (tenant, actor_type) = (&actor.tenant, &actor.actor_type);
+        let is_missing = failure.code == code::NOT_FOUND;
+        if is_missing && !self.runtime.brings_actor(tenant, actor_type) {
+            return (Uncalled::NoAddress, format!("{WHAT}: {failure}"));
+        }
+        if failure.fault() == Fault::TryAgain {
+            return (Uncalled::Busy, format!("{WHAT}: {failure}"));
+        }
+        // What daprd makes of an application that answers with an error.
+        let status = if is_missing { 404 } else { 500 };
+        let text = format!("{WHAT}: error from actor service: ({status}) {failure}");
+        (Uncalled::Failed, text)
+    }
+
     /// Writes values of an actor's state, all or none.
     pub(crate) async fn write_state(
         &self,

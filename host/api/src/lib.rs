@@ -16,6 +16,7 @@ pub mod json;
 mod metadata;
 mod served;
 mod v1;
+mod workflows;
 
 use std::sync::Arc;
 

@@ -11,6 +11,8 @@ use crate::Api;
 const ID: &str = "host";
 /// The version of Dapr whose API it speaks.
 const DAPR_VERSION: &str = "1.18.3";
+/// A value of an actor's state may expire.
+const FEATURES: [&str; 1] = ["ActorStateTTL"];
 /// Labels that clients may give it.
 const LABELS_MAX: usize = 256;
 /// The longest name and the longest value of a label.
@@ -20,6 +22,8 @@ const LABEL_BYTES_MAX: usize = 4 << 10;
 pub(crate) struct Metadata {
     pub(crate) id: &'static str,
     pub(crate) version: &'static str,
+    /// What it can do that not every server can.
+    pub(crate) features: &'static [&'static str],
     /// Each actor type that is hosted, with how many actors of it are in memory.
     pub(crate) actors: Vec<(String, usize)>,
     /// Its labels.
@@ -69,6 +73,7 @@ impl Api {
         Metadata {
             id: ID,
             version: env!("CARGO_PKG_VERSION"),
+            features: &FEATURES,
             actors: self.runtime.actor_types(&self.tenant),
             extended,
         }

@@ -9,14 +9,13 @@ use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::any;
-use host_base::failure::code;
-use host_base::{ActorKey, Failure, Fault, Payload};
+use host_base::{ActorKey, Failure, Payload};
 
 use super::body::Body;
 use super::error::Error;
 use super::path::Names;
 use crate::Api;
-use crate::actors::sole_argument;
+use crate::actors::{Uncalled, sole_argument};
 
 const INVOKE_FAILED: &str = "ERR_ACTOR_INVOKE_METHOD";
 /// The header by which a repeated call is known.
@@ -68,19 +67,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
 }
 
 fn refused(api: &Api, actor: &ActorKey, failure: &Failure) -> Error {
-    let (tenant, actor_type) = (&actor.tenant, &actor.actor_type);
-    if failure.code == code::NOT_FOUND && !api.runtime.brings_actor(tenant, actor_type) {
-        let text = format!("error invoke actor method: {failure}");
-        return Error::new(StatusCode::NOT_FOUND, "ERR_ACTOR_NO_ADDRESS", text);
-    }
-    if failure.fault() == Fault::TryAgain {
-        return Error::of_failure(INVOKE_FAILED, "error invoke actor method", failure);
-    }
-    // What daprd makes of an application that answers with an error.
-    let status = match failure.code.as_str() {
-        code::NOT_FOUND => 404,
-        _ => 500,
+    let (why, text) = api.uncalled(actor, failure);
+    let (status, code) = match why {
+        Uncalled::NoAddress => (StatusCode::NOT_FOUND, "ERR_ACTOR_NO_ADDRESS"),
+        Uncalled::Busy => (StatusCode::SERVICE_UNAVAILABLE, INVOKE_FAILED),
+        Uncalled::Failed => (StatusCode::INTERNAL_SERVER_ERROR, INVOKE_FAILED),
     };
-    let text = format!("error invoke actor method: error from actor service: ({status}) {failure}");
-    Error::new(StatusCode::INTERNAL_SERVER_ERROR, INVOKE_FAILED, text)
+    Error::new(status, code, text)
 }

@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<Api> {
 struct Server {
     id: &'static str,
     runtime_version: &'static str,
-    enabled_features: [&'static str; 1],
+    enabled_features: &'static [&'static str],
     /// Where clients look that are older than `actorRuntime`.
     actors: Vec<Active>,
     actor_runtime: ActorRuntime,
@@ -55,6 +55,7 @@ async fn read(State(api): State<Api>) -> Json<Server> {
     let Metadata {
         id,
         version,
+        features,
         actors,
         extended,
     } = api.metadata();
@@ -65,7 +66,7 @@ async fn read(State(api): State<Api>) -> Json<Server> {
     Json(Server {
         id,
         runtime_version: version,
-        enabled_features: ["ActorStateTTL"],
+        enabled_features: features,
         actors: actors.clone(),
         actor_runtime: ActorRuntime {
             runtime_status: "RUNNING",

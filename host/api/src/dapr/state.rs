@@ -3,7 +3,6 @@
 //! Extracts, calls, converts.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -22,12 +21,10 @@ use super::error::{self, Error};
 use super::moment;
 use super::path::Names;
 use crate::Api;
-use crate::actors::Refused;
+use crate::actors::{self, Refused};
 
 /// The header by which a value says when it expires.
 const EXPIRES: HeaderName = HeaderName::from_static("metadata.ttlexpiretime");
-/// What says in the metadata of a value how long it stays.
-const TTL: &str = "ttlInSeconds";
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
@@ -92,7 +89,11 @@ fn change(Operation { operation, request }: Operation) -> Result<StateChange, Er
     let value = || request.value.map_or_else(|| Payload::from("null"), payload);
     let (value, ttl) = match operation {
         What::Delete => (None, None),
-        What::Upsert => (Some(value()), ttl(request.metadata)?),
+        What::Upsert => {
+            let ttl = actors::ttl(&request.metadata.unwrap_or_default());
+            let malformed = |text| Error::bad_request(error::MALFORMED, text);
+            (Some(value()), ttl.map_err(malformed)?)
+        }
     };
     let key = request.key;
     Ok(StateChange { key, value, ttl })
@@ -101,22 +102,6 @@ fn change(Operation { operation, request }: Operation) -> Result<StateChange, Er
 /// JSON as it was written.
 pub(super) fn payload(value: Box<RawValue>) -> Payload {
     Box::<str>::from(value).into_string().into_bytes()
-}
-
-fn ttl(metadata: Option<BTreeMap<String, String>>) -> Result<Option<Duration>, Error> {
-    let seconds = metadata.as_ref().and_then(|metadata| metadata.get(TTL));
-    let Some(text) = seconds else {
-        return Ok(None);
-    };
-    match text.parse::<i64>() {
-        // It is never over, or nothing is said.
-        Ok(-1 | 0) => Ok(None),
-        Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
-        Ok(_) | Err(_) => {
-            let text = format!("{TTL} {text:?} is no number of seconds, and not -1");
-            Err(Error::bad_request(error::MALFORMED, text))
-        }
-    }
 }
 
 async fn read(

@@ -9,8 +9,8 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use host_base::{Failure, Payload, WorkflowKey};
-use host_runtime::{ControlError, StartError, StoreError, WorkflowStatus, WorkflowView};
+use host_base::{Failure, Fault, WorkflowKey};
+use host_runtime::{ControlError, StartError, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::body::Body;
@@ -18,9 +18,8 @@ use super::error::Error;
 use super::moment;
 use super::path::Names;
 use crate::Api;
+use crate::workflows::{self, NewIdError};
 
-/// Characters of an id that is given at a start.
-const ID_CHARACTERS_MAX: usize = 64;
 const NOT_FOUND: &str = "ERR_INSTANCE_ID_NOT_FOUND";
 
 pub(super) fn routes() -> Router<Api> {
@@ -68,7 +67,13 @@ async fn start(
     let query = query.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.body_text()))?;
     let Query(StartQuery { id }) = query;
     let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    check_new_id(&id)?;
+    workflows::check_new_id(&id).map_err(|error| {
+        let code = match error {
+            NewIdError::TooLong => "ERR_INSTANCE_ID_TOO_LONG",
+            NewIdError::Invalid(_) => "ERR_INSTANCE_ID_INVALID",
+        };
+        Error::bad_request(code, error.to_string())
+    })?;
     let started = api
         .runtime
         .start_workflow(&api.tenant, &name, Some(&id), input.into());
@@ -78,35 +83,15 @@ async fn start(
     }
 }
 
-fn check_new_id(id: &str) -> Result<(), Error> {
-    if id.chars().count() > ID_CHARACTERS_MAX {
-        let text = format!(
-            "workflow instance ID exceeds the max length of {ID_CHARACTERS_MAX} characters"
-        );
-        return Err(Error::bad_request("ERR_INSTANCE_ID_TOO_LONG", text));
-    }
-    let allowed = |one: char| one.is_ascii_alphanumeric() || one == '_' || one == '-';
-    if id.is_empty() || !id.chars().all(allowed) {
-        let text = format!(
-            "workflow instance ID '{id}' is invalid: only alphanumeric and underscore characters and dashes are \
-             allowed"
-        );
-        return Err(Error::bad_request("ERR_INSTANCE_ID_INVALID", text));
-    }
-    Ok(())
-}
-
 fn not_started(name: &str, error: &StartError) -> Error {
-    const CODE: &str = "ERR_START_WORKFLOW";
-    let what = format!("error starting workflow '{name}'");
-    match error {
-        StartError::Refused(failure) => Error::of_failure(CODE, &what, failure),
-        StartError::AlreadyExists(view) => {
-            let id = &view.key.id;
-            let text = format!("{what}: an active workflow with ID '{id}' already exists");
-            Error::new(StatusCode::INTERNAL_SERVER_ERROR, CODE, text)
+    let text = workflows::not_started(name, error);
+    let status = match error {
+        StartError::Refused(failure) if failure.fault() == Fault::TryAgain => {
+            StatusCode::SERVICE_UNAVAILABLE
         }
-    }
+        StartError::Refused(_) | StartError::AlreadyExists(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Error::new(status, "ERR_START_WORKFLOW", text)
 }
 
 /// What is known of an instance.
@@ -133,50 +118,11 @@ async fn read(State(api): State<Api>, Names([_, id]): Names<2>) -> Result<Json<I
     Ok(Json(Instance {
         created: moment(view.created),
         updated: moment(view.updated),
-        status: status_of(view.status),
-        properties: properties(&view, input),
+        status: workflows::status(view.status),
+        properties: workflows::properties(&view, input),
         name: view.name,
         id: view.key.id,
     }))
-}
-
-fn properties(view: &WorkflowView, input: Option<Payload>) -> BTreeMap<&'static str, String> {
-    let text = |payload: &Payload| String::from_utf8_lossy(payload).into_owned();
-    let mut properties = BTreeMap::new();
-    let mut put = |name, value: Option<String>| {
-        // A property that is empty is left out, as any value that is its type's default.
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            properties.insert(name, value);
-        }
-    };
-    put("dapr.workflow.input", input.as_ref().map(text));
-    put(
-        "dapr.workflow.custom_status",
-        view.custom_status.as_ref().map(text),
-    );
-    match &view.outcome {
-        Some(Ok(output)) => put("dapr.workflow.output", Some(text(output))),
-        Some(Err(Failure { code, message, .. })) => {
-            put("dapr.workflow.failure.error_type", Some(code.clone()));
-            put("dapr.workflow.failure.error_message", Some(message.clone()));
-        }
-        None => {}
-    }
-    properties
-}
-
-fn status_of(status: WorkflowStatus) -> &'static str {
-    match status {
-        WorkflowStatus::Pending => "PENDING",
-        WorkflowStatus::Running => "RUNNING",
-        WorkflowStatus::Completed => "COMPLETED",
-        WorkflowStatus::Failed => "FAILED",
-        WorkflowStatus::Cancelled => "CANCELED",
-        WorkflowStatus::Terminated => "TERMINATED",
-        WorkflowStatus::Suspended => "SUSPENDED",
-        // Its name came after this API.
-        WorkflowStatus::Stalled => "UNKNOWN",
-    }
 }
 
 async fn terminate(State(api): State<Api>, Names([_, id]): Names<2>) -> Accepted<Done> {
@@ -246,8 +192,7 @@ fn key_of(api: &Api, id: String) -> Result<WorkflowKey, Error> {
 }
 
 fn unknown(id: &str) -> Error {
-    let text = format!("unable to find workflow with the provided instance ID: {id}");
-    Error::new(StatusCode::NOT_FOUND, NOT_FOUND, text)
+    Error::new(StatusCode::NOT_FOUND, NOT_FOUND, workflows::unknown(id))
 }
 
 fn unreadable(error: StoreError) -> Error {

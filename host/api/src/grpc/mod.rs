@@ -3,6 +3,8 @@
 //! Owns what holds for every call: how long it may take and how large its message may be. Knows nothing of what is
 //! asked.
 
+mod dapr;
+pub(crate) mod dapr_messages;
 mod history;
 pub(crate) mod messages;
 mod state;
@@ -21,6 +23,8 @@ use axum::routing::post_service;
 use tonic::{Code, Status};
 
 use crate::Api;
+use dapr::Dapr;
+use dapr::service::dapr_server::DaprServer;
 use task_hub::TaskHub;
 use task_hub::service::task_hub_sidecar_service_server::TaskHubSidecarServiceServer;
 
@@ -34,8 +38,11 @@ pub(crate) fn routes(api: &Api) -> Router {
     let payload_bytes_max = api.runtime.limits().payload_bytes_max;
     let task_hub = TaskHubSidecarServiceServer::new(TaskHub(api.clone()))
         .max_decoding_message_size(payload_bytes_max + BESIDES_PAYLOAD);
+    let dapr = DaprServer::new(Dapr(api.clone()))
+        .max_decoding_message_size(payload_bytes_max + BESIDES_PAYLOAD);
     Router::new()
         .route("/TaskHubSidecarService/{call}", post_service(task_hub))
+        .route("/dapr.proto.runtime.v1.Dapr/{call}", post_service(dapr))
         .layer(from_fn(in_time))
         .layer(from_fn_with_state(payload_bytes_max, names_its_limit))
 }

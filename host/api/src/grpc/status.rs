@@ -29,18 +29,10 @@ pub(super) fn unknown(id: &str) -> Status {
 }
 
 /// The operator must act.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is handed on where errors are mapped"
-)]
 pub(super) fn of_store(error: StoreError) -> Status {
     Status::internal(error.to_string())
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is handed on where errors are mapped"
-)]
 pub(super) fn of_id(error: InvalidId) -> Status {
     Status::invalid_argument(error.to_string())
 }
@@ -58,6 +50,14 @@ fn exists(id: &str) -> Status {
 
 /// What has ended is ended, not held and not to be resumed: there is nothing to be done, as in Dapr.
 pub(super) fn of_control<T>(result: Result<T, ControlError>) -> Result<(), Status> {
+    of_control_of(result, unknown)
+}
+
+/// The same, where it is said otherwise that there is no such instance.
+pub(super) fn of_control_of<T>(
+    result: Result<T, ControlError>,
+    unknown: impl FnOnce(&str) -> Status,
+) -> Result<(), Status> {
     match result {
         Ok(_) | Err(ControlError::AlreadyEnded(_) | ControlError::NotSuspended(_)) => Ok(()),
         Err(ControlError::NotFound { id }) => Err(unknown(&id)),

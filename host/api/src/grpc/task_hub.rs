@@ -177,7 +177,8 @@ impl TaskHub {
             start_at,
             enforce_unique_id,
         } = request;
-        check_start(start_at.as_ref(), SystemClock.now())?;
+        let start_at = start_at.as_ref().map(|at| Timestamp(state::millis(at)));
+        check_start(start_at, SystemClock.now())?;
         let (runtime, tenant, input) = (&self.0.runtime, &self.0.tenant, payload(input));
         let started = match (instance_id.as_str(), enforce_unique_id) {
             ("", _) => runtime.start_workflow(tenant, &name, None, input).await,
@@ -418,8 +419,8 @@ fn is_within(filter: &PurgeFilter, view: &WorkflowView) -> bool {
 }
 
 /// A start is now: one that lies behind is late, and one that lies ahead is a schedule's.
-fn check_start(start_at: Option<&prost_types::Timestamp>, now: Timestamp) -> Result<(), Status> {
-    if start_at.is_none_or(|at| state::millis(at) <= now.0) {
+pub(super) fn check_start(start_at: Option<Timestamp>, now: Timestamp) -> Result<(), Status> {
+    if start_at.is_none_or(|at| at <= now) {
         return Ok(());
     }
     Err(Status::unimplemented(

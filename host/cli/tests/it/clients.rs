@@ -73,6 +73,12 @@ mod python {
     fn workflows_are_scheduled_awaited_and_driven() {
         check("workflows.py", &[TASKS, "approval.wasm"]);
     }
+
+    #[test]
+    #[ignore = "cargo xtask test installs the client and runs it"]
+    fn actors_workflows_and_metadata_are_asked_for_over_grpc() {
+        check("dapr_grpc.py", &["sdk_probe.wasm", "approval.wasm"]);
+    }
 }
 
 mod javascript {

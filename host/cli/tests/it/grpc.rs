@@ -3,21 +3,18 @@
 //! Knows the calls and their messages; how the published clients use them is tested with those clients.
 
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use host_api::client::task_hub_sidecar_service_client::TaskHubSidecarServiceClient;
-use host_api::client::*;
-use hyper::body::Incoming;
-use hyper::client::conn::http2::SendRequest;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use host_api::client::task_hub::task_hub_sidecar_service_client::TaskHubSidecarServiceClient;
+use host_api::client::task_hub::*;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tonic::{Code, Request, Response, Status as Refusal};
 
 use crate::host::{Host, TASKS, plugin};
+use crate::http2::Connection;
 use crate::server::Server;
 
 const TASK: &str = r#"{"task_id":"task-1","title":"Review","assignee":"alice@example.com"}"#;
@@ -26,30 +23,12 @@ const APPROVAL: &str = r#"{"request_id":"r","what":"rest","approver":"carol"}"#;
 /// After so long, what is waited for will not come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-type Body = tonic::body::Body;
-
-/// A connection over which calls are made.
-#[derive(Clone)]
-struct Connection(SendRequest<Body>);
-
-impl tower_service::Service<hyper::Request<Body>> for Connection {
-    type Response = hyper::Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: hyper::Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
-}
+type Client = TaskHubSidecarServiceClient<Connection>;
 
 /// A server, and a client of it.
 struct Hub {
     server: Server,
-    client: TaskHubSidecarServiceClient<Connection>,
+    client: Client,
     threads: Runtime,
 }
 
@@ -72,10 +51,7 @@ impl Hub {
     }
 
     /// Makes a call and waits for what comes of it.
-    fn ask<T, F>(
-        &self,
-        call: impl FnOnce(TaskHubSidecarServiceClient<Connection>) -> F,
-    ) -> Result<T, Refusal>
+    fn ask<T, F>(&self, call: impl FnOnce(Client) -> F) -> Result<T, Refusal>
     where
         F: Future<Output = Result<Response<T>, Refusal>>,
     {
@@ -181,23 +157,14 @@ impl Hub {
     }
 }
 
-async fn connect(port: u16) -> TaskHubSidecarServiceClient<Connection> {
+async fn connect(port: u16) -> Client {
     connect_with(port, PATIENCE).await
 }
 
 /// A client that looks every so often whether the server is there still.
-async fn connect_with(port: u16, interval: Duration) -> TaskHubSidecarServiceClient<Connection> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let (requests, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .keep_alive_interval(interval)
-        .keep_alive_while_idle(true)
-        .handshake(TokioIo::new(stream))
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    let origin = format!("http://127.0.0.1:{port}").parse().unwrap();
-    TaskHubSidecarServiceClient::with_origin(Connection(requests), origin)
+async fn connect_with(port: u16, interval: Duration) -> Client {
+    let (connection, origin) = Connection::new(port, interval).await;
+    TaskHubSidecarServiceClient::with_origin(connection, origin)
 }
 
 fn get(id: &str) -> GetRequest {
@@ -551,6 +518,36 @@ fn a_call_is_given_up_in_time_and_what_it_waited_for_goes_on() {
 }
 
 #[test]
+fn a_wait_ends_when_its_client_goes_away() {
+    let host = Host::new();
+    host.limit("[server]\nrequests_max = 2\n");
+    let hub = Hub::new(&host, &["approval.wasm"]);
+    hub.approval("w");
+    let waits = [(); 2].map(|()| {
+        let mut client = hub.client.clone();
+        let waiting = async move {
+            // Whoever asks below may have the place for a moment.
+            while client.wait_for_instance_completion(get("w")).await.is_err() {}
+        };
+        hub.threads.spawn(waiting)
+    });
+    // Both have their place, and there is none for a third.
+    until(|| hub.ask(async |mut hub| hub.hello(()).await).is_err());
+    for wait in waits {
+        wait.abort();
+    }
+    until(|| hub.ask(async |mut hub| hub.hello(()).await).is_ok());
+}
+
+fn until(mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "it does not come");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn a_connection_outlives_however_many_pings() {
     let host = Host::new();
     let hub = Hub::new(&host, &["approval.wasm"]);
@@ -618,10 +615,19 @@ fn a_server_that_stops_tells_those_who_wait_and_stays_for_nobody() {
     threads
         .block_on(client.wait_for_instance_start(get("w")))
         .unwrap();
-    let waiting = threads.spawn(async move { client.wait_for_instance_completion(get("w")).await });
     let begun = Instant::now();
-    server.signal("-TERM");
-    let waited = threads.block_on(waiting).unwrap();
+    let waited = threads.block_on(async {
+        let mut other = client.clone();
+        let mut waiting = pin!(client.wait_for_instance_completion(get("w")));
+        // What is asked later over a connection is answered when what was asked before is under way.
+        tokio::select! {
+            biased;
+            early = &mut waiting => panic!("{early:?}"),
+            answered = other.hello(()) => answered.unwrap(),
+        };
+        server.signal("-TERM");
+        waiting.await
+    });
     let refusal = waited.unwrap_err();
     assert_eq!(refusal.code(), Code::Unavailable, "{refusal:?}");
     assert_eq!(server.ended().0.code(), Some(0));
