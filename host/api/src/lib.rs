@@ -12,6 +12,7 @@ mod actors;
 pub mod client;
 mod dapr;
 mod grpc;
+mod idempotency;
 pub mod json;
 mod metadata;
 mod served;

@@ -3,6 +3,8 @@
 //!
 //! A key counts together with what is asked for: the same key with another input is another request.
 
+use std::sync::Arc;
+
 use host_base::failure::code;
 use host_base::{ActorKey, Digest, Failure, Payload, TenantId, WorkflowKey};
 use host_store::records::EventRaised;
@@ -96,10 +98,14 @@ impl Runtime {
         limits::check_event(&self.core.limits, name, &value).map_err(limits::over_limit)?;
         let target = target_of(&key.tenant, "workflow event", &key.id)?;
         let once = digest(What::Raise, &target, name, &value, idempotency_key);
-        let _alone = self.core.once.of(&once).await;
         let name = name.to_owned();
         let event = EventRaised { name, value };
-        self.core.raise_once(key, event, Some(once)).await
+        let (core, key) = (Arc::clone(&self.core), key.clone());
+        let raise = async move {
+            let _alone = core.once.of(&once).await;
+            core.raise_once(&key, event, Some(once)).await
+        };
+        self.to_the_end(raise).await
     }
 
     /// Publishes a value once; durable when this returns. Tells how many had subscribed to the topic.
@@ -117,10 +123,22 @@ impl Runtime {
         checked.map_err(limits::over_limit)?;
         let target = target_of(tenant, "topic", topic)?;
         let once = digest(What::Publish, &target, "publish", &value, idempotency_key);
-        let _alone = self.core.once.of(&once).await;
-        let (tenant, topic) = (tenant.clone(), topic.to_owned());
-        let published = self.core.publish_once(tenant, topic, value, Some(once));
-        published.await
+        let (core, tenant) = (Arc::clone(&self.core), tenant.clone());
+        let topic = topic.to_owned();
+        let publish = async move {
+            let _alone = core.once.of(&once).await;
+            core.publish_once(tenant, topic, value, Some(once)).await
+        };
+        self.to_the_end(publish).await
+    }
+
+    /// Does it to the end, whatever becomes of whoever asked: the next one must look once it is durable.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        deed: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let done = self.core.tasks.spawn(deed).await;
+        done.unwrap_or_else(|_| Err(self.stopped()))
     }
 }
 

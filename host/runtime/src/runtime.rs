@@ -691,7 +691,7 @@ impl Runtime {
         core.ask(key, effect::Ask::Update(update)).await
     }
 
-    fn stopped(&self) -> Failure {
+    pub(crate) fn stopped(&self) -> Failure {
         Failure::transient(code::BUSY, self.core.closed().to_string())
     }
 

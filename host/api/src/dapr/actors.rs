@@ -12,14 +12,12 @@ use axum::routing::any;
 use host_base::{ActorKey, Failure, Payload};
 
 use super::body::Body;
-use super::error::Error;
+use super::error::{self, Error};
 use super::path::Names;
 use crate::Api;
 use crate::actors::{Uncalled, sole_argument};
 
 const INVOKE_FAILED: &str = "ERR_ACTOR_INVOKE_METHOD";
-/// The header by which a repeated call is known.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// How the client calls itself that sends a list of arguments.
 const JAVASCRIPT_CLIENT: &[u8] = b"dapr-sdk-js/";
 
@@ -36,7 +34,7 @@ async fn call(
     Body(body): Body,
 ) -> Result<impl IntoResponse, Error> {
     let actor = actor_key(&api, actor_type, id)?;
-    let key = idempotency_key(&headers)?;
+    let key = error::idempotency_key(&headers)?;
     let input = input(&headers, body);
     let answer = api.runtime.call_actor(&actor, &method, input, key);
     let answer = answer
@@ -56,14 +54,6 @@ fn input(headers: &HeaderMap, body: Bytes) -> Payload {
     let is_list = agent.is_some_and(|agent| agent.starts_with(JAVASCRIPT_CLIENT));
     let argument = is_list.then(|| sole_argument(&body)).flatten();
     argument.map_or_else(|| body.to_vec(), <[u8]>::to_vec)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let key = headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str());
-    key.transpose().map_err(|_| {
-        let text = "the header Idempotency-Key must be visible ASCII";
-        Error::bad_request("ERR_BAD_REQUEST", text)
-    })
 }
 
 fn refused(api: &Api, actor: &ActorKey, failure: &Failure) -> Error {

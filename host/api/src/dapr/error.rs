@@ -4,12 +4,13 @@
 
 use axum::Json;
 use axum::http::header::RETRY_AFTER;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::{Failure, Fault};
 use serde::Serialize;
 
 use crate::actors::Refused;
+use crate::idempotency;
 
 /// After how many seconds it is worth trying again where the host has too much to do.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -74,6 +75,12 @@ impl Error {
         };
         Error::new(status, code, format!("{what}: {failure}"))
     }
+}
+
+/// The key that makes a repeated request known, if there is one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let key = idempotency::key(headers);
+    key.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))
 }
 
 impl IntoResponse for Error {

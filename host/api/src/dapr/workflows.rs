@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use host_base::{Failure, Fault, WorkflowKey};
-use host_runtime::{ControlError, StartError, StoreError};
+use host_runtime::{Begun, ControlError, StartError, StoreError, WorkflowView};
 use serde::{Deserialize, Serialize};
 
 use super::body::Body;
-use super::error::Error;
+use super::error::{Error, idempotency_key};
 use super::moment;
 use super::path::Names;
 use crate::Api;
@@ -62,25 +62,35 @@ async fn start(
     State(api): State<Api>,
     Names([_, name]): Names<2>,
     query: Result<Query<StartQuery>, QueryRejection>,
+    headers: HeaderMap,
     Body(input): Body,
 ) -> Accepted<Started> {
     let query = query.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.body_text()))?;
     let Query(StartQuery { id }) = query;
-    let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    workflows::check_new_id(&id).map_err(|error| {
+    id.as_deref().map_or(Ok(()), check_new_id)?;
+    let (runtime, tenant, id) = (&api.runtime, &api.tenant, id.as_deref());
+    let input = input.into();
+    let started = match idempotency_key(&headers)? {
+        Some(key) => runtime
+            .start_workflow_once(tenant, &name, id, input, key)
+            .await
+            .map(Begun::view),
+        None => runtime.start_workflow(tenant, &name, id, input).await,
+    };
+    match started {
+        Ok(WorkflowView { key, .. }) => accepted(Started { id: key.id }),
+        Err(error) => Err(not_started(&name, &error)),
+    }
+}
+
+fn check_new_id(id: &str) -> Result<(), Error> {
+    workflows::check_new_id(id).map_err(|error| {
         let code = match error {
             NewIdError::TooLong => "ERR_INSTANCE_ID_TOO_LONG",
             NewIdError::Invalid(_) => "ERR_INSTANCE_ID_INVALID",
         };
         Error::bad_request(code, error.to_string())
-    })?;
-    let started = api
-        .runtime
-        .start_workflow(&api.tenant, &name, Some(&id), input.into());
-    match started.await {
-        Ok(_) => accepted(Started { id }),
-        Err(error) => Err(not_started(&name, &error)),
-    }
+    })
 }
 
 fn not_started(name: &str, error: &StartError) -> Error {
@@ -173,11 +183,15 @@ fn done<T>(
 async fn raise(
     State(api): State<Api>,
     Names([_, id, event]): Names<3>,
+    headers: HeaderMap,
     Body(value): Body,
 ) -> Accepted<Done> {
     const CODE: &str = "ERR_RAISE_EVENT_WORKFLOW";
-    let key = key_of(&api, id)?;
-    let raised: Result<(), Failure> = api.runtime.raise_event(&key, &event, value.into()).await;
+    let (runtime, to, value) = (&api.runtime, key_of(&api, id)?, value.into());
+    let raised = match idempotency_key(&headers)? {
+        Some(key) => runtime.raise_event_once(&to, &event, value, key).await,
+        None => runtime.raise_event(&to, &event, value).await,
+    };
     match raised {
         Err(failure) if failure.code != host_base::failure::code::ALREADY_ENDED => {
             Err(Error::of_failure(CODE, &format!("raise {event}"), &failure))

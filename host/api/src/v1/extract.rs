@@ -14,11 +14,7 @@ use std::time::Duration;
 use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
-use crate::json;
-
-/// Longest idempotency key, in bytes.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+use crate::{idempotency, json};
 
 /// The names in the path.
 pub(super) struct Path<T>(pub(super) T);
@@ -79,19 +75,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<IdempotencyKey, Problem> {
-        let Some(key) = parts.headers.get(IDEMPOTENCY_KEY) else {
-            return Ok(IdempotencyKey { key: None });
-        };
-        let text = key.to_str().ok();
-        let text = text.filter(|text| !text.is_empty() && text.len() <= IDEMPOTENCY_KEY_BYTES_MAX);
-        let key = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));
-        let key = key.ok_or_else(|| {
-            let max = IDEMPOTENCY_KEY_BYTES_MAX;
-            Problem::bad_input(format!(
-                "the header Idempotency-Key must be 1 to {max} visible ASCII characters"
-            ))
-        })?;
-        let key = Some(key.to_owned());
+        let key = idempotency::key(&parts.headers);
+        let key = key.map_err(|error| Problem::bad_input(error.to_string()))?;
+        let key = key.map(str::to_owned);
         Ok(IdempotencyKey { key })
     }
 }

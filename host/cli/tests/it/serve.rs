@@ -257,6 +257,63 @@ fn an_actor_answers_whatever_the_request_is_called() {
 }
 
 #[test]
+fn a_start_that_is_repeated_with_its_key_starts_once_also_when_it_has_ended_and_behind_a_kill() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(TASKS)]);
+    let path = format!("{WORKFLOWS}/task_processing_workflow/start");
+    let start = |server: &Server, query: &str, key: &str| {
+        let headers = [("Idempotency-Key", key)];
+        let started = server.post_with(&format!("{path}{query}"), &headers, TASK);
+        let id = &started.expect(202)["instanceID"];
+        id.as_str().unwrap().to_owned()
+    };
+    let id = start(&server, "", "a");
+    let ended = until_status(&server, &id, "COMPLETED");
+    assert_eq!(start(&server, "", "a"), id);
+    assert_ne!(start(&server, "", "b"), id);
+    assert_eq!(start(&server, "?instanceID=w", "a"), "w");
+    server.kill();
+    let server = Server::start(&host, &[]);
+    assert_eq!(start(&server, "", "a"), id);
+    assert_eq!(start(&server, "?instanceID=w", "a"), "w");
+    let read = server.get(&format!("{WORKFLOWS}/{id}")).expect(200);
+    assert_eq!(read["createdAt"], ended["createdAt"]);
+    // Whoever asks with another key means another start, for which the id is free once the first has ended.
+    until_status(&server, "w", "COMPLETED");
+    assert_eq!(start(&server, "?instanceID=w", "b"), "w");
+}
+
+#[test]
+fn an_event_that_is_repeated_with_its_key_is_raised_once() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin("sdk_probe.wasm")]);
+    let path = format!("{WORKFLOWS}/receive/start?instanceID=w");
+    server
+        .post(&path, r#"{"topic":"item","count":3}"#)
+        .expect(202);
+    let raise = |server: &Server, key: &str, value: &str| {
+        let path = at("w", "raiseEvent/item");
+        let headers = [("Idempotency-Key", key)];
+        server.post_with(&path, &headers, value).expect(202);
+    };
+    for key in ["a", "a", "b", "a"] {
+        raise(&server, key, "1");
+    }
+    let refused = server.post_with(
+        &at("w", "raiseEvent/item"),
+        &[("Idempotency-Key", "a b")],
+        "1",
+    );
+    assert_eq!(error(&refused, 400), "ERR_BAD_REQUEST");
+    server.kill();
+    let server = Server::start(&host, &[]);
+    raise(&server, "b", "1");
+    raise(&server, "c", "2");
+    let ended = until_status(&server, "w", "COMPLETED");
+    assert_eq!(ended["properties"]["dapr.workflow.output"], "[1,1,2]");
+}
+
+#[test]
 fn a_call_that_is_repeated_with_its_key_has_one_effect_also_after_a_kill() {
     let host = Host::new();
     let server = Server::start(&host, &[&plugin("sdk_probe.wasm")]);

@@ -23,6 +23,7 @@ mod limits;
 mod misbehaviour;
 mod reentrancy;
 mod reminders;
+mod repeats;
 mod reruns;
 mod schedules;
 mod starts;
