@@ -66,6 +66,8 @@ pub(crate) struct Core {
     pub(crate) activities: Activities,
     pub(crate) schedules: Schedules,
     pub(crate) watchers: Watchers,
+    /// Those who wait for the next event of a workflow's history.
+    pub(crate) histories: Watchers,
     pub(crate) updates: Updates,
     /// One permit for each workflow instance that the engine's pool holds.
     pub(crate) fibers: Arc<Semaphore>,
@@ -456,6 +458,7 @@ impl Core {
 
     fn stop(&self, why: &dyn fmt::Display) {
         self.watchers.close();
+        self.histories.close();
         self.updates.close();
         if !self.stopping.swap(true, Ordering::AcqRel) {
             tracing::error!(error = %why, "stop taking work");

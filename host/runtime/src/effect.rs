@@ -37,6 +37,8 @@ pub(crate) enum Effect {
     Run(Box<ActivityJob>),
     /// A workflow began, ended, stalled, was held or goes on: whoever waits for one of these looks again.
     Changed(WorkflowKey),
+    /// Something may have been recorded of a workflow's history.
+    Recorded(WorkflowKey),
     /// Something happened that may be told.
     Tell(Box<Happening>),
     /// An update of a workflow's run is applied, with that outcome.

@@ -58,6 +58,7 @@ fn perform(core: &Arc<Core>, effect: Effect) {
         Effect::Arm(timer) => core.timers.arm(timer),
         Effect::Run(job) => core.activities.run(core, *job),
         Effect::Changed(key) => core.watchers.tell(&key),
+        Effect::Recorded(key) => core.histories.tell(&key),
         Effect::Applied(key, run, id, outcome) => core.updates.applied(key, run, &id, &outcome),
         Effect::Unapplied(key, run) => core.updates.ended(key, run),
         Effect::Tell(happening) => core.observer.observe(*happening),

@@ -915,6 +915,7 @@ fn core(
         activities: Activities::new(&options.limits),
         schedules,
         watchers: Watchers::default(),
+        histories: Watchers::default(),
         updates: Updates::default(),
         outbox,
         order: Mutex::default(),

@@ -34,6 +34,13 @@ impl Runtime {
         self.watch(key, |instance| !is_active(instance)).await
     }
 
+    /// Ends when more is recorded of a workflow's history, with true; with false where nothing ever will be. What is
+    /// recorded from this call on is heard: look at the history after it and before waiting.
+    pub fn recorded(&self, key: &WorkflowKey) -> impl Future<Output = bool> + Send + use<> {
+        let mut recorded = self.core.histories.watch(key);
+        async move { recorded.told().await }
+    }
+
     /// Waits until the instance is as it should be, or is not there.
     pub(crate) async fn watch(
         &self,

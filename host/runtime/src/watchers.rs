@@ -48,7 +48,12 @@ impl Watchers {
 
     /// The workflow has changed so.
     pub(crate) fn tell(&self, key: &WorkflowKey) {
-        let told = lock(&self.0).waiting.remove(key);
+        let mut state = lock(&self.0);
+        if state.waiting.is_empty() {
+            return;
+        }
+        let told = state.waiting.remove(key);
+        drop(state);
         for (_, one) in told.into_iter().flatten() {
             // Whoever no longer waits does not want to know.
             let _ = one.send(());

@@ -603,8 +603,10 @@ impl<'a> Change<'a> {
     }
 
     /// Hands all of it over, if there is anything.
-    pub(crate) async fn commit(self) {
+    pub(crate) async fn commit(mut self) {
         if !self.draft.batch.is_empty() || !self.draft.effects.is_empty() {
+            let recorded = Effect::Recorded(self.key.clone());
+            self.draft.effects.push(recorded);
             self.core.commit_draft(self.draft).await;
         }
     }
