@@ -106,6 +106,9 @@ pub struct Limits {
     #[serde(with = "duration::field")]
     #[schemars(with = "String")]
     pub query_time_max: Duration,
+    /// Streams of events that a server's clients have open at once; one more is told to come back later.
+    /// Default 2,048.
+    pub event_streams_max: usize,
     /// How long an answer is kept for a repeat. Default 24 h.
     #[serde(with = "duration::field")]
     #[schemars(with = "String")]
@@ -247,6 +250,7 @@ impl Default for Limits {
             components_loaded_max: 16,
             custom_status_bytes_max: 16 * KIB,
             query_time_max: Duration::from_secs(10),
+            event_streams_max: 2_048,
             reply_retention: Duration::from_secs(24 * 60 * 60),
             retention: Retention::default(),
             server: ServerLimits::default(),

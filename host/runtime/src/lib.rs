@@ -16,6 +16,7 @@ mod effect;
 mod entity;
 mod error;
 mod handles;
+mod inventory;
 mod keeper;
 mod limits;
 mod locks;
@@ -52,6 +53,7 @@ pub use error::{
     ControlError, DeployError, MoveError, RehearseError, RerunError, StartError, StartupError,
     StoreError,
 };
+pub use inventory::{ActivityUnderWay, StateEntries, StateEntry};
 pub use observer::{Happening, Observer, Speaker};
 pub use options::RuntimeOptions;
 pub use pending::PendingActivity;
@@ -65,6 +67,7 @@ pub use topics::SubscriptionView;
 pub use view::{WorkflowView, status_name};
 
 pub use host_engine::{
-    Alarm, CatchUp, ConstantRetry, Moment, NewReminder, ReminderInfo, WorkflowStatus,
+    Alarm, CatchUp, ConstantRetry, LoadError, Manifest, Moment, NewReminder, ReminderInfo,
+    WorkflowStatus,
 };
 pub use host_store::{StateValue, WorkflowFilter, records};

@@ -36,7 +36,8 @@ pub(crate) fn activities_of(
     pending.filter_map(Result::transpose).collect()
 }
 
-fn pending(
+/// One of them, unless it has ended meanwhile.
+pub(crate) fn pending(
     reader: &Reader,
     key: &TaskKey,
     task: Task,
