@@ -25,7 +25,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use host_base::TenantId;
 use host_runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use metadata::Labels;
 
@@ -41,12 +41,16 @@ pub struct Api {
     labels: Arc<Labels>,
     /// Whether the host is to stop.
     stops: watch::Sender<bool>,
+    /// A permit for each stream of events that may be open.
+    event_streams: Arc<Semaphore>,
 }
 
 impl Api {
     /// The API of one tenant of a runtime.
     pub fn new(runtime: Arc<Runtime>, tenant: TenantId) -> Api {
+        let event_streams = Semaphore::new(runtime.limits().event_streams_max);
         Api {
+            event_streams: Arc::new(event_streams),
             runtime,
             tenant,
             labels: Arc::default(),

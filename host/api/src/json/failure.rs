@@ -22,6 +22,7 @@ pub struct FailureReport<'a> {
     retryable: bool,
     /// More for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Raw, required = false)]
     details: Option<Raw>,
     /// What led to it, the nearest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]

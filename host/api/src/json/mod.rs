@@ -6,6 +6,10 @@
 
 mod event;
 mod failure;
+mod plugin;
+mod reminder;
+mod schedule;
+mod topic;
 mod workflow;
 
 use std::str::Chars;
@@ -21,6 +25,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 pub use event::EventLine;
 pub use failure::FailureReport;
+pub use plugin::ComponentLine;
+pub use reminder::ReminderLine;
+pub use schedule::{FiredReport, OverlapPolicy, SCHEDULED_ID_DEFAULT, ScheduleLine};
+pub use topic::SubscriptionLine;
 pub use workflow::{ActivityReport, Report, StallReport, Status};
 
 /// No bytes stand for this.
@@ -43,6 +51,11 @@ impl Raw {
     pub(crate) fn of(value: &impl Serialize) -> Raw {
         let raw = serde_json::value::to_raw_value(value);
         Raw(raw.expect("texts, numbers and what is JSON already are JSON"))
+    }
+
+    /// Its text, on one line.
+    pub(crate) fn text(&self) -> &str {
+        self.0.get()
     }
 
     /// How many bytes it has.

@@ -60,9 +60,11 @@ pub struct Report<'a> {
     already_done: bool,
     /// What it was started with; only where one workflow is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Raw, required = false)]
     input: Option<Raw>,
     /// What it returned, once it has completed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Raw, required = false)]
     output: Option<Raw>,
     /// Why it failed, once it has.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +80,7 @@ pub struct Report<'a> {
     cancel_requested: Option<&'a str>,
     /// Where its code says that it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Raw, required = false)]
     custom_status: Option<Raw>,
     /// When it is deleted (RFC 3339, UTC); absent where it is kept for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,7 @@ pub struct ActivityReport<'a> {
     cancel_requested: bool,
     /// The details of its last heartbeat.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Raw, required = false)]
     heartbeat: Option<Raw>,
     /// Why the attempt before failed.
     #[serde(skip_serializing_if = "Option::is_none")]

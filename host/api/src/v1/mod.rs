@@ -2,9 +2,14 @@
 //!
 //! Knows what its routes have in common; each file beside it has the routes of one kind of thing.
 
+mod activities;
+mod actors;
 mod extract;
 mod paging;
+mod plugins;
 mod problem;
+mod schedules;
+mod topics;
 mod workflows;
 
 use std::sync::LazyLock;
@@ -16,12 +21,13 @@ use axum::response::IntoResponse;
 use host_base::Limits;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{ContentBuilder, Ref, Response, ResponseBuilder};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Api;
+use crate::json::Raw;
 
 /// Where all of it is.
 const PREFIX: &str = "/api/v1";
@@ -63,6 +69,11 @@ const PROBLEMS_OF_DEEDS: [(&str, &str); 5] = [
     components(schemas(problem::Body<'static>)),
     tags(
         (name = "workflows", description = "Instances of workflows, and their histories."),
+        (name = "actors", description = "Actors, their state and reminders."),
+        (name = "activities", description = "Activities that have not ended."),
+        (name = "schedules", description = "Workflows that are started and actors that are called again and again."),
+        (name = "topics", description = "Values for all who have subscribed."),
+        (name = "plugins", description = "Components, and which stand for their plugins."),
         (name = "document", description = "This document.")
     )
 )]
@@ -81,6 +92,11 @@ fn parts(limits: &Limits) -> OpenApiRouter<Api> {
     let body_bytes_max = limits.payload_bytes_max + ENVELOPE_BYTES_MAX;
     OpenApiRouter::with_openapi(About::openapi())
         .merge(workflows::routes(limits))
+        .merge(actors::routes())
+        .merge(activities::routes())
+        .merge(schedules::routes())
+        .merge(topics::routes())
+        .merge(plugins::routes(limits))
         .routes(routes!(document))
         .layer(DefaultBodyLimit::max(body_bytes_max))
 }
@@ -124,6 +140,22 @@ fn describe(operation: &mut Operation, is_deed: bool) {
     for (status, description) in PROBLEMS.iter().chain(deeds) {
         let told = operation.responses.responses.entry((*status).to_owned());
         told.or_insert_with(|| a_problem(status, description).into());
+    }
+    // No bytes stand for null, where a plugin is handed the body as it is.
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && body.content.values().any(is_payload)
+    {
+        body.required = Some(Required::False);
+    }
+}
+
+fn is_payload(content: &RefOr<Content>) -> bool {
+    let payload = Ref::from_schema_name(Raw::name()).ref_location;
+    match content {
+        RefOr::T(content) => {
+            matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location == payload)
+        }
+        RefOr::Ref(_) => false,
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of what is listed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use crate::json::Raw;
@@ -15,6 +16,18 @@ const ENTRIES_MAX: u32 = 1_000;
 const BYTES_MAX: usize = 4 << 20;
 /// Records that are read at once: what one may hold is large.
 const READ_AT_ONCE: usize = 64;
+
+/// Which part of a list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageOptions {
+    /// Where the page before ended: its `next_cursor`.
+    pub(super) cursor: Option<String>,
+    /// How many at most. Default 100.
+    #[param(minimum = 1, maximum = 1000)]
+    pub(super) limit: Option<u32>,
+}
 
 /// A page in the making.
 pub(super) struct Page {
@@ -36,6 +49,11 @@ impl Page {
             bytes: 0,
             limit: limit as usize,
         })
+    }
+
+    /// How many entries it may have.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Whether what comes next belongs to the next page.

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::failure::code;
 use host_base::{Failure, InvalidId};
-use host_runtime::{ControlError, RerunError, StartError, StoreError};
+use host_runtime::{ControlError, DeployError, RerunError, StartError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -294,6 +294,17 @@ impl From<RerunError> for Problem {
             RerunError::Differs(_) => Problem::new(Kind::Differs, text),
             RerunError::Refused(failure) => failure.into(),
             RerunError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeployError> for Problem {
+    fn from(error: DeployError) -> Problem {
+        let text = error.to_string();
+        match error {
+            DeployError::Load(_) => Problem::bad_input(text),
+            DeployError::Taken { .. } => Problem::new(Kind::AlreadyExists, text),
+            DeployError::Store(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
+use host_api::json::ComponentLine;
 use host_engine::Manifest;
 use host_runtime::{KeptComponent, RolledOut, Rollout, Trial};
 use serde::Serialize;
@@ -19,30 +20,6 @@ use crate::show::text::count;
 use crate::show::trace::Detail;
 use crate::show::trial::{self, TrialReport};
 use crate::show::{console, stall, text, time};
-
-/// A component for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    name: &'a str,
-    version: &'a str,
-    component: String,
-    file: &'a str,
-    deployed: String,
-    /// Whether new workflows are started on it.
-    stands: bool,
-    /// Workflows that have not ended and run on it.
-    unfinished: usize,
-    #[serde(flatten)]
-    brings: Option<Brings<'a>>,
-}
-
-/// What a plugin brings, for programs.
-#[derive(Serialize)]
-struct Brings<'a> {
-    workflows: Vec<&'a str>,
-    actors: Vec<&'a str>,
-    activities: Vec<&'a str>,
-}
 
 /// What a deployment did, for programs: the last line.
 #[derive(Serialize)]
@@ -175,7 +152,7 @@ async fn list(session: &Session) -> Ending {
                 .find(|it| it.name == one.plugin);
             session
                 .console
-                .result(&console::encode(&line(one, manifest)))?;
+                .result(&console::encode(&ComponentLine::new(one, manifest)))?;
         }
     } else {
         session.console.result(&components(&kept))?;
@@ -207,30 +184,6 @@ fn row(kept: &KeptComponent) -> [String; 6] {
     ]
 }
 
-fn line<'a>(kept: &'a KeptComponent, manifest: Option<&'a Manifest>) -> Line<'a> {
-    Line {
-        name: &kept.plugin,
-        version: &kept.version,
-        component: kept.digest.to_string(),
-        file: &kept.file,
-        deployed: time::rfc3339(kept.deployed),
-        stands: kept.stands,
-        unfinished: kept.instances,
-        brings: manifest.map(brings),
-    }
-}
-
-fn brings(manifest: &Manifest) -> Brings<'_> {
-    let workflows = manifest.workflows.iter();
-    let actors = manifest.actors.iter();
-    let activities = manifest.activities.iter();
-    Brings {
-        workflows: workflows.map(|one| one.name.as_str()).collect(),
-        actors: actors.map(|one| one.actor_type.as_str()).collect(),
-        activities: activities.map(|one| one.definition.name.as_str()).collect(),
-    }
-}
-
 async fn show(session: &Session, name: &str) -> Ending {
     let mut kept = session.runtime.components(&session.tenant).await?;
     kept.retain(|one| one.plugin == name);
@@ -245,7 +198,7 @@ async fn show(session: &Session, name: &str) -> Ending {
             let manifest = manifest.filter(|_| one.stands);
             session
                 .console
-                .result(&console::encode(&line(one, manifest)))?;
+                .result(&console::encode(&ComponentLine::new(one, manifest)))?;
         }
     } else {
         let facts = manifest.map(definitions).unwrap_or_default();

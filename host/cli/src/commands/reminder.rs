@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use host_api::json::Raw;
+use host_api::json::ReminderLine;
 use host_engine::{self as engine, Alarm, ConstantRetry, Moment, NewReminder, ReminderInfo};
-use serde::Serialize;
 
 use super::actor::key;
 use crate::args::{ActorArgs, CatchUp, Common, RemindArgs};
@@ -20,22 +19,6 @@ use crate::show::{console, text, time};
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Reminders that are read at once.
 const PAGE: usize = 1_000;
-
-/// A reminder for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    name: &'a str,
-    method: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Raw>,
-    due: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ends: Option<String>,
-}
 
 /// Sets one.
 pub(crate) fn set(common: &Common, args: &RemindArgs) -> Ending {
@@ -115,7 +98,7 @@ fn all(session: &Session, actor: &ActorArgs) -> Result<Vec<ReminderInfo>, Proble
 fn tell(session: &Session, reminders: &[ReminderInfo]) -> Result<(), Problem> {
     let console = &session.console;
     if console.json {
-        let mut lines = reminders.iter().map(line);
+        let mut lines = reminders.iter().map(ReminderLine::new);
         lines.try_for_each(|line| console.result(&console::encode(&line)))?;
     } else if reminders.is_empty() {
         console.note("There are no reminders");
@@ -137,16 +120,4 @@ fn row(reminder: &ReminderInfo) -> [String; 5] {
             .map(|left| left.to_string())
             .unwrap_or_default(),
     ]
-}
-
-fn line(reminder: &ReminderInfo) -> Line<'_> {
-    Line {
-        name: &reminder.name,
-        method: &reminder.method,
-        input: (!reminder.input.is_empty()).then(|| Raw::new(&reminder.input)),
-        due: time::rfc3339(reminder.due),
-        period: reminder.period.as_deref(),
-        left: reminder.left,
-        ends: reminder.ends.map(time::rfc3339),
-    }
 }

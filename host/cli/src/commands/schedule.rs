@@ -5,11 +5,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use host_api::json::Raw;
+use host_api::json::{self, FiredReport, OverlapPolicy, ScheduleLine};
 use host_base::{Timestamp, duration};
 use host_runtime::{Fired, ScheduleView};
 use host_store::records::{Schedule, ScheduleTarget, ScheduledCall, ScheduledWorkflow};
-use serde::Serialize;
 
 use crate::args::{Common, CreateScheduleArgs, Overlap, ScheduleCommand};
 use crate::exit::{self, Exit, OrExit, Problem};
@@ -21,67 +20,6 @@ use crate::show::{console, text, time};
 
 /// Times of a schedule that are shown ahead.
 const UPCOMING: usize = 5;
-/// The id of a workflow where nothing else is said.
-const ID_DEFAULT: &str = "{schedule}-{time}";
-
-/// A schedule for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    cron: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    zone: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interval_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
-    #[serde(flatten)]
-    target: Target<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Raw>,
-    overlap: &'static str,
-    catch_up_ms: u64,
-    jitter_ms: u64,
-    paused: bool,
-    upcoming: Vec<String>,
-    queued: Vec<String>,
-    backfill: Vec<String>,
-    started: u64,
-    skipped: u64,
-    missed: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last: Option<String>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    last_workflow: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    problem: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Target<'a> {
-    Workflow {
-        workflow: &'a str,
-        id: &'a str,
-    },
-    Actor {
-        actor_type: &'a str,
-        actor_id: &'a str,
-        method: &'a str,
-    },
-    Nothing {},
-}
-
-/// What came of a trigger or a backfill, for programs.
-#[derive(Serialize)]
-struct FiredLine {
-    started: u64,
-    queued: u64,
-    skipped: u64,
-}
 
 /// Does what the command says.
 pub(crate) fn run(common: &Common, command: &ScheduleCommand) -> Ending {
@@ -146,7 +84,10 @@ fn definition(args: &CreateScheduleArgs) -> Result<Schedule, Problem> {
     let target = match (&args.workflow, &args.actor[..]) {
         (Some(name), _) => ScheduleTarget::Workflow(ScheduledWorkflow {
             name: name.clone(),
-            id: args.id.clone().unwrap_or_else(|| ID_DEFAULT.to_owned()),
+            id: args
+                .id
+                .clone()
+                .unwrap_or_else(|| json::SCHEDULED_ID_DEFAULT.to_owned()),
         }),
         (None, [actor_type, actor_id, method]) => ScheduleTarget::Actor(ScheduledCall {
             actor_type: actor_type.clone(),
@@ -213,12 +154,8 @@ fn tell_fired(session: &Session, name: &str, fired: Fired) -> Ending {
         skipped,
     } = fired;
     if session.console.json {
-        let line = FiredLine {
-            started,
-            queued,
-            skipped,
-        };
-        session.console.result(&console::encode(&line))?;
+        let line = console::encode(&FiredReport::new(fired));
+        session.console.result(&line)?;
     }
     let words = format!("has met {started} of its times; {queued} wait, {skipped} are left out");
     session.console.note(&format!("Schedule {name} {words}"));
@@ -239,7 +176,7 @@ fn known(session: &Session, name: &str) -> Result<ScheduleView, Problem> {
 fn show(session: &Session, name: &str) -> Ending {
     let view = known(session, name)?;
     let shown = if session.console.json {
-        console::encode(&line(&view))
+        console::encode(&ScheduleLine::new(&view))
     } else {
         block(&view)
     };
@@ -253,7 +190,9 @@ fn list(session: &Session) -> Ending {
         session.console.note("There are no schedules");
     } else if session.console.json {
         for view in &views {
-            session.console.result(&console::encode(&line(view)))?;
+            session
+                .console
+                .result(&console::encode(&ScheduleLine::new(view)))?;
         }
     } else {
         let heads = ["NAME", "WHEN", "DOES", "NEXT", "STARTED", "SKIPPED"];
@@ -314,7 +253,10 @@ fn block(view: &ScheduleView) -> String {
         ("name", view.name.clone()),
         ("when", when(schedule)),
         ("does", does(schedule)),
-        ("overlap", overlap_name(schedule).to_owned()),
+        (
+            "overlap",
+            OverlapPolicy::from(schedule.overlap()).name().to_owned(),
+        ),
         ("next", next(view)),
         ("started", schedule.started.to_string()),
         ("skipped", schedule.skipped.to_string()),
@@ -346,55 +288,4 @@ fn block(view: &ScheduleView) -> String {
         .iter()
         .map(|(name, value)| format!("{name:<10}{value}"));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-fn overlap_name(schedule: &Schedule) -> &'static str {
-    use host_store::records::Overlap as Kept;
-    match schedule.overlap() {
-        Kept::Skip => "skip",
-        Kept::Queue => "queue",
-        Kept::Allow => "allow",
-        Kept::Cancel => "cancel",
-        Kept::Terminate => "terminate",
-    }
-}
-
-fn line(view: &ScheduleView) -> Line<'_> {
-    let schedule = &view.schedule;
-    let at = |ms: u64| time::rfc3339(Timestamp(ms));
-    let bound = |ms: u64| Some(ms).filter(|ms| *ms != 0).map(at);
-    Line {
-        name: &view.name,
-        cron: &schedule.cron,
-        zone: &schedule.zone,
-        interval_ms: Some(schedule.interval_ms).filter(|ms| *ms != 0),
-        from: bound(schedule.from_ms),
-        until: bound(schedule.until_ms),
-        target: match &schedule.target {
-            Some(ScheduleTarget::Workflow(workflow)) => Target::Workflow {
-                workflow: &workflow.name,
-                id: &workflow.id,
-            },
-            Some(ScheduleTarget::Actor(call)) => Target::Actor {
-                actor_type: &call.actor_type,
-                actor_id: &call.actor_id,
-                method: &call.method,
-            },
-            None => Target::Nothing {},
-        },
-        input: (!schedule.input.is_empty()).then(|| Raw::new(&schedule.input)),
-        overlap: overlap_name(schedule),
-        catch_up_ms: schedule.catch_up_ms,
-        jitter_ms: schedule.jitter_ms,
-        paused: schedule.paused,
-        upcoming: view.upcoming.iter().map(|time| at(time.0)).collect(),
-        queued: schedule.queued.iter().map(|time| at(*time)).collect(),
-        backfill: schedule.backfill.iter().map(|time| at(*time)).collect(),
-        started: schedule.started,
-        skipped: schedule.skipped,
-        missed: schedule.missed,
-        last: bound(schedule.last_ms),
-        last_workflow: &schedule.running,
-        problem: &schedule.problem,
-    }
 }

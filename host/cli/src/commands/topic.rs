@@ -1,8 +1,8 @@
 //! `host topic list|publish`: who has subscribed to what, and a value for all of them.
 
-use host_base::{Entity, Timestamp};
+use host_api::json::SubscriptionLine;
+use host_base::Timestamp;
 use host_runtime::SubscriptionView;
-use serde::Serialize;
 
 use crate::args::{Common, TopicCommand};
 use crate::exit::{self, Exit, OrExit};
@@ -11,28 +11,6 @@ use crate::session::{self, Ending, Session};
 use crate::show::table::table;
 use crate::show::trace::Detail;
 use crate::show::{console, text, time};
-
-/// A subscription for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    topic: &'a str,
-    #[serde(flatten)]
-    subscriber: Subscriber<'a>,
-    since: String,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Subscriber<'a> {
-    Workflow {
-        workflow: &'a str,
-    },
-    Actor {
-        actor_type: &'a str,
-        actor_id: &'a str,
-        method: Option<&'a str>,
-    },
-}
 
 /// Does what the command says.
 pub(crate) fn run(common: &Common, command: &TopicCommand) -> Ending {
@@ -65,7 +43,7 @@ fn list(session: &Session, topic: Option<&str>) -> Ending {
         for subscription in &subscriptions {
             session
                 .console
-                .result(&console::encode(&line(subscription)))?;
+                .result(&console::encode(&SubscriptionLine::new(subscription)))?;
         }
     } else {
         let heads = ["TOPIC", "SUBSCRIBER", "METHOD", "SINCE"];
@@ -83,19 +61,4 @@ fn row(one: &SubscriptionView) -> [String; 4] {
         text::printable(one.method.as_deref().unwrap_or_default()),
         time::rfc3339(Timestamp(one.since_ms)),
     ]
-}
-
-fn line(one: &SubscriptionView) -> Line<'_> {
-    Line {
-        topic: &one.topic,
-        subscriber: match &one.subscriber {
-            Entity::Workflow(key) => Subscriber::Workflow { workflow: &key.id },
-            Entity::Actor(key) => Subscriber::Actor {
-                actor_type: &key.actor_type,
-                actor_id: &key.id,
-                method: one.method.as_deref(),
-            },
-        },
-        since: time::rfc3339(Timestamp(one.since_ms)),
-    }
 }

@@ -1,6 +1,7 @@
 //! The host's own API over HTTP, `/api/v1`: what it does, what it refuses, and that its document says so.
 
 use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -480,4 +481,294 @@ fn the_document_describes_every_route_and_all_that_it_names_is_there() {
         }
     }
     assert!(ids.len() > 12, "{ids:?}");
+}
+
+#[test]
+fn an_actor_is_called_read_reminded_and_deleted() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(PROBE)]);
+    let add = "/actors/Counter/a%2Fb/call/Add";
+    for _ in 0..2 {
+        assert_eq!(
+            post_once(&server, add, "k", &json!(2)).expect(200),
+            json!(2)
+        );
+    }
+    assert_eq!(post(&server, add, &json!(1)).expect(200), json!(3));
+    let failed = post(&server, "/actors/Counter/a%2Fb/call/AddThenFail", &json!(1));
+    assert_eq!(kind(&failed, 422), "plugin-failed");
+    assert_eq!(
+        kind(
+            &post(&server, "/actors/Counter/a/call/Nothing", &json!(1)),
+            404
+        ),
+        "not-found"
+    );
+    assert_eq!(
+        kind(&post(&server, "/actors/Nobody/a/call/Get", &json!(1)), 404),
+        "not-found"
+    );
+    post(&server, "/actors/Counter/c/call/Add", &json!(1)).expect(200);
+    let first = get(&server, "/actors?actor_type=Counter&limit=1").expect(200);
+    assert_eq!(
+        first["actors"],
+        json!([{"actor_type": "Counter", "id": "a/b"}])
+    );
+    let cursor = first["next_cursor"].as_str().unwrap().replace('/', "%2F");
+    let second = get(&server, &format!("/actors?cursor={cursor}")).expect(200);
+    assert_eq!(
+        second,
+        json!({"actors": [{"actor_type": "Counter", "id": "c"}]})
+    );
+    assert_eq!(kind(&get(&server, "/actors?cursor=x"), 400), "bad-input");
+
+    let state = get(&server, "/actors/Counter/a%2Fb/state").expect(200);
+    let [entry] = &state["entries"].as_array().unwrap()[..] else {
+        panic!("{state}");
+    };
+    let key = entry["key"].as_str().unwrap();
+    let value = get(&server, &format!("/actors/Counter/a%2Fb/state/{key}")).expect(200);
+    assert_eq!(value, entry["value"]);
+    let none = get(
+        &server,
+        &format!("/actors/Counter/a%2Fb/state?prefix={key}x"),
+    )
+    .expect(200);
+    assert_eq!(none, json!({"entries": []}));
+    assert_eq!(
+        kind(&get(&server, "/actors/Counter/a%2Fb/state/none"), 404),
+        "not-found"
+    );
+
+    let left = post(&server, "/actors/Counter/a%2Fb/deactivate", &json!({})).expect(200);
+    assert_eq!(left, json!({"was_active": true}));
+    assert_eq!(server.delete(&at("/actors/Counter/a%2Fb")).status, 204);
+    assert_eq!(post(&server, add, &json!(5)).expect(200), json!(5));
+}
+
+#[test]
+fn a_reminder_is_set_listed_and_cancelled() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(PROBE)]);
+    let place = at("/actors/Counter/a/reminders/tick");
+    let reminder = json!({"method": "Add", "input": 2, "due": "1h", "period": "PT1H"});
+    let set = |reminder: &Value| server.put_with(&place, &[JSON], &reminder.to_string());
+    assert_eq!(set(&reminder).status, 204);
+    let listed = get(&server, "/actors/Counter/a/reminders").expect(200);
+    let one = &listed["reminders"][0];
+    assert_eq!(
+        (&one["name"], &one["method"], &one["input"]),
+        (&json!("tick"), &json!("Add"), &json!(2))
+    );
+    assert_eq!(
+        kind(&set(&json!({"method": "Add", "due": "soon"})), 400),
+        "bad-input"
+    );
+    assert_eq!(server.delete(&place).status, 204);
+    assert_eq!(kind(&server.delete(&place), 404), "not-found");
+    assert_eq!(
+        get(&server, "/actors/Counter/a/reminders").expect(200),
+        json!({"reminders": []})
+    );
+}
+
+#[test]
+fn a_schedule_is_created_changed_met_and_deleted() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(TASKS)]);
+    let put = |options: &str, definition: &Value| {
+        let path = at(&format!("/schedules/daily{options}"));
+        server.put_with(&path, &[JSON], &definition.to_string())
+    };
+    let workflow = json!({"name": "task_processing_workflow"});
+    let daily = json!({"cron": "0 6 * * *", "zone": "Europe/Berlin", "workflow": workflow, "input": task(1)});
+    for _ in 0..2 {
+        let created = put("", &daily).expect(200);
+        assert_eq!(created["zone"], "Europe/Berlin");
+        assert_eq!(created["upcoming"].as_array().unwrap().len(), 5);
+    }
+    let hourly = json!({"every": "PT1H", "workflow": workflow, "input": task(1)});
+    assert_eq!(kind(&put("", &hourly), 409), "already-exists");
+    assert_eq!(
+        put("?replace=true", &hourly).expect(200)["interval_ms"],
+        3_600_000
+    );
+    let both = json!({"every": "1h", "workflow": workflow, "actor": {"actor_type": "T", "actor_id": "i", "method": "m"}});
+    assert_eq!(kind(&put("?replace=true", &both), 400), "bad-input");
+    assert_eq!(
+        post(&server, "/schedules/daily/pause", &json!({})).expect(200)["paused"],
+        true
+    );
+    assert_eq!(
+        post(&server, "/schedules/daily/resume", &json!({})).expect(200)["paused"],
+        false
+    );
+    let fired = post(&server, "/schedules/daily/trigger", &json!({})).expect(200);
+    assert_eq!(fired["started"], 1);
+    let listed = get(&server, "/schedules").expect(200);
+    assert_eq!(listed["schedules"].as_array().unwrap().len(), 1);
+    assert_eq!(get(&server, "/schedules/daily").expect(200)["started"], 1);
+    assert_eq!(server.delete(&at("/schedules/daily")).status, 204);
+    assert_eq!(kind(&get(&server, "/schedules/daily"), 404), "not-found");
+    assert_eq!(
+        kind(&post(&server, "/schedules/daily/trigger", &json!({})), 404),
+        "not-found"
+    );
+}
+
+#[test]
+fn a_component_is_uploaded_replaced_and_activated_again() {
+    let host = Host::new();
+    let server = Server::start(&host, &[]);
+    let upload = |name: &str| {
+        let component = std::fs::read(plugin(name)).unwrap();
+        let kind = [("Content-Type", "application/wasm")];
+        server.post_with(&at(&format!("/plugins?file={name}")), &kind, &component[..])
+    };
+    let first = upload(PROBE).expect(200);
+    assert_eq!(
+        (&first["name"], &first["changed"]),
+        (&json!("sdk_probe"), &json!(false))
+    );
+    assert_eq!(upload(PROBE).expect(200)["changed"], false);
+    post(
+        &server,
+        "/workflows",
+        &json!({"workflow": "tally", "id": "w", "input": 1}),
+    )
+    .expect(201);
+    let second = upload("sdk_probe_changed.wasm").expect(200);
+    assert_eq!(second["changed"], true);
+    let kept = get(&server, "/plugins/sdk_probe").expect(200);
+    let stands = |kept: &Value| -> Vec<(Value, Value)> {
+        let components = kept["components"].as_array().unwrap().iter();
+        components
+            .map(|one| (one["component"].clone(), one["stands"].clone()))
+            .collect()
+    };
+    let expected = [
+        (second["component"].clone(), json!(true)),
+        (first["component"].clone(), json!(false)),
+    ];
+    assert_eq!(stands(&kept), expected);
+    let again = json!({"component": first["component"]});
+    post(&server, "/plugins/sdk_probe/activate", &again).expect(200);
+    let kept = get(&server, "/plugins").expect(200);
+    assert_eq!(stands(&kept)[0], (first["component"].clone(), json!(true)));
+    let none = json!({"component": "0".repeat(64)});
+    assert_eq!(
+        kind(&post(&server, "/plugins/sdk_probe/activate", &none), 404),
+        "not-found"
+    );
+    assert_eq!(kind(&get(&server, "/plugins/nothing"), 404), "not-found");
+    let nothing = server.post_with(
+        &at("/plugins"),
+        &[("Content-Type", "application/wasm")],
+        "nothing",
+    );
+    assert_eq!(kind(&nothing, 400), "bad-input");
+    assert_eq!(
+        kind(&server.post(&at("/plugins"), "nothing"), 415),
+        "unsupported-media-type"
+    );
+}
+
+#[test]
+fn a_value_is_published_once_for_a_key_and_activities_under_way_are_listed() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(PROBE)]);
+    assert_eq!(get(&server, "/topics").expect(200), json!({"topics": []}));
+    let published = post_once(&server, "/topics/news/publish", "k", &json!(1)).expect(200);
+    assert_eq!(published, json!({"subscribers": 0}));
+    let subscriptions = get(&server, "/topics/news/subscriptions").expect(200);
+    assert_eq!(subscriptions, json!({"subscriptions": []}));
+    assert_eq!(
+        kind(&post(&server, "/topics/$own/publish", &json!(1)), 422),
+        "limit"
+    );
+    assert_eq!(
+        get(&server, "/activities").expect(200),
+        json!({"activities": []})
+    );
+    assert_eq!(
+        kind(&get(&server, "/activities?cursor=x"), 400),
+        "bad-input"
+    );
+}
+
+/// The next event of a stream: its id and what it says; none where the stream has ended.
+fn next_event(stream: &mut impl BufRead) -> Option<(String, Value)> {
+    let (mut id, mut data) = (None, None);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).unwrap() == 0 {
+            return None;
+        }
+        let line = line.trim_end();
+        if let Some(text) = line.strip_prefix("id: ") {
+            id = Some(text.to_owned());
+        } else if let Some(text) = line.strip_prefix("data: ") {
+            data = Some(serde_json::from_str(text).unwrap());
+        } else if line.is_empty() && data.is_some() {
+            return id.take().zip(data.take());
+        }
+    }
+}
+
+fn events(stream: &mut impl BufRead) -> Vec<(String, Value)> {
+    std::iter::from_fn(|| next_event(stream)).collect()
+}
+
+#[test]
+fn a_workflows_events_are_streamed_as_they_happen_and_gone_on_with_where_they_broke_off() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(APPROVAL)]);
+    approval(&server, "w");
+    let path = at("/workflows/w/events");
+    let mut stream = server.stream(&path, &[]);
+    let mut seen = Vec::new();
+    while seen
+        .last()
+        .is_none_or(|(_, one): &(String, Value)| one["kind"] != "event-awaited")
+    {
+        seen.push(next_event(&mut stream).unwrap());
+    }
+    let decision = json!({"approved": true, "by": "carol"});
+    assert_eq!(
+        post(&server, "/workflows/w/raise/decision", &decision).status,
+        204
+    );
+    seen.extend(events(&mut stream));
+    let history = get(&server, "/workflows/w/history?limit=1000").expect(200);
+    let told: Vec<_> = seen.iter().map(|(_, event)| event.clone()).collect();
+    assert_eq!(json!(told), history["events"]);
+    let (half, rest) = seen.split_at(seen.len() / 2);
+    let behind = |id: &str| [("Last-Event-ID", id.to_owned())];
+    let [(name, id)] = behind(&half.last().unwrap().0);
+    assert_eq!(events(&mut server.stream(&path, &[(name, &id)])), rest);
+    let [(name, id)] = behind(&rest.last().unwrap().0);
+    assert_eq!(server.get_with(&path, &[(name, &id)]).status, 204);
+    assert_eq!(
+        kind(&server.get_with(&path, &[(name, "x")]), 400),
+        "bad-input"
+    );
+    assert_eq!(kind(&get(&server, "/workflows/x/events"), 404), "not-found");
+}
+
+#[test]
+fn one_stream_too_many_is_told_to_come_back_and_a_server_that_stops_ends_those_that_are_open() {
+    let host = Host::new();
+    host.limit("event_streams_max = 1");
+    let server = Server::start(&host, &[&plugin(APPROVAL)]);
+    approval(&server, "w");
+    let mut stream = server.stream(&at("/workflows/w/events"), &[]);
+    next_event(&mut stream).unwrap();
+    let (kind_of, detail) = problem(&get(&server, "/workflows/w/events"), 503);
+    assert!(
+        kind_of == "busy" && detail.contains("event_streams_max"),
+        "{detail}"
+    );
+    server.signal("-TERM");
+    events(&mut stream);
+    assert_eq!(server.ended().0.code(), Some(0));
 }

@@ -64,6 +64,12 @@ mod python {
 
     #[test]
     #[ignore = "cargo xtask test installs the client and runs it"]
+    fn the_hosts_own_api_is_what_its_document_says_whatever_it_is_sent() {
+        check("fuzz.py", &["sdk_probe.wasm", "approval.wasm"]);
+    }
+
+    #[test]
+    #[ignore = "cargo xtask test installs the client and runs it"]
     fn actors_answer_and_say_what_is_wrong() {
         check("actors.py", &["sdk_probe.wasm"]);
     }

@@ -85,7 +85,12 @@ impl Server {
     }
 
     pub(crate) fn put(&self, path: &str, body: &str) -> Answer {
-        answer(agent().put(self.at(path)).send(body))
+        self.put_with(path, &[], body)
+    }
+
+    pub(crate) fn put_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let request = agent().put(self.at(path));
+        answer(with(request, headers).send(body))
     }
 
     pub(crate) fn delete(&self, path: &str) -> Answer {
@@ -96,12 +101,39 @@ impl Server {
         self.post_with(path, &[], body)
     }
 
-    pub(crate) fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = agent().post(self.at(path));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(request.send(body))
+    pub(crate) fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl ureq::AsSendBody,
+    ) -> Answer {
+        let request = agent().post(self.at(path));
+        answer(with(request, headers).send(body))
+    }
+
+    /// Opens a stream that is read as it comes.
+    pub(crate) fn stream(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> BufReader<ureq::BodyReader<'static>> {
+        let request = agent().get(self.at(path));
+        let headers = headers.iter();
+        let request = headers.fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        let response = request.call().unwrap();
+        assert_eq!(response.status(), 200);
+        BufReader::new(response.into_body().into_reader())
+    }
+
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = agent().get(self.at(path));
+        let headers = headers.iter();
+        let request = headers.fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        answer(request.call())
     }
 
     /// Asks until the answer says so.
@@ -211,6 +243,15 @@ pub(crate) fn agent() -> ureq::Agent {
         .http_status_as_error(false)
         .timeout_global(Some(PATIENCE));
     config.build().into()
+}
+
+type Request = ureq::RequestBuilder<ureq::typestate::WithBody>;
+
+fn with(request: Request, headers: &[(&str, &str)]) -> Request {
+    let headers = headers.iter();
+    headers.fold(request, |request, (name, value)| {
+        request.header(*name, *value)
+    })
 }
 
 type Response = Result<ureq::http::Response<ureq::Body>, ureq::Error>;

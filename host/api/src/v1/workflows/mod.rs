@@ -3,6 +3,7 @@
 //! Knows which names their paths have.
 
 mod drive;
+mod events;
 mod patience;
 mod read;
 mod start;
@@ -42,6 +43,7 @@ pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
         .routes(routes!(read::describe, drive::purge))
         .routes(routes!(read::history))
         .routes(routes!(read::result))
+        .routes(routes!(events::events))
         .routes(routes!(drive::raise))
         .routes(routes!(drive::query))
         .routes(routes!(drive::update))

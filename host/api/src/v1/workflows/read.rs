@@ -27,6 +27,7 @@ const LOOKED_AT_MAX: usize = 10_000;
 #[serde(deny_unknown_fields)]
 pub(super) struct ListOptions {
     /// Only those that stand there.
+    #[param(inline)]
     status: Option<Status>,
     /// Only those of the workflow of this name.
     name: Option<String>,

@@ -39,6 +39,7 @@ pub(super) struct Start {
     #[schema(min_length = 1, max_length = 512)]
     id: Option<String>,
     /// What it is started with. Default: `null`.
+    #[schema(value_type = Raw, required = false)]
     input: Option<Raw>,
 }
 
@@ -78,8 +79,10 @@ pub(super) struct Again {
     /// Which run of the id. Default: the latest.
     run: Option<u32>,
     /// The input instead of the one that it had.
+    #[schema(value_type = Raw, required = false)]
     input: Option<Raw>,
     /// The result instead of the one that the event holds; of an event that was raised, its value.
+    #[schema(value_type = Raw, required = false)]
     result: Option<Raw>,
     /// The new instance's id. Default: the host makes one.
     #[schema(min_length = 1, max_length = 512)]

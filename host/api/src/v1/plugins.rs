@@ -1,0 +1,263 @@
+//! `plugins`: deploy, list, show the components of one, activate one of them.
+//!
+//! Extracts, calls, converts; what becomes of unfinished workflows is the runtime's business.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use host_base::{Digest, Limits};
+use host_runtime::{RolledOut, Rollout, Trial, Verdict};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Body, Json, Path, Query};
+use super::problem::{Kind, Problem};
+use crate::Api;
+use crate::json::ComponentLine;
+
+/// What a component is sent as.
+const COMPONENT: &str = "application/wasm";
+/// What stands for the file where nothing is said.
+const FILE_DEFAULT: &str = "uploaded";
+
+/// One plugin.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct One {
+    /// The plugin's name.
+    name: String,
+}
+
+/// What becomes of workflows that have not ended and run on another component of the plugin.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Rollout)]
+enum RolloutPolicy {
+    /// They stay on their component; those that stall move where they can.
+    #[default]
+    Pin,
+    /// Those move whose history agrees with the new component.
+    Move,
+    /// Nothing is changed, deployed or moved: it is only told what would be.
+    Check,
+}
+
+/// How it is deployed.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct DeployOptions {
+    /// Default: `pin`.
+    #[param(inline)]
+    rollout: Option<RolloutPolicy>,
+    /// What the component is called in lists and messages. Default: `uploaded`.
+    file: Option<String>,
+}
+
+/// Which component is to stand for its plugin.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Activate {
+    /// Its digest, as the list of components has it.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    component: String,
+}
+
+/// What a deployment did.
+#[derive(Serialize, ToSchema)]
+struct Deployed {
+    name: String,
+    version: String,
+    /// The component's digest.
+    component: String,
+    /// Whether another component stood for the plugin before.
+    changed: bool,
+    #[serde(flatten)]
+    tally: Tally,
+}
+
+/// Workflows that have not ended and were tried on the component.
+#[derive(Clone, Copy, Default, Serialize, ToSchema)]
+struct Tally {
+    /// Whose history agrees with it.
+    agree: usize,
+    /// Whose history does not.
+    differ: usize,
+    /// Of which it could not be told.
+    unsure: usize,
+    /// Which go on with it.
+    moved: usize,
+}
+
+/// Components.
+#[derive(Serialize, ToSchema)]
+struct Components<'a> {
+    /// By plugin, those first that stand for it.
+    components: Vec<ComponentLine<'a>>,
+}
+
+pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
+    let upload = OpenApiRouter::new()
+        .routes(routes!(list, deploy))
+        .layer(DefaultBodyLimit::max(limits.component_bytes_max));
+    upload.routes(routes!(show)).routes(routes!(activate))
+}
+
+/// Deploys a component
+///
+/// It stands for its plugin from now on: new workflows are started on it, and actors run on it. The same component
+/// again changes nothing. As large as `component_bytes_max` at most.
+#[utoipa::path(
+    post,
+    path = "/plugins",
+    operation_id = "deploy_plugin",
+    tag = "plugins",
+    params(DeployOptions),
+    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component."),
+    responses((status = 200, description = "It is deployed, or checked.", body = Deployed))
+)]
+async fn deploy(
+    State(api): State<Api>,
+    Query(DeployOptions { rollout, file }): Query<DeployOptions>,
+    headers: HeaderMap,
+    Body(component): Body,
+) -> Result<Response, Problem> {
+    if headers
+        .get(CONTENT_TYPE)
+        .is_none_or(|kind| kind != COMPONENT)
+    {
+        let text = "a component must say that it is one: Content-Type: application/wasm";
+        return Err(Problem::new(Kind::NotJson, text));
+    }
+    let rollout = match rollout.unwrap_or_default() {
+        RolloutPolicy::Pin => Rollout::Pin,
+        RolloutPolicy::Move => Rollout::Move,
+        RolloutPolicy::Check => Rollout::Check,
+    };
+    let file = file.as_deref().unwrap_or(FILE_DEFAULT);
+    let tally: Arc<Mutex<Tally>> = Arc::default();
+    let count = {
+        let tally = Arc::clone(&tally);
+        move |trial: Trial| {
+            tally
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .add(&trial)
+        }
+    };
+    let deployed = api
+        .runtime
+        .roll_out(&api.tenant, file, &component, rollout, count);
+    let deployed = deployed.await?;
+    let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(told(deployed, tally))
+}
+
+fn told(deployed: RolledOut, tally: Tally) -> Response {
+    let body = Deployed {
+        name: deployed.manifest.name,
+        version: deployed.manifest.version,
+        component: deployed.component.to_string(),
+        changed: deployed.changed,
+        tally,
+    };
+    (StatusCode::OK, axum::Json(body)).into_response()
+}
+
+impl Tally {
+    fn add(&mut self, trial: &Trial) {
+        self.moved += usize::from(trial.moved);
+        match trial.rehearsal.verdict {
+            Verdict::Agrees => self.agree += 1,
+            Verdict::Differs(_) => self.differ += 1,
+            Verdict::Unsure(_) => self.unsure += 1,
+        }
+    }
+}
+
+/// Lists the components of all plugins
+///
+/// Those that stand for a plugin, and those that workflows run on which have not ended.
+#[utoipa::path(
+    get,
+    path = "/plugins",
+    operation_id = "list_plugins",
+    tag = "plugins",
+    responses((status = 200, description = "All of them.", body = Components<'static>))
+)]
+async fn list(State(api): State<Api>) -> Result<Response, Problem> {
+    components(&api, |_| true)
+        .await
+        .map(|(response, _)| response)
+}
+
+/// Lists the components of a plugin
+#[utoipa::path(
+    get,
+    path = "/plugins/{name}",
+    operation_id = "get_plugin",
+    tag = "plugins",
+    params(One),
+    responses((status = 200, description = "All of them.", body = Components<'static>))
+)]
+async fn show(State(api): State<Api>, Path(One { name }): Path<One>) -> Result<Response, Problem> {
+    let (response, number) = components(&api, |plugin| plugin == name).await?;
+    if number == 0 {
+        return Err(Problem::unknown("plugin has the name", &name, "/plugins"));
+    }
+    Ok(response)
+}
+
+async fn components(
+    api: &Api,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(Response, usize), Problem> {
+    let mut kept = api.runtime.components(&api.tenant).await?;
+    kept.retain(|one| wanted(&one.plugin));
+    let plugins = api.runtime.plugins(&api.tenant)?;
+    let components = kept.iter().map(|one| {
+        let manifests = plugins.iter().map(|(manifest, _)| manifest);
+        let mut standing = manifests.filter(|_| one.stands);
+        ComponentLine::new(one, standing.find(|it| it.name == one.plugin))
+    });
+    let components = components.collect();
+    Ok((
+        axum::Json(Components { components }).into_response(),
+        kept.len(),
+    ))
+}
+
+/// Activates a component of a plugin
+///
+/// One that is kept because workflows run on it stands for its plugin again.
+#[utoipa::path(
+    post,
+    path = "/plugins/{name}/activate",
+    operation_id = "activate_component",
+    tag = "plugins",
+    params(One),
+    request_body = Activate,
+    responses((status = 200, description = "It stands for its plugin.", body = Deployed))
+)]
+async fn activate(
+    State(api): State<Api>,
+    Path(One { name }): Path<One>,
+    Json(Activate { component }): Json<Activate>,
+) -> Result<Response, Problem> {
+    let kept = api.runtime.components(&api.tenant).await?;
+    let mut of_plugin = kept.iter().filter(|one| one.plugin == name);
+    let found = of_plugin.find(|one| one.digest.to_string() == component);
+    let digest: Option<Digest> = found.map(|one| one.digest);
+    let activated = match digest {
+        Some(digest) => api.runtime.activate(&api.tenant, &digest).await?,
+        None => None,
+    };
+    let list = format!("/plugins/{name}");
+    let gone = || Problem::unknown("component of that plugin has the digest", &component, &list);
+    Ok(told(activated.ok_or_else(gone)?, Tally::default()))
+}
