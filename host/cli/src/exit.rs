@@ -6,12 +6,12 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Error;
+use host_api::json::Status;
 use host_base::failure::code;
 use host_base::{Failure, Fault};
-use host_engine::WorkflowStatus;
 use host_runtime::{
     ControlError, DeployError, MoveError, RehearseError, RerunError, StartError, StartupError,
-    StoreError, WorkflowView,
+    StoreError,
 };
 
 use crate::show::console;
@@ -53,16 +53,16 @@ impl Exit {
 }
 
 /// What a workflow that was waited for means for the exit code.
-pub(crate) fn of(view: &WorkflowView) -> Exit {
-    match view.status {
-        WorkflowStatus::Completed => Exit::Done,
-        WorkflowStatus::Failed
-        | WorkflowStatus::Stalled
-        | WorkflowStatus::Cancelled
-        | WorkflowStatus::Terminated
-        | WorkflowStatus::Suspended
-        | WorkflowStatus::Pending
-        | WorkflowStatus::Running => Exit::Failed,
+pub(crate) fn of(status: impl Into<Status>) -> Exit {
+    match status.into() {
+        Status::Completed => Exit::Done,
+        Status::Failed
+        | Status::Stalled
+        | Status::Cancelled
+        | Status::Terminated
+        | Status::Suspended
+        | Status::Pending
+        | Status::Running => Exit::Failed,
     }
 }
 

@@ -16,20 +16,22 @@ use std::str::Chars;
 
 use host_base::{Payload, Timestamp};
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-pub use event::EventLine;
-pub use failure::FailureReport;
+pub use event::{
+    ActivityLine, CallLine, ChildLine, EventLine, KindLine, OriginLine, OutcomeLine, RetryLine,
+};
+pub use failure::{CauseReport, FailureReport};
 pub use plugin::ComponentLine;
 pub use reminder::ReminderLine;
 pub use schedule::{FiredReport, OverlapPolicy, SCHEDULED_ID_DEFAULT, ScheduleLine};
 pub use topic::SubscriptionLine;
-pub use workflow::{ActivityReport, Report, StallReport, Status};
+pub use workflow::{ActivityReport, Report, StallReport, Status, SuspensionReport};
 
 /// No bytes stand for this.
 const NULL: &str = "null";
@@ -64,9 +66,31 @@ impl Raw {
     }
 
     /// The bytes that stand for it.
-    pub fn payload(&self) -> Payload {
-        self.0.get().as_bytes().to_vec()
+    pub fn bytes(&self) -> &[u8] {
+        self.0.get().as_bytes()
     }
+
+    /// The same as a payload of its own.
+    pub fn payload(&self) -> Payload {
+        self.bytes().to_vec()
+    }
+
+    /// Whether it stands for nothing.
+    pub fn is_null(&self) -> bool {
+        self.0.get() == NULL
+    }
+}
+
+/// `null`.
+impl Default for Raw {
+    fn default() -> Raw {
+        Raw::new(&[])
+    }
+}
+
+/// A payload that is there although it may be `null`, which serde would take for one that is not.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Raw>, D::Error> {
+    Raw::deserialize(deserializer).map(Some)
 }
 
 impl PartialSchema for Raw {
@@ -87,6 +111,12 @@ impl ToSchema for Raw {
 pub fn rfc3339(time: Timestamp) -> String {
     // A clock that is set beyond the year 9999 must not keep a list from being shown.
     format!("{:.3}", time.date().unwrap_or(jiff::Timestamp::MAX))
+}
+
+/// A point in time as [`rfc3339`] writes it.
+fn moment(text: &str) -> Option<Timestamp> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok().map(Timestamp)
 }
 
 /// Whether this is JSON: the parser's complaint where it is not.

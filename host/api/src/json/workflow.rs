@@ -2,6 +2,8 @@
 //!
 //! Pure. Knows the view that the runtime gives; asks for nothing.
 
+use std::borrow::Cow;
+
 use host_base::{Digest, Failure, Payload, Timestamp};
 use host_runtime::records::{self, Stall};
 use host_runtime::{PendingActivity, WorkflowStatus, WorkflowView};
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::failure::FailureReport;
-use super::{Raw, rfc3339};
+use super::{Raw, present, rfc3339};
 
 /// Where a workflow stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,113 +36,130 @@ pub enum Status {
 }
 
 /// A workflow instance.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Workflow)]
 pub struct Report<'a> {
     /// Its id, unique among the workflows that are kept.
-    id: &'a str,
+    pub id: Cow<'a, str>,
     /// The name of what runs.
-    name: &'a str,
+    pub name: Cow<'a, str>,
     /// The plugin that brings it.
-    plugin: &'a str,
+    pub plugin: Cow<'a, str>,
     /// How often the id has been used, this time included.
-    run: u32,
+    pub run: u32,
     /// The digest of the component that it runs on; absent: the one that stands for its plugin.
     #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<String>,
-    status: Status,
+    pub component: Option<String>,
+    /// Where it stands.
+    pub status: Status,
     /// When it was started (RFC 3339, UTC).
     #[schema(format = DateTime)]
-    created: String,
+    pub created: String,
     /// When its status last changed (RFC 3339, UTC).
     #[schema(format = DateTime)]
-    updated: String,
+    pub updated: String,
     /// Set where an earlier request has started it and this one has not.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    already_done: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub already_done: bool,
     /// What it was started with; only where one workflow is asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Raw, required = false)]
-    input: Option<Raw>,
+    pub input: Option<Raw>,
     /// What it returned, once it has completed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Raw, required = false)]
-    output: Option<Raw>,
+    pub output: Option<Raw>,
     /// Why it failed, once it has.
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<FailureReport<'a>>,
+    pub failure: Option<FailureReport<'a>>,
     /// Where its code and its history differ, while it stalls.
     #[serde(skip_serializing_if = "Option::is_none")]
-    stall: Option<StallReport<'a>>,
+    pub stall: Option<StallReport<'a>>,
     /// Why it is held, while it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    suspension: Option<SuspensionReport<'a>>,
+    pub suspension: Option<SuspensionReport<'a>>,
     /// Why it was asked to end; set once it was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cancel_requested: Option<&'a str>,
+    pub cancel_requested: Option<Cow<'a, str>>,
     /// Where its code says that it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Raw, required = false)]
-    custom_status: Option<Raw>,
+    pub custom_status: Option<Raw>,
     /// When it is deleted (RFC 3339, UTC); absent where it is kept for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    kept_until: Option<String>,
+    pub kept_until: Option<String>,
     /// Its activities that have not ended; only where one workflow is asked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    activities: Vec<ActivityReport<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub activities: Vec<ActivityReport<'a>>,
 }
 
 /// Why a workflow is held.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Suspension)]
-struct SuspensionReport<'a> {
+pub struct SuspensionReport<'a> {
     /// Since when (RFC 3339, UTC).
     #[schema(format = DateTime)]
-    since: String,
+    pub since: String,
     /// In the words of whoever asked.
-    reason: &'a str,
+    pub reason: Cow<'a, str>,
 }
 
 /// An activity that has not ended.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Activity)]
 pub struct ActivityReport<'a> {
     /// What stands for its result in the history.
-    handle: u32,
+    pub handle: u32,
     /// Its name.
-    name: &'a str,
+    pub name: Cow<'a, str>,
     /// The attempt that runs or comes next; counts from 1.
-    attempt: u32,
+    pub attempt: u32,
     /// When that attempt is due or was (RFC 3339, UTC).
     #[schema(format = DateTime)]
-    due: String,
+    pub due: String,
     /// Whether it was asked to stop.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    cancel_requested: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_requested: bool,
     /// The details of its last heartbeat.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Raw, required = false)]
-    heartbeat: Option<Raw>,
+    pub heartbeat: Option<Raw>,
     /// Why the attempt before failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_failure: Option<FailureReport<'a>>,
+    pub last_failure: Option<FailureReport<'a>>,
 }
 
 /// Where a workflow's code and its history differ.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Stall)]
 pub struct StallReport<'a> {
     /// The number of the event.
-    event: u64,
+    pub event: u64,
     /// What the history holds there.
-    history: &'a str,
+    pub history: Cow<'a, str>,
     /// What the code asked for.
-    code: &'a str,
+    pub code: Cow<'a, str>,
     /// Where it did, a frame a line.
-    backtrace: &'a str,
+    pub backtrace: Cow<'a, str>,
     /// The digest of the component that was tried.
-    component: Option<String>,
+    pub component: Option<String>,
 }
 
 impl From<WorkflowStatus> for Status {
@@ -154,6 +173,30 @@ impl From<WorkflowStatus> for Status {
             WorkflowStatus::Cancelled => Status::Cancelled,
             WorkflowStatus::Terminated => Status::Terminated,
             WorkflowStatus::Suspended => Status::Suspended,
+        }
+    }
+}
+
+impl Status {
+    /// Whether there is nothing left to do.
+    pub fn has_ended(self) -> bool {
+        match self {
+            Status::Completed | Status::Failed | Status::Cancelled | Status::Terminated => true,
+            Status::Pending | Status::Running | Status::Stalled | Status::Suspended => false,
+        }
+    }
+
+    /// Its name, as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Running => "running",
+            Status::Completed => "completed",
+            Status::Failed => "failed",
+            Status::Stalled => "stalled",
+            Status::Cancelled => "cancelled",
+            Status::Terminated => "terminated",
+            Status::Suspended => "suspended",
         }
     }
 }
@@ -177,9 +220,9 @@ impl<'a> Report<'a> {
     /// What is known of a workflow without its history.
     pub fn new(view: &'a WorkflowView) -> Report<'a> {
         Report {
-            id: &view.key.id,
-            name: &view.name,
-            plugin: &view.plugin,
+            id: (&view.key.id).into(),
+            name: (&view.name).into(),
+            plugin: (&view.plugin).into(),
             run: view.run,
             component: view.component.map(|digest| digest.to_string()),
             status: view.status.into(),
@@ -193,9 +236,9 @@ impl<'a> Report<'a> {
             activities: Vec::new(),
             suspension: view.suspension.as_ref().map(|held| SuspensionReport {
                 since: rfc3339(Timestamp(held.at_ms)),
-                reason: &held.reason,
+                reason: (&held.reason).into(),
             }),
-            cancel_requested: view.cancel_requested.as_deref(),
+            cancel_requested: view.cancel_requested.as_deref().map(Cow::from),
             custom_status: view.custom_status.as_deref().map(Raw::new),
             kept_until: view.kept_until.map(rfc3339),
         }
@@ -228,7 +271,7 @@ impl<'a> ActivityReport<'a> {
     pub fn new(activity: &'a PendingActivity) -> ActivityReport<'a> {
         ActivityReport {
             handle: activity.handle,
-            name: &activity.name,
+            name: (&activity.name).into(),
             attempt: activity.attempt,
             due: rfc3339(activity.due),
             cancel_requested: activity.cancel_requested,
@@ -243,9 +286,9 @@ impl<'a> StallReport<'a> {
     pub fn new(stall: &'a Stall) -> StallReport<'a> {
         StallReport {
             event: stall.event,
-            history: &stall.history,
-            code: &stall.asked,
-            backtrace: &stall.backtrace,
+            history: (&stall.history).into(),
+            code: (&stall.asked).into(),
+            backtrace: (&stall.backtrace).into(),
             component: Digest::from_bytes(&stall.component).map(|digest| digest.to_string()),
         }
     }

@@ -176,12 +176,12 @@ impl LineEnd {
 
     fn problem(&self) -> Option<String> {
         match self {
-            LineEnd::Ran(view) if exit::of(view) == Exit::Done => None,
+            LineEnd::Ran(view) if exit::of(view.status) == Exit::Done => None,
             LineEnd::Ran(view) => {
                 let (id, status) = (&view.key.id, view.status_name());
                 Some(format!(
                     "[Workflow {id}] {status}: {}",
-                    report::ending(view)
+                    report::ending(&Report::new(view))
                 ))
             }
             LineEnd::AlreadyDone(_) => None,
@@ -196,11 +196,11 @@ impl Tally {
     fn add(&mut self, end: &LineEnd) {
         match end {
             LineEnd::Ran(view) if view.stall.is_some() => self.stalled += 1,
-            LineEnd::Ran(view) if exit::of(view) == Exit::Done => self.completed += 1,
+            LineEnd::Ran(view) if exit::of(view.status) == Exit::Done => self.completed += 1,
             LineEnd::Ran(_) | LineEnd::Refused { .. } => self.failed += 1,
             LineEnd::AlreadyDone(view) => {
                 self.already_done += 1;
-                self.already_failed += usize::from(exit::of(view) != Exit::Done);
+                self.already_failed += usize::from(exit::of(view.status) != Exit::Done);
             }
         }
     }

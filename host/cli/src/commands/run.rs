@@ -4,10 +4,9 @@
 //! are the business of [`super::each`].
 
 use anyhow::{Result, anyhow};
-use host_api::json::{Report, compact};
+use host_api::json::{Report, StallReport, compact};
 use host_base::{Payload, WorkflowKey};
 use host_runtime::{StartError, WorkflowView};
-use host_store::records::Stall;
 
 use super::choice::Choice;
 use super::{deploy, each};
@@ -112,7 +111,7 @@ fn tell(session: &Session, view: &WorkflowView) -> Ending {
         session
             .console
             .last_result(&console::encode(&Report::new(view)))?;
-        return Ok(exit::of(view));
+        return Ok(exit::of(view.status));
     }
     match (&view.outcome, &view.stall) {
         (Some(Ok(output)), _) => {
@@ -122,7 +121,7 @@ fn tell(session: &Session, view: &WorkflowView) -> Ending {
             Ok(Exit::Done)
         }
         (Some(Err(failure)), _) => Err(failed(anyhow!("workflow {id} failed: {failure}"))),
-        (None, Some(stall)) => Err(failed(anyhow!(stalled(id, stall)))),
+        (None, Some(stall)) => Err(failed(anyhow!(stalled(id, &StallReport::new(stall))))),
         (None, None) => Err(failed(anyhow!("workflow {id} is {}", view.status_name()))),
     }
 }
@@ -131,7 +130,7 @@ fn failed(error: anyhow::Error) -> Problem {
     Problem::new(Exit::Failed, error)
 }
 
-fn stalled(id: &str, stall: &Stall) -> String {
+fn stalled(id: &str, stall: &StallReport<'_>) -> String {
     let facts = text::indented(&stall::lines(stall));
     let advice = stall::ADVICE;
     format!("workflow {id} stalled: its code does not do what its history says\n{facts}\n{advice}")

@@ -21,7 +21,7 @@ use crate::show::report;
 use crate::show::table::table;
 use crate::show::trace::Detail;
 use crate::show::trial::{self, ForkReport, TrialReport};
-use crate::show::{console, text, time};
+use crate::show::{console, text};
 
 /// Records that are read at once.
 const PAGE: usize = 1000;
@@ -276,13 +276,13 @@ fn list(session: &Session, args: &ListArgs) -> Ending {
     let mut views = first(session, args, args.limit.saturating_add(1))?;
     let more = views.len() > args.limit;
     views.truncate(args.limit);
+    let reports = views.iter().map(Report::new);
     if session.console.json {
-        for view in &views {
-            session
-                .console
-                .result(&console::encode(&Report::new(view)))?;
+        for report in reports {
+            session.console.result(&console::encode(&report))?;
         }
     } else if !views.is_empty() {
+        let rows = reports.map(|report| row(&report)).collect();
         let heads = [
             "ID",
             "NAME",
@@ -292,9 +292,7 @@ fn list(session: &Session, args: &ListArgs) -> Ending {
             "UPDATED",
             "ENDED WITH",
         ];
-        session
-            .console
-            .result(&table(heads, views.iter().map(row).collect()))?;
+        session.console.result(&table(heads, rows))?;
     }
     tell_rest(session, views.len(), more);
     Ok(Exit::Done)
@@ -321,15 +319,15 @@ fn first(session: &Session, args: &ListArgs, number: usize) -> Result<Vec<Workfl
     }
 }
 
-fn row(view: &WorkflowView) -> [String; 7] {
+fn row(report: &Report<'_>) -> [String; 7] {
     [
-        view.key.id.clone(),
-        text::printable(&view.name),
-        view.status_name().to_owned(),
-        view.run.to_string(),
-        time::rfc3339(view.created),
-        time::rfc3339(view.updated),
-        report::ending(view),
+        report.id.to_string(),
+        text::printable(&report.name),
+        report.status.name().to_owned(),
+        report.run.to_string(),
+        report.created.clone(),
+        report.updated.clone(),
+        report::ending(report),
     ]
 }
 
@@ -348,11 +346,12 @@ fn show(session: &Session, id: &str) -> Ending {
     let view = session.known(id)?;
     let input = session.runtime.workflow_input(&view)?;
     let activities = session.runtime.pending_activities(&view.key, view.run)?;
+    let report = Report::new(&view).with_input(input.as_ref());
+    let report = report.with_activities(&activities);
     let shown = if session.console.json {
-        let report = Report::new(&view).with_input(input.as_ref());
-        console::encode(&report.with_activities(&activities))
+        console::encode(&report)
     } else {
-        report::block(&view, input.as_ref(), &activities)
+        report::block(&report)
     };
     session.console.result(&shown)?;
     Ok(Exit::Done)
@@ -369,10 +368,11 @@ fn history(session: &Session, id: &str, run: Option<u32>) -> Ending {
             return Err(no_such_run(&view, run));
         }
         for (number, event) in &page {
+            let event = EventLine::new(*number, event);
             let line = if session.console.json {
-                console::encode(&EventLine::new(*number, event))
+                console::encode(&event)
             } else {
-                narrator.line(*number, event)
+                narrator.line(&event)
             };
             session.console.result(&line)?;
         }

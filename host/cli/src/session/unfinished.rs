@@ -51,7 +51,7 @@ impl Session {
             }
             for key in active {
                 let view = self.runtime.wait_for_workflow(&key).await?;
-                exit = view.map_or(exit, |view| exit.or(exit::of(&view)));
+                exit = view.map_or(exit, |view| exit.or(exit::of(view.status)));
             }
         }
         // Those that began and ended since the last look were seen by the trace alone.

@@ -1,21 +1,22 @@
 //! A workflow's history for people: every event in words.
 //!
-//! Pure. Reads events in their order, because a result names only the handle of its command.
+//! Pure. Reads events in their order, because a result names only the handle of its command. Knows what programs are
+//! shown of an event, and shows no more: so it does not matter where that comes from.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use host_base::{Failure, Timestamp};
-use host_store::records::{
-    ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, FailureRecord,
-    MessageDelayed, Origin, OutcomeKind, OutcomeRecord, ParentClose, Resolved, Started,
-    TimerScheduled,
+use host_api::json::{
+    ActivityLine, CallLine, ChildLine, EventLine, KindLine, OriginLine, OutcomeLine, Raw,
 };
+use host_base::Timestamp;
 
 use super::{json, text, time};
 
 /// Characters of a payload in a line for people.
 const EXCERPT_CHARS: usize = 80;
+/// What a timer does.
+const TIMER_IS_OVER: &str = "is over";
 
 /// Tells a history to people, from its first event on.
 #[derive(Default)]
@@ -33,123 +34,93 @@ struct Subject {
 
 impl Narrator {
     /// The next event, as a line.
-    pub(crate) fn line(&mut self, number: u64, event: &Event) -> String {
-        let at = Timestamp(event.at_ms);
+    pub(crate) fn line(&mut self, event: &EventLine<'_>) -> String {
+        let at = event.recorded_at().or(self.start).unwrap_or_default();
         let start = *self.start.get_or_insert(at);
         let offset = time::offset(at.since(start));
-        let words = event.kind.as_ref().map(|kind| self.words(kind));
-        let words = words.unwrap_or_else(|| "something that a newer host recorded".to_owned());
-        format!("{number:>5}  {offset:>10}  {}", text::printable(&words))
+        let words = text::printable(&self.words(&event.kind));
+        format!("{:>5}  {offset:>10}  {words}", event.number)
     }
 
-    fn words(&mut self, kind: &EventKind) -> String {
+    fn words(&mut self, kind: &KindLine<'_>) -> String {
         match kind {
-            EventKind::Started(started) => began(started),
-            EventKind::ActivityScheduled(activity) => self.activity(activity),
-            EventKind::ActorCallScheduled(call) => self.call(call),
-            EventKind::ChildScheduled(child) => self.child(child),
-            EventKind::TimerScheduled(timer) => self.timer(timer),
-            EventKind::EventAwaited(awaited) => {
-                let name = format!("event {}", awaited.name);
-                self.subject(awaited.handle, name, "was taken:");
-                format!("event {} awaited", awaited.name)
+            KindLine::Started {
+                name,
+                input,
+                origin,
+                component: _,
+            } => began(name, input, origin.as_ref()),
+            KindLine::ActivityScheduled(activity) => self.activity(activity),
+            KindLine::ActorCallScheduled { handle, call } => self.call(*handle, call),
+            KindLine::ChildScheduled(child) => self.child(child),
+            KindLine::TimerScheduled {
+                handle,
+                duration_ms,
+                due,
+            } => self.timer(*handle, *duration_ms, due),
+            KindLine::EventAwaited { handle, name } => {
+                let name = format!("event {name}");
+                let words = format!("{name} awaited");
+                self.subject(*handle, name, "was taken:");
+                words
             }
-            EventKind::ActorMessageSent(message) => {
-                format!(
-                    "{} sent: {} with {}",
-                    actor(message),
-                    message.method,
-                    excerpt(&message.input)
-                )
+            KindLine::ActorMessageSent { call } => {
+                let (to, method, input) = (actor(call), &call.method, excerpt(&call.input));
+                format!("{to} sent: {method} with {input}")
             }
-            EventKind::MessageDelayed(message) => delayed(message),
-            EventKind::MessageTakenBack(one) => format!("message {} taken back", one.id),
-            EventKind::Published(published) => {
-                format!(
-                    "published to topic {}: {}",
-                    published.topic,
-                    excerpt(&published.value)
-                )
+            KindLine::MessageDelayed { id, call, due } => delayed(id, call.as_ref(), due),
+            KindLine::MessageTakenBack { id } => format!("message {id} taken back"),
+            KindLine::Published { topic, value } => {
+                format!("published to topic {topic}: {}", excerpt(value))
             }
-            EventKind::Subscribed(topic) => format!("subscribed to topic {}", topic.topic),
-            EventKind::Unsubscribed(topic) => format!("unsubscribed from topic {}", topic.topic),
-            EventKind::Cancelled(cancelled) => format!("{} given up", self.name(cancelled.handle)),
-            EventKind::Resolved(resolved) => self.resolved(resolved),
-            EventKind::EventRaised(raised) => {
-                format!(
-                    "event {} raised with {}",
-                    raised.name,
-                    excerpt(&raised.value)
-                )
+            KindLine::Subscribed { topic } => format!("subscribed to topic {topic}"),
+            KindLine::Unsubscribed { topic } => format!("unsubscribed from topic {topic}"),
+            KindLine::Cancelled { handle } => format!("{} given up", self.name(*handle)),
+            KindLine::Resolved { handle, outcome } => self.resolved(*handle, outcome),
+            KindLine::EventRaised { name, value } => {
+                format!("event {name} raised with {}", excerpt(value))
             }
-            EventKind::UpdateAccepted(update) => {
-                let input = excerpt(&update.input);
-                format!(
-                    "update {} accepted: {} with {input}",
-                    update.id, update.name
-                )
+            KindLine::UpdateAccepted { id, name, input } => {
+                format!("update {id} accepted: {name} with {}", excerpt(input))
             }
-            EventKind::Patched(patched) => format!("goes the new way {}", patched.name),
-            EventKind::ValueRecorded(recorded) => {
-                format!("value {} recorded", excerpt(&recorded.value))
+            KindLine::Patched { name } => format!("goes the new way {name}"),
+            KindLine::ValueRecorded { value } => format!("value {} recorded", excerpt(value)),
+            KindLine::UpdateCompleted { id, outcome } => {
+                came_of(&format!("update {id}"), "answered with", outcome)
             }
-            EventKind::UpdateCompleted(update) => {
-                let name = format!("update {}", update.id);
-                came_of(&name, "answered with", update.outcome.as_ref())
+            KindLine::CancelRequested { reason } => told_why("asked to end", reason),
+            KindLine::CancelSent { handle } => format!("{} asked to stop", self.name(*handle)),
+            KindLine::Shielded { handle } => {
+                format!("{} shielded from a request to end", self.name(*handle))
             }
-            EventKind::CancelRequested(one) => told_why("asked to end", &one.reason),
-            EventKind::CancelSent(one) => format!("{} asked to stop", self.name(one.handle)),
-            EventKind::Shielded(one) => {
-                format!("{} shielded from a request to end", self.name(one.handle))
+            KindLine::Suspended { reason } => told_why("suspended", reason),
+            KindLine::Resumed => "resumed".to_owned(),
+            KindLine::Terminated { reason } => told_why("terminated", reason),
+            KindLine::ContinuedAsNew { input } => {
+                format!("continued as new with {}", excerpt(input))
             }
-            EventKind::Suspended(one) => told_why("suspended", &one.reason),
-            EventKind::Resumed(_) => "resumed".to_owned(),
-            EventKind::Terminated(one) => told_why("terminated", &one.reason),
-            EventKind::ContinuedAsNew(one) => {
-                format!("continued as new with {}", excerpt(&one.input))
-            }
-            EventKind::Completed(_) => "completed".to_owned(),
-            EventKind::Failed(failure) => format!("failed: {}", shown(failure)),
+            KindLine::Completed => "completed".to_owned(),
+            KindLine::Failed { failure } => format!("failed: {}", failure.failure()),
+            KindLine::Unknown => "something that a newer host recorded".to_owned(),
         }
     }
 
-    fn call(&mut self, call: &ActorCallScheduled) -> String {
-        let words = format!(
-            "{} called: {} with {}",
-            actor(call),
-            call.method,
-            excerpt(&call.input)
-        );
-        let name = format!("{} {}", actor(call), call.method);
-        self.subject(call.handle, name, "answered");
+    fn call(&mut self, handle: u32, call: &CallLine<'_>) -> String {
+        let (name, method) = (actor(call), &call.method);
+        let words = format!("{name} called: {method} with {}", excerpt(&call.input));
+        self.subject(handle, format!("{name} {method}"), "answered");
         words
     }
 
-    fn activity(&mut self, activity: &ActivityScheduled) -> String {
+    fn activity(&mut self, activity: &ActivityLine<'_>) -> String {
         let name = format!("activity {}", activity.name);
-        let tries = activity
-            .retry
-            .as_ref()
-            .map(|retry| match retry.max_attempts {
-                0 | 1 => ", once".to_owned(),
-                attempts => format!(", up to {attempts} times"),
-            });
-        let limit = activity
-            .timeout_ms
-            .map(|millis| format!(", {} each", length(millis)));
-        let all = activity
-            .schedule_to_close_ms
-            .map(|millis| format!(", {} in all", length(millis)));
-        let options = [tries, limit, all].map(Option::unwrap_or_default).concat();
-        let words = format!(
-            "{name} scheduled{options} with {}",
-            excerpt(&activity.input)
-        );
+        let (bounds, input) = (bounds(activity), excerpt(&activity.input));
+        let words = format!("{name} scheduled{bounds} with {input}");
         self.subject(activity.handle, name, "returned");
         words
     }
 
-    fn child(&mut self, child: &ChildScheduled) -> String {
+    fn child(&mut self, child: &ChildLine<'_>) -> String {
         let name = match &child.id {
             Some(id) => format!("workflow {} {id}", child.name),
             None => format!("workflow {}", child.name),
@@ -158,10 +129,10 @@ impl Narrator {
             true => (", detached", "runs as"),
             false => ("", "completed with"),
         };
-        let close = match child.parent_close() {
-            ParentClose::Terminate => "",
-            ParentClose::Cancel => ", cancelled with its parent",
-            ParentClose::Abandon => ", abandoned by its parent",
+        let close = match child.parent_close.as_deref() {
+            Some("cancel") => ", cancelled with its parent",
+            Some("abandon") => ", abandoned by its parent",
+            Some(_) | None => "",
         };
         let words = format!(
             "{name} started{alone}{close} with {}",
@@ -171,21 +142,28 @@ impl Narrator {
         words
     }
 
-    fn timer(&mut self, timer: &TimerScheduled) -> String {
-        let name = format!("timer of {}", length(timer.duration_ms));
-        let due = time::rfc3339(Timestamp(timer.due_ms));
+    fn timer(&mut self, handle: u32, duration_ms: u64, due: &str) -> String {
+        let name = format!("timer of {}", length(duration_ms));
         let words = format!("{name} armed, due {due}");
-        self.subject(timer.handle, name, "is over");
+        self.subject(handle, name, TIMER_IS_OVER);
         words
     }
 
-    fn resolved(&self, resolved: &Resolved) -> String {
-        let name = self.name(resolved.handle);
-        let verb = self
-            .subjects
-            .get(&resolved.handle)
-            .map_or("returned", |subject| subject.verb);
-        came_of(&name, verb, resolved.outcome.as_ref())
+    fn resolved(&self, handle: u32, outcome: &OutcomeLine<'_>) -> String {
+        let name = self.name(handle);
+        match (self.subjects.get(&handle), outcome) {
+            // What a timer brings says nothing.
+            (Some(subject), OutcomeLine::Value(value))
+                if subject.verb == TIMER_IS_OVER && value.is_null() =>
+            {
+                format!("{name} {TIMER_IS_OVER}")
+            }
+            (subject, outcome) => came_of(
+                &name,
+                subject.map_or("returned", |subject| subject.verb),
+                outcome,
+            ),
+        }
     }
 
     fn subject(&mut self, handle: u32, name: String, verb: &'static str) {
@@ -207,60 +185,63 @@ fn told_why(words: &str, reason: &str) -> String {
     }
 }
 
-fn began(started: &Started) -> String {
-    let words = format!("started {} with {}", started.name, excerpt(&started.input));
-    match &started.origin {
-        Some(Origin {
-            workflow_id, event, ..
-        }) => format!("{words}, from event {event} of {workflow_id}"),
+fn began(name: &str, input: &Raw, origin: Option<&OriginLine<'_>>) -> String {
+    let words = format!("started {name} with {}", excerpt(input));
+    match origin {
+        Some(OriginLine { id, event, .. }) => format!("{words}, from event {event} of {id}"),
         None => words,
     }
 }
 
-fn delayed(message: &MessageDelayed) -> String {
-    let due = time::rfc3339(Timestamp(message.due_ms));
-    let call = message.call.as_ref().map_or_else(String::new, |call| {
+/// How often an activity is tried, and how long it may take.
+fn bounds(activity: &ActivityLine<'_>) -> String {
+    let retry = activity.retry.as_ref();
+    let tries = retry.map(|retry| match retry.max_attempts {
+        0 | 1 => ", once".to_owned(),
+        attempts => format!(", up to {attempts} times"),
+    });
+    let limit = |millis: Option<u64>, of| millis.map(|millis| format!(", {} {of}", length(millis)));
+    let each = limit(activity.timeout_ms, "each");
+    let all = limit(activity.schedule_to_close_ms, "in all");
+    [tries, each, all].map(Option::unwrap_or_default).concat()
+}
+
+fn delayed(id: &str, call: Option<&CallLine<'_>>, due: &str) -> String {
+    let call = call.map_or_else(String::new, |call| {
         let (to, input) = (actor(call), excerpt(&call.input));
         format!("{to} sent for {due}: {} with {input}; it is ", call.method)
     });
-    format!("{call}message {}", message.id)
+    format!("{call}message {id}")
 }
 
-fn actor(call: &ActorCallScheduled) -> String {
+fn actor(call: &CallLine<'_>) -> String {
     format!("actor {}/{}", call.actor_type, call.actor_id)
 }
 
 /// What came of the named thing: that it failed, or what it did.
-fn came_of(name: &str, verb: &str, outcome: Option<&OutcomeRecord>) -> String {
-    match outcome.and_then(|outcome| outcome.kind.as_ref()) {
-        Some(OutcomeKind::Failure(failure)) => format!("{name} failed: {}", shown(failure)),
-        Some(OutcomeKind::Value(value)) if !value.is_empty() => {
-            format!("{name} {verb} {}", excerpt(value))
-        }
-        Some(OutcomeKind::Value(_)) | None => {
-            format!("{name} {}", verb.trim_end_matches(" with"))
-        }
+fn came_of(name: &str, verb: &str, outcome: &OutcomeLine<'_>) -> String {
+    match outcome {
+        OutcomeLine::Failure(failure) => format!("{name} failed: {}", failure.failure()),
+        OutcomeLine::Value(value) => format!("{name} {verb} {}", excerpt(value)),
     }
 }
 
-fn excerpt(payload: &[u8]) -> String {
-    json::excerpt(payload, EXCERPT_CHARS)
+fn excerpt(value: &Raw) -> String {
+    json::excerpt(value.bytes(), EXCERPT_CHARS)
 }
 
 fn length(millis: u64) -> String {
     time::length(Duration::from_millis(millis))
 }
 
-fn shown(record: &FailureRecord) -> String {
-    Failure::from(record.clone()).to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use host_api::json::EventLine;
     use host_store::records::{
-        Cancelled, Completed, ContinuedAsNew, EventAwaited, EventRaised, MessageNamed, Patched,
-        Published, Reason, Resumed, RetryRecord, UpdateAccepted, UpdateCompleted, ValueRecorded,
+        ActivityScheduled, ActorCallScheduled, Cancelled, ChildScheduled, Completed,
+        ContinuedAsNew, Event, EventAwaited, EventKind, EventRaised, FailureRecord, MessageDelayed,
+        MessageNamed, OutcomeKind, OutcomeRecord, ParentClose, Patched, Published, Reason,
+        Resolved, Resumed, RetryRecord, Started, TimerScheduled, UpdateAccepted, UpdateCompleted,
+        ValueRecorded,
     };
 
     use super::*;
@@ -421,7 +402,11 @@ mod tests {
     #[test]
     fn every_kind_of_event_has_words() {
         let mut narrator = Narrator::default();
-        let words: Vec<_> = kinds().iter().map(|kind| narrator.words(kind)).collect();
+        let told = kinds().into_iter().map(|kind| {
+            let line = narrator.line(&EventLine::new(0, &event(kind)));
+            line.split_once("+0.000 s  ").unwrap().1.to_owned()
+        });
+        let words: Vec<_> = told.collect();
         let expected = [
             r#"started w with {"z":1,"a":2}"#,
             "activity check scheduled, up to 3 times, 5 s each, 1 min in all with 7",
@@ -432,7 +417,7 @@ mod tests {
             "actor TaskActor/task-1 sent for 1970-01-01T00:01:30.000Z: Get with null; it is message m",
             "message m taken back",
             "workflow child c-1 started with null",
-            "workflow child c-1 completed",
+            "workflow child c-1 completed with null",
             "workflow child started, detached, abandoned by its parent with null",
             r#"workflow child runs as "w:6""#,
             "published to topic news: [1]",
@@ -446,7 +431,7 @@ mod tests {
             "timer of 1 min 30 s armed, due 1970-01-01T00:01:30.000Z",
             "timer of 1 min 30 s given up",
             "event approved awaited",
-            "event Approved raised with \\u{1b}",
+            r#"event Approved raised with "\u001b""#,
             "handle 9 returned 1",
             "goes the new way receipts",
             "value 19 recorded",
@@ -465,15 +450,21 @@ mod tests {
             at_ms,
             kind: Some(EventKind::Completed(Completed {})),
         };
-        assert_eq!(narrator.line(1, &at(5000)), "    1    +0.000 s  completed");
-        assert_eq!(narrator.line(2, &at(5250)), "    2    +0.250 s  completed");
+        assert_eq!(
+            narrator.line(&EventLine::new(1, &at(5000))),
+            "    1    +0.000 s  completed"
+        );
+        assert_eq!(
+            narrator.line(&EventLine::new(2, &at(5250))),
+            "    2    +0.250 s  completed"
+        );
         let unknown = Event {
             at_ms: 5250,
             kind: None,
         };
         assert!(
             narrator
-                .line(3, &unknown)
+                .line(&EventLine::new(3, &unknown))
                 .ends_with("something that a newer host recorded")
         );
     }
@@ -524,5 +515,26 @@ mod tests {
             r#""kind":"failed","failure":{"code":"busy","message":"no line","retryable":true,"details":{"n":1}}}"#,
         ];
         assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_programs_are_shown_of_an_event_is_read_back_as_it_was() {
+        let unknown = Event {
+            at_ms: 0,
+            kind: None,
+        };
+        for event in kinds().into_iter().map(event).chain([unknown]) {
+            let line = console::encode(&EventLine::new(7, &event));
+            let read: EventLine<'_> = serde_json::from_str(&line).unwrap();
+            assert_eq!(console::encode(&read), line);
+        }
+    }
+
+    #[test]
+    fn an_event_that_lacks_something_is_no_event() {
+        let line = r#"{"number":3,"at":"1970-01-01T00:00:00.000Z","kind":"patched"}"#;
+        let error = serde_json::from_str::<EventLine<'_>>(line).unwrap_err();
+        let words = "event 3 of the kind patched lacks a field";
+        assert!(error.to_string().starts_with(words), "{error}");
     }
 }

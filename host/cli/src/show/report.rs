@@ -1,53 +1,49 @@
 //! One workflow instance for people: a block, or a few words.
 //!
-//! Pure. Knows the view that the runtime gives; asks for nothing.
+//! Pure. Knows what programs are shown of it, and shows no more: so it does not matter where that comes from.
 
-use host_base::{Digest, Failure, Payload, Timestamp};
-use host_runtime::{PendingActivity, WorkflowView};
-use host_store::records::Stall;
+use host_api::json::{ActivityReport, FailureReport, Raw, Report, StallReport};
 
-use super::{json, stall, text, time};
+use super::{json, stall, text};
 
 /// Characters of an output or a failure in a list.
 const EXCERPT_CHARS: usize = 60;
 
 /// All that is known of a workflow, a fact a line, for people.
-pub(crate) fn block(
-    view: &WorkflowView,
-    input: Option<&Payload>,
-    activities: &[PendingActivity],
-) -> String {
+pub(crate) fn block(report: &Report<'_>) -> String {
     let mut lines = vec![
-        fact("id", &view.key.id),
-        fact("name", &text::printable(&view.name)),
-        fact("plugin", &text::printable(&view.plugin)),
-        fact("status", view.status_name()),
-        fact("run", &view.run.to_string()),
+        fact("id", &report.id),
+        fact("name", &text::printable(&report.name)),
+        fact("plugin", &text::printable(&report.plugin)),
+        fact("status", report.status.name()),
+        fact("run", &report.run.to_string()),
     ];
-    let pinned = |digest: Digest| fact("runs on", &format!("component {}", stall::short(&digest)));
-    lines.extend(view.component.map(pinned));
-    lines.extend([
-        fact("created", &time::rfc3339(view.created)),
-        fact("updated", &time::rfc3339(view.updated)),
-    ]);
-    let kept_until = view.kept_until.map(time::rfc3339);
-    lines.extend(kept_until.map(|until| fact("kept", &format!("until {until}"))));
-    let custom = view.custom_status.as_deref();
-    lines.extend(custom.map(|value| fact("says", &json::pretty(value))));
-    lines.extend(input.map(|input| fact("input", &json::pretty(input))));
-    lines.extend(output(view).map(|output| fact("output", &json::pretty(output))));
-    lines.extend(failure(view).into_iter().flat_map(failure_facts));
-    lines.extend(view.stall.iter().flat_map(stall_facts));
-    lines.extend(view.suspension.as_ref().map(|held| {
-        let since = time::rfc3339(Timestamp(held.at_ms));
+    let pinned = |digest| {
         fact(
-            "held",
-            &with_reason(&format!("since {since}"), &held.reason),
+            "runs on",
+            &format!("component {}", stall::beginning(digest)),
         )
+    };
+    lines.extend(report.component.as_deref().map(pinned));
+    lines.extend([
+        fact("created", &report.created),
+        fact("updated", &report.updated),
+    ]);
+    let kept_until = report.kept_until.as_deref();
+    lines.extend(kept_until.map(|until| fact("kept", &format!("until {until}"))));
+    let payload = |name, value: &Option<Raw>| value.as_ref().map(|value| payload(name, value));
+    lines.extend(payload("says", &report.custom_status));
+    lines.extend(payload("input", &report.input));
+    lines.extend(payload("output", &report.output));
+    lines.extend(report.failure.iter().flat_map(failure_facts));
+    lines.extend(report.stall.iter().flat_map(stall_facts));
+    lines.extend(report.suspension.as_ref().map(|held| {
+        let since = format!("since {}", held.since);
+        fact("held", &with_reason(&since, &held.reason))
     }));
-    let asked = view.cancel_requested.as_deref();
+    let asked = report.cancel_requested.as_deref();
     lines.extend(asked.map(|reason| fact("cancel", &with_reason("requested", reason))));
-    lines.extend(activities.iter().map(activity_fact));
+    lines.extend(report.activities.iter().map(activity_fact));
     lines.join("\n")
 }
 
@@ -59,32 +55,22 @@ fn with_reason(fact: &str, reason: &str) -> String {
 }
 
 /// How a workflow ended, why it does not go on or where it says that it stands, in a few words.
-pub(crate) fn ending(view: &WorkflowView) -> String {
-    match (&view.outcome, &view.stall) {
-        (Some(Ok(output)), _) => json::excerpt(output, EXCERPT_CHARS),
-        (Some(Err(failure)), _) => shown_failure(failure),
-        (None, Some(stall)) => format!("at event {}", stall.event),
-        (None, None) => {
-            let custom = view.custom_status.as_deref();
-            custom.map_or_else(String::new, |value| json::excerpt(value, EXCERPT_CHARS))
-        }
+pub(crate) fn ending(report: &Report<'_>) -> String {
+    match (&report.output, &report.failure, &report.stall) {
+        (Some(output), _, _) => excerpt(output),
+        (None, Some(failure), _) => shown_failure(failure),
+        (None, None, Some(stall)) => format!("at event {}", stall.event),
+        (None, None, None) => report
+            .custom_status
+            .as_ref()
+            .map(excerpt)
+            .unwrap_or_default(),
     }
 }
 
-fn shown_failure(failure: &Failure) -> String {
-    text::shortened(&text::printable(&failure.to_string()), EXCERPT_CHARS)
-}
-
-fn output(view: &WorkflowView) -> Option<&Payload> {
-    view.outcome
-        .as_ref()
-        .and_then(|outcome| outcome.as_ref().ok())
-}
-
-fn failure(view: &WorkflowView) -> Option<&Failure> {
-    view.outcome
-        .as_ref()
-        .and_then(|outcome| outcome.as_ref().err())
+fn shown_failure(report: &FailureReport<'_>) -> String {
+    let words = report.failure().to_string();
+    text::shortened(&text::printable(&words), EXCERPT_CHARS)
 }
 
 /// A name and what belongs to it; further lines stand under the first.
@@ -92,44 +78,45 @@ fn fact(name: &str, value: &str) -> String {
     format!("{name:<9}{}", value.replace('\n', "\n         "))
 }
 
-fn failure_facts(failure: &Failure) -> Vec<String> {
-    let again = if failure.retryable {
+fn payload(name: &str, value: &Raw) -> String {
+    fact(name, &json::pretty(value.bytes()))
+}
+
+fn excerpt(value: &Raw) -> String {
+    json::excerpt(value.bytes(), EXCERPT_CHARS)
+}
+
+fn failure_facts(report: &FailureReport<'_>) -> Vec<String> {
+    let again = if report.retryable {
         "; trying again can help"
     } else {
         ""
     };
-    let message = text::printable_lines(&failure.to_string());
+    let message = text::printable_lines(&report.failure().to_string());
     let mut facts = vec![fact("failure", &format!("{message}{again}"))];
-    facts.extend(
-        failure
-            .details
-            .as_deref()
-            .map(|details| fact("details", &json::pretty(details))),
-    );
+    let details = report.details.as_ref();
+    facts.extend(details.map(|details| payload("details", details)));
     facts
 }
 
-fn activity_fact(activity: &PendingActivity) -> String {
+fn activity_fact(activity: &ActivityReport<'_>) -> String {
     let (name, attempt) = (text::printable(&activity.name), activity.attempt);
-    let mut words = format!(
-        "{name}, attempt {attempt} due {}",
-        time::rfc3339(activity.due)
-    );
+    let mut words = format!("{name}, attempt {attempt} due {}", activity.due);
     if activity.cancel_requested {
         words.push_str(", asked to stop");
     }
     if let Some(details) = &activity.heartbeat {
         words.push_str("\nlast heartbeat ");
-        words.push_str(&json::excerpt(details, EXCERPT_CHARS));
+        words.push_str(&excerpt(details));
     }
     if let Some(failure) = &activity.last_failure {
         words.push_str("\nlast failure ");
-        words.push_str(&text::printable_lines(&failure.to_string()));
+        words.push_str(&text::printable_lines(&failure.failure().to_string()));
     }
     fact("activity", &words)
 }
 
-fn stall_facts(stall: &Stall) -> Vec<String> {
+fn stall_facts(stall: &StallReport<'_>) -> Vec<String> {
     let mut facts = vec![fact("stalled", &stall::lines(stall).join("\n"))];
     facts.push(fact("", stall::ADVICE));
     facts
@@ -137,9 +124,9 @@ fn stall_facts(stall: &Stall) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use host_api::json::Report;
-    use host_base::{TenantId, WorkflowKey};
+    use host_base::{Failure, TenantId, Timestamp, WorkflowKey};
     use host_engine::WorkflowStatus;
+    use host_runtime::{PendingActivity, WorkflowView};
 
     use super::*;
     use crate::show::console;
@@ -204,7 +191,8 @@ input    {
          }
 failure  one
          two (busy), caused by: three (late); trying again can help";
-        assert_eq!(block(&view, Some(&b"{\"a\":1}".to_vec()), &[]), expected);
+        let report = Report::new(&view).with_input(Some(&b"{\"a\":1}".to_vec()));
+        assert_eq!(block(&report), expected);
     }
 
     #[test]
@@ -224,10 +212,27 @@ activity ship, attempt 3 due 1970-01-01T00:00:01.500Z, asked to stop
          last heartbeat {\"parcel\":1}
          last failure no van (busy)";
         let view = view(WorkflowStatus::Running, None);
-        let shown = block(&view, None, &activities);
+        let report = Report::new(&view).with_activities(&activities);
+        let shown = block(&report);
         assert!(shown.ends_with(expected), "{shown}");
-        let line = console::encode(&Report::new(&view).with_activities(&activities));
+        let line = console::encode(&report);
         let end = r#""activities":[{"handle":7,"name":"ship","attempt":3,"due":"1970-01-01T00:00:01.500Z","cancel_requested":true,"heartbeat":{"parcel":1},"last_failure":{"code":"busy","message":"no van","retryable":true}}]}"#;
         assert!(line.ends_with(end), "{line}");
+    }
+
+    #[test]
+    fn what_programs_are_shown_is_read_back_as_it_was() {
+        let mut failure = Failure::transient("busy", "no van");
+        failure.details = Some(b"1.10".to_vec());
+        let failure = failure.caused_by(Failure::new("late", "three"));
+        let mut failed = view(WorkflowStatus::Failed, Some(Err(failure)));
+        failed.custom_status = Some(b"null".to_vec());
+        let mut held = view(WorkflowStatus::Completed, Some(Ok(Vec::new())));
+        held.cancel_requested = Some(String::new());
+        for view in [failed, held] {
+            let line = console::encode(&Report::new(&view).with_input(Some(&Vec::new())));
+            let read: Report<'_> = serde_json::from_str(&line).unwrap();
+            assert_eq!(console::encode(&read), line);
+        }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Pure.
 
+use host_api::json::StallReport;
 use host_base::Digest;
-use host_store::records::Stall;
 
 use super::text;
 
@@ -15,12 +15,12 @@ pub(crate) const ADVICE: &str = "Run or deploy a component whose code does what 
 const DIGEST_DIGITS: usize = 12;
 
 /// Where code and history differ, a fact a line.
-pub(crate) fn lines(stall: &Stall) -> Vec<String> {
-    let component = digest(&stall.component);
+pub(crate) fn lines(stall: &StallReport<'_>) -> Vec<String> {
+    let component = stall.component.as_deref().map_or("unknown", beginning);
     let mut lines = vec![
         format!("event    {}", stall.event),
         format!("history  {}", text::printable(&stall.history)),
-        format!("code     {}", text::printable(&stall.asked)),
+        format!("code     {}", text::printable(&stall.code)),
         format!("of       component {component}"),
     ];
     let frames = stall.backtrace.lines().map(text::printable).enumerate();
@@ -31,18 +31,19 @@ pub(crate) fn lines(stall: &Stall) -> Vec<String> {
 }
 
 /// The beginning of a component's digest.
-pub(crate) fn digest(component: &[u8]) -> String {
-    let digest = Digest::from_bytes(component);
-    digest.map_or_else(|| "unknown".to_owned(), |digest| short(&digest))
+pub(crate) fn short(digest: &Digest) -> String {
+    beginning(&digest.to_string()).to_owned()
 }
 
-/// The same of a digest.
-pub(crate) fn short(digest: &Digest) -> String {
-    digest.to_string().chars().take(DIGEST_DIGITS).collect()
+/// The same of one that is written down.
+pub(crate) fn beginning(digest: &str) -> &str {
+    digest.get(..DIGEST_DIGITS).unwrap_or(digest)
 }
 
 #[cfg(test)]
 mod tests {
+    use host_store::records::Stall;
+
     use super::*;
 
     #[test]
@@ -63,6 +64,6 @@ mod tests {
             "at       inner",
             "         outer",
         ];
-        assert_eq!(lines(&stall), expected);
+        assert_eq!(lines(&StallReport::new(&stall)), expected);
     }
 }

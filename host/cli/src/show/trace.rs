@@ -202,7 +202,7 @@ fn words(happening: &Happening) -> String {
             )
         }
         Happening::Stalled { workflow, stall } => {
-            return stalled(&workflow.id, &stall::lines(stall));
+            return stalled(&workflow.id, &stall::lines(&StallReport::new(stall)));
         }
         Happening::Closed { reason } => format!("the store takes no more changes: {reason}"),
     };

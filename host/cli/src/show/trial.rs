@@ -137,7 +137,7 @@ pub(crate) fn told(trial: &Trial) -> String {
             )
         }
         Verdict::Differs(it) => {
-            let facts = text::indented(&stall::lines(it));
+            let facts = text::indented(&stall::lines(&StallReport::new(it)));
             format!("[Workflow {id}] differs and {what}\n{facts}")
         }
     }
@@ -157,7 +157,11 @@ pub(crate) fn fork(id: &str, rehearsal: &Rehearsal) -> String {
         Verdict::Agrees => lines.push("its code does what its history says".to_owned()),
         Verdict::Differs(it) => {
             lines.push("its code does not do what its history says".to_owned());
-            lines.extend(stall::lines(it).into_iter().map(|line| format!("  {line}")));
+            lines.extend(
+                stall::lines(&StallReport::new(it))
+                    .into_iter()
+                    .map(|line| format!("  {line}")),
+            );
             lines.push(ENDS_HERE.to_owned());
         }
         Verdict::Unsure(reason) => {
