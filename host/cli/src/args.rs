@@ -6,9 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{EnumValueParser, TypedValueParser};
-use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgGroup, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 use clap_complete::Shell;
-use host_store::records;
+use host_api::json;
+
+use crate::remote::Sources;
 
 /// Lines in flight with `host run --each` where nothing else is said.
 const CONCURRENCY_DEFAULT: &str = "256";
@@ -27,19 +31,35 @@ Exit codes:
   1    a workflow failed, stalled or was ended, an actor call failed, an id is unknown, or what is
        asked cannot be done to that workflow as it stands
   2    wrong usage or bad input
-  3    the data directory cannot be used: in use, damaged, or written by a newer host
+  3    the data directory cannot be used: in use, damaged, or written by a newer host; or the server
+       cannot: not there, not a host, or it asks for a token that it knows
   130  stopped by Ctrl-C
   143  stopped by SIGTERM";
 
-const ENVIRONMENT: &str = "\
-Environment:
-  HOST_LOG  what the host's own log tells on standard error: error, warn, info, debug, trace
-            [default: warn]";
+const ENVIRONMENT: &str = r#"Environment:
+  HOST_SERVER  like --server
+  HOST_TOKEN   like --token
+  HOST_CA      like --ca
+  HOST_DATA    like --data
+  HOST_CONFIG  like --config
+  HOST_LOG     what the host's own log tells on standard error: error, warn, info, debug, trace
+               [default: warn]
+
+An option counts before the environment, and that before what "host login" keeps. So without any of
+them, commands drive the server of the last "host login", or else the data directory."#;
 
 /// Reads the arguments; where they are wrong or ask for help, says so and ends the process.
 pub(crate) fn parse() -> Cli {
-    let read = Cli::from_arg_matches(&command().get_matches());
-    read.unwrap_or_else(|error| error.exit())
+    read(&command().get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+fn read(matches: &ArgMatches) -> Result<Cli, clap::Error> {
+    let mut cli = Cli::from_arg_matches(matches)?;
+    cli.common.sources = Sources {
+        data: matches.value_source("data"),
+        server: matches.value_source("server"),
+    };
+    Ok(cli)
 }
 
 /// All that can be typed, with its help.
@@ -78,6 +98,38 @@ pub(crate) struct Common {
         value_name = "DIR"
     )]
     pub(crate) data: PathBuf,
+    /// The running server to drive instead of a directory, such as https://host.example.org:3500.
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        env = "HOST_SERVER",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) server: Option<String>,
+    /// The token that the server asks for: the token itself, @FILE, or - for standard input.
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        env = "HOST_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    pub(crate) token: Option<String>,
+    /// Certificates in PEM of the authorities to trust with the server's, instead of the system's.
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        env = "HOST_CA",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) ca: Option<PathBuf>,
+    #[arg(skip)]
+    pub(crate) sources: Sources,
     /// A TOML file of settings that are not the usual ones; "host config" shows all.
     #[arg(
         long,
@@ -119,6 +171,13 @@ pub(crate) enum Command {
     /// Deploys plugins, and reads which are deployed.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Keeps a server, with what it is reached by, as the one that commands drive.
+    Login {
+        /// The server, such as https://host.example.org:3500.
+        url: String,
+    },
+    /// Keeps none any more: commands drive a data directory again.
+    Logout,
     /// Shows all settings as a file for --config, with units and defaults: retention, sizes, times, numbers, and
     /// how the host is served.
     Config {
@@ -483,6 +542,19 @@ pub(crate) enum WorkflowCommand {
         /// Which use of the id; the latest where nothing is said.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         run: Option<u32>,
+        /// Goes on with what happens, until the workflow has ended, stalls or is suspended; what comes of it is the
+        /// exit code. On a data directory, what is unfinished there is gone on with.
+        #[arg(long, conflicts_with = "run")]
+        follow: bool,
+    },
+    /// Writes what came of a workflow to standard output: its output, or a failure to standard error.
+    Result {
+        /// The workflow's id.
+        id: String,
+        /// How long to wait for its end, such as 30s or 1h30m. On a data directory, what is unfinished there is gone
+        /// on with meanwhile. Not at all where nothing is said.
+        #[arg(long, value_name = "PERIOD")]
+        wait: Option<String>,
     },
     /// Asks a workflow a question, and writes its answer to standard output. Nothing is recorded; a workflow
     /// that has ended answers, too. Waits for 10 s at most (`query_time_max`).
@@ -708,17 +780,17 @@ pub(crate) enum Status {
     Suspended,
 }
 
-impl From<Status> for records::Status {
-    fn from(status: Status) -> records::Status {
+impl From<Status> for json::Status {
+    fn from(status: Status) -> json::Status {
         match status {
-            Status::Pending => records::Status::Pending,
-            Status::Running => records::Status::Running,
-            Status::Completed => records::Status::Completed,
-            Status::Failed => records::Status::Failed,
-            Status::Stalled => records::Status::Stalled,
-            Status::Cancelled => records::Status::Cancelled,
-            Status::Terminated => records::Status::Terminated,
-            Status::Suspended => records::Status::Suspended,
+            Status::Pending => json::Status::Pending,
+            Status::Running => json::Status::Running,
+            Status::Completed => json::Status::Completed,
+            Status::Failed => json::Status::Failed,
+            Status::Stalled => json::Status::Stalled,
+            Status::Cancelled => json::Status::Cancelled,
+            Status::Terminated => json::Status::Terminated,
+            Status::Suspended => json::Status::Suspended,
         }
     }
 }
@@ -732,7 +804,9 @@ mod tests {
 
     fn parse(arguments: &str) -> Result<Cli, ErrorKind> {
         let arguments = arguments.split(' ').filter(|word| !word.is_empty());
-        Cli::try_parse_from(["host"].into_iter().chain(arguments)).map_err(|error| error.kind())
+        let matches = Cli::command().try_get_matches_from(["host"].into_iter().chain(arguments));
+        let cli = matches.and_then(|matches| read(&matches));
+        cli.map_err(|error| error.kind())
     }
 
     fn run(arguments: &str) -> RunArgs {
@@ -773,6 +847,17 @@ mod tests {
         for common in [before, behind] {
             assert_eq!((common.data, common.json), (PathBuf::from("d"), true));
         }
+    }
+
+    #[test]
+    fn it_is_known_what_was_said() {
+        use clap::parser::ValueSource::{CommandLine, DefaultValue};
+        let sources = |arguments| parse(arguments).unwrap().common.sources;
+        let behind = sources("workflow show x --server http://h");
+        assert_eq!(behind.server, Some(CommandLine));
+        let before = sources("--data d workflow show x");
+        assert_eq!((before.data, before.server), (Some(CommandLine), None));
+        assert_eq!(sources("workflow list").data, Some(DefaultValue));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) enum Exit {
     Failed,
     /// The user asked for something that cannot be.
     BadUsage,
-    /// The data directory cannot be used.
+    /// The data directory or the server cannot be used.
     BadData,
     /// Stopped by Ctrl-C.
     Interrupted,
@@ -176,7 +176,7 @@ impl From<RerunError> for Problem {
                 Exit::Failed
             }
             RerunError::AlreadyExists(_) => Exit::BadUsage,
-            RerunError::Refused(failure) => exit_of_refusal(failure),
+            RerunError::Refused(failure) => of_refusal(failure),
             RerunError::Store(_) => Exit::BadData,
         };
         Problem::new(exit, error)
@@ -187,7 +187,7 @@ impl From<StartError> for Problem {
     fn from(error: StartError) -> Problem {
         let exit = match &error {
             StartError::AlreadyExists(_) => Exit::BadUsage,
-            StartError::Refused(failure) => exit_of_refusal(failure),
+            StartError::Refused(failure) => of_refusal(failure),
         };
         Problem::new(exit, error)
     }
@@ -202,7 +202,8 @@ pub(crate) fn refused(failure: Failure) -> Problem {
     Problem::new(exit, failure)
 }
 
-fn exit_of_refusal(failure: &Failure) -> Exit {
+/// What was not started.
+pub(crate) fn of_refusal(failure: &Failure) -> Exit {
     match failure.fault() {
         Fault::Caller => Exit::BadUsage,
         Fault::Plugin | Fault::Operator | Fault::TryAgain | Fault::Bug => Exit::Failed,

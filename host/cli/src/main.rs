@@ -1,4 +1,4 @@
-//! The binary `host`: runs plugins, and reads and drives what their data directory holds.
+//! The binary `host`: runs plugins, and reads and drives what their data directory or a running server holds.
 //!
 //! Owns the order of the first steps; knows nothing of what a command does.
 
@@ -7,6 +7,7 @@ mod commands;
 mod exit;
 mod input;
 mod logs;
+mod remote;
 mod session;
 mod settings;
 mod show;

@@ -186,6 +186,11 @@ impl Status {
         }
     }
 
+    /// Whether it does not go on by itself.
+    pub fn rests(self) -> bool {
+        self.has_ended() || matches!(self, Status::Stalled | Status::Suspended)
+    }
+
     /// Its name, as it is written.
     pub fn name(self) -> &'static str {
         match self {

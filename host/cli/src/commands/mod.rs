@@ -7,6 +7,7 @@ mod choice;
 mod config;
 mod deploy;
 mod each;
+mod login;
 mod manual;
 mod plugin;
 mod reminder;
@@ -17,12 +18,15 @@ mod serve;
 mod topic;
 mod workflow;
 
-use crate::args::{ActorCommand, Cli, Command, Common};
+use crate::args::{ActorCommand, Cli, Command, Common, WorkflowCommand};
+use crate::exit::Problem;
+use crate::remote::{never, not_here};
 use crate::session::Ending;
 
 /// Does what the arguments say.
 pub(crate) fn run(cli: &Cli) -> Ending {
     let common = &cli.common;
+    check_place(common, &cli.command)?;
     match &cli.command {
         Command::Run(args) => run::run(common, args),
         Command::Resume(args) => resume::run(common, args),
@@ -32,9 +36,32 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
+        Command::Login { url } => login::keep(common, url),
+        Command::Logout => login::forget(common),
         Command::Completions { shell } => manual::complete(common, *shell),
         Command::Man { dir } => manual::write(common, dir),
         Command::Config { command } => config::run(common, command.as_ref()),
+    }
+}
+
+/// What cannot be done on a server is not done instead in a directory that the user did not mean.
+fn check_place(common: &Common, command: &Command) -> Result<(), Problem> {
+    match command {
+        Command::Run(_) => never(common, "run"),
+        Command::Resume(_) => never(common, "resume"),
+        Command::Serve(_) => never(common, "serve"),
+        Command::Schedule(_) => not_here(common, "schedule"),
+        Command::Actor(_) => not_here(common, "actor"),
+        Command::Topic(_) => not_here(common, "topic"),
+        Command::Plugin(_) => not_here(common, "plugin"),
+        Command::Workflow(WorkflowCommand::Move { .. }) => not_here(common, "workflow move"),
+        Command::Workflow(WorkflowCommand::Fork { .. }) => not_here(common, "workflow fork"),
+        Command::Workflow(_)
+        | Command::Login { .. }
+        | Command::Logout
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Config { .. } => Ok(()),
     }
 }
 

@@ -3,19 +3,19 @@
 //! Owns that a run which was killed is gone on with by the same command, and not begun again. Many inputs
 //! are the business of [`super::each`].
 
-use anyhow::{Result, anyhow};
-use host_api::json::{Report, StallReport, compact};
+use anyhow::anyhow;
+use host_api::json::{Report, compact};
 use host_base::{Payload, WorkflowKey};
 use host_runtime::{StartError, WorkflowView};
 
 use super::choice::Choice;
+use super::workflow::told;
 use super::{deploy, each};
 use crate::args::{Common, RunArgs};
-use crate::exit::{self, Exit, OrExit, Problem};
+use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::trace::Detail;
-use crate::show::{console, stall, text};
 
 /// Does it.
 pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
@@ -33,7 +33,7 @@ pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
         let input = choice.input(given);
         let id = choice.id(&input).or_exit(Exit::BadUsage)?;
         let view = run_one(session, &choice.workflow, &id, input).await?;
-        let ending = tell(session, &view);
+        let ending = told::ending(&session.console, &Report::new(&view));
         session.tell_unfinished()?;
         ending
     })
@@ -103,35 +103,4 @@ fn join(
         "Workflow {id} was started earlier{keeps}; waiting for its end"
     ));
     Ok(())
-}
-
-fn tell(session: &Session, view: &WorkflowView) -> Ending {
-    let id = &view.key.id;
-    if session.console.json {
-        session
-            .console
-            .last_result(&console::encode(&Report::new(view)))?;
-        return Ok(exit::of(view.status));
-    }
-    match (&view.outcome, &view.stall) {
-        (Some(Ok(output)), _) => {
-            session
-                .console
-                .last_result(&session.console.payload(output))?;
-            Ok(Exit::Done)
-        }
-        (Some(Err(failure)), _) => Err(failed(anyhow!("workflow {id} failed: {failure}"))),
-        (None, Some(stall)) => Err(failed(anyhow!(stalled(id, &StallReport::new(stall))))),
-        (None, None) => Err(failed(anyhow!("workflow {id} is {}", view.status_name()))),
-    }
-}
-
-fn failed(error: anyhow::Error) -> Problem {
-    Problem::new(Exit::Failed, error)
-}
-
-fn stalled(id: &str, stall: &StallReport<'_>) -> String {
-    let facts = text::indented(&stall::lines(stall));
-    let advice = stall::ADVICE;
-    format!("workflow {id} stalled: its code does not do what its history says\n{facts}\n{advice}")
 }

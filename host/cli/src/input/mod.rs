@@ -27,6 +27,13 @@ pub(crate) fn read_optional(source: Option<&str>) -> Result<Payload> {
     source.map_or_else(|| Ok(Payload::new()), read)
 }
 
+/// A secret that was given in the same ways. Spaces around it do not count: files end with a line break.
+pub(crate) fn secret(source: &str) -> Result<String> {
+    let (name, bytes) = bytes(source)?;
+    let text = String::from_utf8(bytes).with_context(|| format!("read {name} as text"))?;
+    Ok(text.trim().to_owned())
+}
+
 /// All of standard input.
 pub(crate) fn stdin() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -104,9 +104,13 @@ impl Host {
             .current_dir(self.dir())
             // Tests that serve at the same time are not to meet at one port.
             .env("HOST_GRPC", "127.0.0.1:0")
+            .env_remove("HOST_CA")
             .env_remove("HOST_CONFIG")
             .env_remove("HOST_DATA")
             .env_remove("HOST_LOG")
+            .env_remove("HOST_SERVER")
+            .env_remove("HOST_TOKEN")
+            .env("XDG_CONFIG_HOME", self.dir().join("config"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if self.dir().join(LIMITS).exists() {

@@ -31,6 +31,7 @@ mod many;
 mod monitor;
 mod order_saga;
 mod patience;
+mod remote;
 mod runs;
 mod scenario;
 mod schedules;

@@ -219,6 +219,11 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Its URL.
+    pub(crate) fn url(&self) -> &str {
+        &self.address
+    }
+
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.address)
     }

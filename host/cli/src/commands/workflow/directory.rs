@@ -1,33 +1,34 @@
-//! `host workflow …`: reads and drives the workflows of a data directory.
+//! Workflows in a data directory.
 //!
 //! Knows how to page through them; how they look is told elsewhere.
 
-use anyhow::{Error, anyhow};
-use host_api::json::{EventLine, Report};
-use host_base::{Outcome, Payload};
-use host_runtime::{ControlError, Purged, Rerun, StartError, WorkflowView};
-use host_store::WorkflowFilter;
-use serde::Serialize;
+use std::time::Duration;
 
-use super::deploy::{self, Component};
+use anyhow::{Context, Error};
+use host_api::json::{EventLine, Report, Status};
+use host_base::{Outcome, Payload, WorkflowKey};
+use host_runtime::{ControlError, Rerun, StartError, WorkflowView};
+use host_store::WorkflowFilter;
+
+use super::told::{self, Historian, Purged};
 use crate::args::{
-    Common, ControlArgs, ListArgs, PurgeArgs, StartArgs, UpdateArgs, WorkflowCommand,
+    Common, ControlArgs, ListArgs, PurgeArgs, RerunArgs, StartArgs, UpdateArgs, WorkflowCommand,
 };
+use crate::commands::deploy::{self, Component};
 use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
-use crate::show::history::Narrator;
-use crate::show::report;
-use crate::show::table::table;
+use crate::show::console;
 use crate::show::trace::Detail;
 use crate::show::trial::{self, ForkReport, TrialReport};
-use crate::show::{console, text};
 
 /// Records that are read at once.
 const PAGE: usize = 1000;
+/// How long a history that is followed is not looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Does what the command says.
-pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
+pub(super) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
     match command {
         WorkflowCommand::Start(args) => {
             let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
@@ -37,8 +38,16 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
         }
         WorkflowCommand::List(args) => on(common, async |session| list(session, args)),
         WorkflowCommand::Show { id } => on(common, async |session| show(session, id)),
-        WorkflowCommand::History { id, run } => {
-            on(common, async |session| history(session, id, *run))
+        WorkflowCommand::History { id, run, follow } => on(common, async |session| {
+            if *follow {
+                return follow_history(session, id).await;
+            }
+            history(session, id, *run)
+        }),
+        WorkflowCommand::Result { id, wait } => {
+            let wait = wait.as_deref().map(host_base::duration::read).transpose();
+            let wait = wait.context("read --wait").or_exit(Exit::BadUsage)?;
+            on(common, async move |session| result(session, id, wait).await)
         }
         WorkflowCommand::Query { id, name, input } => {
             let input = input::read_optional(input.as_deref()).or_exit(Exit::BadUsage)?;
@@ -60,16 +69,7 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
             change_over(session, id, *force).await
         }),
         WorkflowCommand::Rerun(args) => {
-            let given = |text: &Option<String>| text.as_deref().map(input::read).transpose();
-            let input = given(&args.input).or_exit(Exit::BadUsage)?;
-            let result = given(&args.result).or_exit(Exit::BadUsage)?;
-            let rerun = Rerun {
-                run: args.run,
-                from: args.from,
-                input,
-                result: result.map(Ok),
-                id: args.id.clone(),
-            };
+            let rerun = rerun(args).or_exit(Exit::BadUsage)?;
             on(common, async move |session| {
                 begin_again(session, &args.source, rerun).await
             })
@@ -96,13 +96,22 @@ pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
     }
 }
 
+fn rerun(args: &RerunArgs) -> anyhow::Result<Rerun> {
+    let given = |text: &Option<String>| text.as_deref().map(input::read).transpose();
+    Ok(Rerun {
+        run: args.run,
+        from: args.from,
+        input: given(&args.input)?,
+        result: given(&args.result)?.map(Ok),
+        id: args.id.clone(),
+    })
+}
+
 async fn raise(session: &Session, id: &str, name: &str, value: Payload) -> Ending {
     let key = session.known(id)?.key;
     let raised = session.runtime.raise_event(&key, name, value).await;
     raised.map_err(exit::refused)?;
-    session
-        .console
-        .note(&format!("Raised event {name} for workflow {id}"));
+    told::raised(&session.console, id, name);
     session.tell_unfinished()?;
     Ok(Exit::Done)
 }
@@ -156,39 +165,18 @@ async fn purge(session: &Session, args: &PurgeArgs) -> Ending {
         Some(id) => {
             let key = session.known(id)?.key;
             session.trace.leave_end_of(&key.id);
-            session.runtime.purge_workflow(&key, args.force).await?
+            purged(session.runtime.purge_workflow(&key, args.force).await?)
         }
         None => purge_all(session, args).await?,
     };
-    if session.console.json {
-        let Purged { deleted, left } = purged;
-        let report = console::encode(&PurgeReport { deleted, left });
-        session.console.result(&report)?;
-        return Ok(Exit::Done);
-    }
-    let deleted = text::count(purged.deleted, "workflow");
-    session.console.note(&format!("Deleted {deleted}"));
-    if purged.left > 0 {
-        let left = text::count(purged.left, "child workflow");
-        session.console.note(&format!(
-            "Kept {left} that did not end; --force ends what is purged first"
-        ));
-    }
-    Ok(Exit::Done)
-}
-
-/// What a purge did, for programs.
-#[derive(Serialize)]
-struct PurgeReport {
-    deleted: usize,
-    left: usize,
+    told::purged(&session.console, &purged)
 }
 
 /// All ended ones that fit, page by page. One that is deleted with its parent is not there any more when its
 /// turn comes.
 async fn purge_all(session: &Session, args: &PurgeArgs) -> Result<Purged, Problem> {
     let filter = WorkflowFilter {
-        status: args.status.map(Into::into),
+        status: args.status.map(|status| Status::from(status).into()),
         name: args.name.clone(),
     };
     let mut all = Purged::default();
@@ -213,18 +201,14 @@ async fn purge_all(session: &Session, args: &PurgeArgs) -> Result<Purged, Proble
     }
 }
 
+fn purged(purged: host_runtime::Purged) -> Purged {
+    let host_runtime::Purged { deleted, left } = purged;
+    Purged { deleted, left }
+}
+
 /// Reports a workflow as it stands now that something was done to it.
 fn tell_done(session: &Session, view: &WorkflowView, done: &str) -> Ending {
-    if session.console.json {
-        let report = console::encode(&Report::new(view));
-        session.console.result(&report)?;
-    } else {
-        session.console.note(&format!(
-            "{done} workflow {} ({})",
-            view.key.id,
-            view.status_name()
-        ));
-    }
+    told::done(&session.console, &Report::new(view), done)?;
     session.tell_unfinished()?;
     Ok(Exit::Done)
 }
@@ -254,54 +238,26 @@ async fn start(session: &Session, args: &StartArgs, input: Payload) -> Ending {
             }
         }
     };
-    let started = if session.console.json {
-        console::encode(&Report::new(&view))
-    } else {
-        view.key.id.clone()
-    };
-    session.console.result(&started)?;
+    told::started(&session.console, &Report::new(&view))?;
     session.tell_unfinished()?;
     Ok(Exit::Done)
 }
 
 fn known_already(session: &Session, view: WorkflowView) -> WorkflowView {
-    let (id, status) = (&view.key.id, view.status_name());
-    session.console.note(&format!(
-        "Workflow {id} was started earlier and is {status}"
-    ));
+    told::known_already(&session.console, &Report::new(&view));
     view
 }
 
 fn list(session: &Session, args: &ListArgs) -> Ending {
-    let mut views = first(session, args, args.limit.saturating_add(1))?;
-    let more = views.len() > args.limit;
-    views.truncate(args.limit);
-    let reports = views.iter().map(Report::new);
-    if session.console.json {
-        for report in reports {
-            session.console.result(&console::encode(&report))?;
-        }
-    } else if !views.is_empty() {
-        let rows = reports.map(|report| row(&report)).collect();
-        let heads = [
-            "ID",
-            "NAME",
-            "STATUS",
-            "RUN",
-            "CREATED",
-            "UPDATED",
-            "ENDED WITH",
-        ];
-        session.console.result(&table(heads, rows))?;
-    }
-    tell_rest(session, views.len(), more);
-    Ok(Exit::Done)
+    let views = first(session, args, args.limit.saturating_add(1))?;
+    let reports = views.iter().map(Report::new).collect();
+    told::list(&session.console, args, reports)
 }
 
 /// So many workflows that fit, page by page: a page that is too large would be held in memory twice.
 fn first(session: &Session, args: &ListArgs, number: usize) -> Result<Vec<WorkflowView>, Problem> {
     let filter = WorkflowFilter {
-        status: args.status.map(Into::into),
+        status: args.status.map(|status| Status::from(status).into()),
         name: args.name.clone(),
     };
     let mut views: Vec<WorkflowView> = Vec::new();
@@ -319,68 +275,87 @@ fn first(session: &Session, args: &ListArgs, number: usize) -> Result<Vec<Workfl
     }
 }
 
-fn row(report: &Report<'_>) -> [String; 7] {
-    [
-        report.id.to_string(),
-        text::printable(&report.name),
-        report.status.name().to_owned(),
-        report.run.to_string(),
-        report.created.clone(),
-        report.updated.clone(),
-        report::ending(report),
-    ]
-}
-
-fn tell_rest(session: &Session, shown: usize, more: bool) {
-    if more {
-        let shown = text::count(shown, "workflow");
-        session
-            .console
-            .note(&format!("There are more than {shown}; --limit shows more"));
-    } else if shown == 0 {
-        session.console.note("There are no such workflows");
-    }
-}
-
 fn show(session: &Session, id: &str) -> Ending {
     let view = session.known(id)?;
     let input = session.runtime.workflow_input(&view)?;
     let activities = session.runtime.pending_activities(&view.key, view.run)?;
     let report = Report::new(&view).with_input(input.as_ref());
     let report = report.with_activities(&activities);
-    let shown = if session.console.json {
-        console::encode(&report)
-    } else {
-        report::block(&report)
-    };
-    session.console.result(&shown)?;
-    Ok(Exit::Done)
+    told::show(&session.console, &report)
 }
 
 fn history(session: &Session, id: &str, run: Option<u32>) -> Ending {
     let view = session.known(id)?;
     let run = run.unwrap_or(view.run);
-    let mut narrator = Narrator::default();
-    let mut from = 0;
+    let mut historian = Historian::new(&session.console);
+    if tell_run(session, &mut historian, &view.key, run, 0)? == 0 {
+        return Err(told::no_such_run(&Report::new(&view), run));
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells what happens until the workflow rests.
+async fn follow_history(session: &Session, id: &str) -> Ending {
+    let mut view = session.known(id)?;
+    session.trace.leave_end_of(id);
+    session.resume().await?;
+    let mut historian = Historian::new(&session.console);
+    let (mut run, mut from) = (view.run, 0);
     loop {
-        let page = session.runtime.history(&view.key, run, from, PAGE)?;
-        if page.is_empty() && from == 0 {
-            return Err(no_such_run(&view, run));
-        }
-        for (number, event) in &page {
-            let event = EventLine::new(*number, event);
-            let line = if session.console.json {
-                console::encode(&event)
-            } else {
-                narrator.line(&event)
-            };
-            session.console.result(&line)?;
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = last + 1,
-            Some(_) | None => return Ok(Exit::Done),
+        from = tell_run(session, &mut historian, &view.key, run, from)?;
+        if view.run > run {
+            (run, from) = (run + 1, 0);
+            historian = Historian::new(&session.console);
+        } else if Status::from(view.status).rests() {
+            session.tell_unfinished()?;
+            return Ok(told::followed(&session.console, &Report::new(&view)));
+        } else {
+            wait_for(session, &view.key, LOOK).await?;
+            view = session.known(id)?;
         }
     }
+}
+
+/// Tells the events of a run from a number on; returns the number behind the last one.
+fn tell_run(
+    session: &Session,
+    historian: &mut Historian<'_>,
+    key: &WorkflowKey,
+    run: u32,
+    mut from: u64,
+) -> Result<u64, Problem> {
+    loop {
+        let page = session.runtime.history(key, run, from, PAGE)?;
+        for (number, event) in &page {
+            historian.tell(&EventLine::new(*number, event))?;
+            from = number + 1;
+        }
+        if page.len() < PAGE {
+            return Ok(from);
+        }
+    }
+}
+
+async fn result(session: &Session, id: &str, wait: Option<Duration>) -> Ending {
+    let key = session.known(id)?.key;
+    if let Some(wait) = wait {
+        session.trace.leave_end_of(id);
+        session.resume().await?;
+        wait_for(session, &key, wait).await?;
+    }
+    let view = session.known(id)?;
+    let ending = told::ending(&session.console, &Report::new(&view));
+    session.tell_unfinished()?;
+    ending
+}
+
+/// Waits until a workflow rests, and so long at most.
+async fn wait_for(session: &Session, key: &WorkflowKey, time: Duration) -> Result<(), Problem> {
+    let rests = session.runtime.wait_for_workflow(key);
+    if let Ok(waited) = tokio::time::timeout(time, rests).await {
+        waited?;
+    }
+    Ok(())
 }
 
 /// Says, too, where history and component differ.
@@ -406,17 +381,7 @@ async fn begin_again(session: &Session, source: &str, rerun: Rerun) -> Ending {
     let key = session.known(source)?.key;
     let from = rerun.from;
     let view = session.runtime.rerun(&key, rerun).await?;
-    let id = &view.key.id;
-    session.console.note(&format!(
-        "Workflow {id} goes on from event {from} of {source}"
-    ));
-    if session.console.json {
-        session
-            .console
-            .result(&console::encode(&Report::new(&view)))?;
-    } else {
-        session.console.result(id)?;
-    }
+    told::begun_again(&session.console, &Report::new(&view), from, source)?;
     session.tell_unfinished()?;
     Ok(Exit::Done)
 }
@@ -437,10 +402,4 @@ async fn fork(session: &Session, id: &str, component: Option<Component>) -> Endi
     } else {
         Exit::Failed
     })
-}
-
-fn no_such_run(view: &WorkflowView, run: u32) -> Problem {
-    let (id, runs) = (&view.key.id, text::count(view.run as usize, "run"));
-    let error = anyhow!("workflow {id} has no history of run {run}; it has had {runs}");
-    Problem::new(Exit::Failed, error)
 }

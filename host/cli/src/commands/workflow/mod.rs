@@ -1,0 +1,19 @@
+//! `host workflow …`: reads and drives workflows, in a data directory or on a server.
+//!
+//! Owns which of the two does it; both show the same in the same words.
+
+mod directory;
+mod server;
+pub(super) mod told;
+
+use crate::args::{Common, WorkflowCommand};
+use crate::remote;
+use crate::session::Ending;
+
+/// Does what the command says.
+pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
+    match remote::chosen(common)? {
+        Some(remote) => server::run(&remote, common, command),
+        None => directory::run(common, command),
+    }
+}

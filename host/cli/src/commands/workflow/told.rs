@@ -1,0 +1,208 @@
+//! What is told of workflows, wherever they are.
+//!
+//! Owns the words, and which of them are results; knows what programs are shown and asks for nothing.
+
+use std::io;
+
+use anyhow::{Error, anyhow};
+use host_api::json::{EventLine, Report, StallReport};
+use serde::{Deserialize, Serialize};
+
+use crate::args::ListArgs;
+use crate::exit::{Exit, Problem};
+use crate::session::Ending;
+use crate::show::console::{self, Console};
+use crate::show::history::Narrator;
+use crate::show::table::table;
+use crate::show::{report, stall, text};
+
+const HEADS: [&str; 7] = [
+    "ID",
+    "NAME",
+    "STATUS",
+    "RUN",
+    "CREATED",
+    "UPDATED",
+    "ENDED WITH",
+];
+
+/// What a purge did.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Purged {
+    pub(super) deleted: usize,
+    pub(super) left: usize,
+}
+
+/// Tells one history, from its first event on.
+pub(super) struct Historian<'a> {
+    console: &'a Console,
+    narrator: Narrator,
+}
+
+impl<'a> Historian<'a> {
+    pub(super) fn new(console: &'a Console) -> Historian<'a> {
+        let narrator = Narrator::default();
+        Historian { console, narrator }
+    }
+
+    pub(super) fn tell(&mut self, event: &EventLine<'_>) -> io::Result<()> {
+        let line = if self.console.json {
+            console::encode(event)
+        } else {
+            self.narrator.line(event)
+        };
+        self.console.result(&line)
+    }
+}
+
+/// The first of those that fit, and whether there are more.
+pub(super) fn list(console: &Console, args: &ListArgs, mut reports: Vec<Report<'_>>) -> Ending {
+    let more = reports.len() > args.limit;
+    reports.truncate(args.limit);
+    if console.json {
+        for report in &reports {
+            console.result(&console::encode(report))?;
+        }
+    } else if !reports.is_empty() {
+        console.result(&table(HEADS, reports.iter().map(row).collect()))?;
+    }
+    if more {
+        let shown = text::count(reports.len(), "workflow");
+        console.note(&format!("There are more than {shown}; --limit shows more"));
+    } else if reports.is_empty() {
+        console.note("There are no such workflows");
+    }
+    Ok(Exit::Done)
+}
+
+fn row(report: &Report<'_>) -> [String; 7] {
+    [
+        report.id.to_string(),
+        text::printable(&report.name),
+        report.status.name().to_owned(),
+        report.run.to_string(),
+        report.created.clone(),
+        report.updated.clone(),
+        report::ending(report),
+    ]
+}
+
+/// All that is known of one.
+pub(super) fn show(console: &Console, report: &Report<'_>) -> Ending {
+    let shown = if console.json {
+        console::encode(report)
+    } else {
+        report::block(report)
+    };
+    console.result(&shown)?;
+    Ok(Exit::Done)
+}
+
+/// One that was started, now or earlier: its id.
+pub(super) fn started(console: &Console, report: &Report<'_>) -> io::Result<()> {
+    if console.json {
+        return console.result(&console::encode(report));
+    }
+    console.result(&report.id)
+}
+
+pub(super) fn known_already(console: &Console, report: &Report<'_>) {
+    let (id, status) = (&report.id, report.status.name());
+    console.note(&format!(
+        "Workflow {id} was started earlier and is {status}"
+    ));
+}
+
+/// One that was begun again from an event of another one.
+pub(super) fn begun_again(
+    console: &Console,
+    report: &Report<'_>,
+    from: u64,
+    source: &str,
+) -> io::Result<()> {
+    let id = &report.id;
+    console.note(&format!(
+        "Workflow {id} goes on from event {from} of {source}"
+    ));
+    started(console, report)
+}
+
+/// One as it stands now that something was done to it.
+pub(super) fn done(console: &Console, report: &Report<'_>, done: &str) -> io::Result<()> {
+    if console.json {
+        return console.result(&console::encode(report));
+    }
+    let (id, status) = (&report.id, report.status.name());
+    console.note(&format!("{done} workflow {id} ({status})"));
+    Ok(())
+}
+
+pub(super) fn raised(console: &Console, id: &str, name: &str) {
+    console.note(&format!("Raised event {name} for workflow {id}"));
+}
+
+pub(super) fn purged(console: &Console, purged: &Purged) -> Ending {
+    if console.json {
+        console.result(&console::encode(purged))?;
+        return Ok(Exit::Done);
+    }
+    let deleted = text::count(purged.deleted, "workflow");
+    console.note(&format!("Deleted {deleted}"));
+    if purged.left > 0 {
+        let left = text::count(purged.left, "child workflow");
+        console.note(&format!(
+            "Kept {left} that did not end; --force ends what is purged first"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// How one ended that was waited for, or why it is not waited for any longer.
+pub(in crate::commands) fn ending(console: &Console, report: &Report<'_>) -> Ending {
+    let id = &report.id;
+    if console.json {
+        console.last_result(&console::encode(report))?;
+        return Ok(crate::exit::of(report.status));
+    }
+    match (&report.output, &report.failure, &report.stall) {
+        (Some(output), _, _) => {
+            console.last_result(&console.payload(output.bytes()))?;
+            Ok(Exit::Done)
+        }
+        (None, Some(failure), _) => {
+            let failure = failure.failure();
+            Err(failed(anyhow!("workflow {id} failed: {failure}")))
+        }
+        (None, None, Some(stall)) => Err(failed(anyhow!(stalled(id, stall)))),
+        (None, None, None) => {
+            let status = report.status.name();
+            Err(failed(anyhow!("workflow {id} is {status}")))
+        }
+    }
+}
+
+/// The same of one whose history was followed, which told how it ended.
+pub(super) fn followed(console: &Console, report: &Report<'_>) -> Exit {
+    if !report.status.has_ended() {
+        let (id, status) = (&report.id, report.status.name());
+        console.note(&format!("Workflow {id} is {status}"));
+    }
+    crate::exit::of(report.status)
+}
+
+pub(super) fn no_such_run(report: &Report<'_>, run: u32) -> Problem {
+    let (id, runs) = (&report.id, text::count(report.run as usize, "run"));
+    failed(anyhow!(
+        "workflow {id} has no history of run {run}; it has had {runs}"
+    ))
+}
+
+fn failed(error: Error) -> Problem {
+    Problem::new(Exit::Failed, error)
+}
+
+fn stalled(id: &str, stall: &StallReport<'_>) -> String {
+    let facts = text::indented(&stall::lines(stall));
+    let advice = stall::ADVICE;
+    format!("workflow {id} stalled: its code does not do what its history says\n{facts}\n{advice}")
+}

@@ -1,0 +1,103 @@
+//! What a server refuses, as this program's problems: each has the exit code that it has without a server.
+//!
+//! Knows problem documents (RFC 9457) and nothing of what was asked for.
+
+use anyhow::{Error, anyhow};
+use host_api::json::FailureReport;
+use host_base::Failure;
+use serde::Deserialize;
+
+use crate::exit::{self, Exit, Problem};
+
+/// What the names of kinds begin with.
+const TYPE: &str = "urn:host:problem:";
+
+pub(super) const NO_SUCH_ROUTE: &str = "no-such-route";
+pub(crate) const NOT_FOUND: &str = "not-found";
+pub(crate) const NOT_ENDED: &str = "not-ended";
+pub(crate) const ALREADY_EXISTS: &str = "already-exists";
+
+/// A request has not done what it should.
+pub(crate) enum Trouble {
+    /// The server says why.
+    Told(Box<Told>),
+    /// There is no server that could.
+    Server(Error),
+}
+
+/// What the server says.
+#[derive(Deserialize)]
+pub(crate) struct Told {
+    #[serde(rename = "type")]
+    kind: String,
+    detail: String,
+    failure: Option<FailureReport<'static>>,
+}
+
+impl Told {
+    pub(super) fn kind(&self) -> &str {
+        self.kind.strip_prefix(TYPE).unwrap_or(&self.kind)
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        self.failure.as_ref().map(FailureReport::failure)
+    }
+
+    fn exit(&self) -> Exit {
+        match self.kind() {
+            "bad-input" | "too-large" | "limit" | ALREADY_EXISTS => Exit::BadUsage,
+            "store-failed" => Exit::BadData,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl Trouble {
+    /// Whether the server itself tells of this kind of problem, and not a plugin's code.
+    pub(crate) fn is(&self, kind: &str) -> bool {
+        match self {
+            Trouble::Told(told) => told.failure.is_none() && told.kind() == kind,
+            Trouble::Server(_) => false,
+        }
+    }
+
+    /// The problem of a workflow that is not there, in words of this program; any other one as it is.
+    pub(crate) fn of_workflow(self, id: &str, server: &str) -> Trouble {
+        match self {
+            Trouble::Told(mut told) if told.failure.is_none() && told.kind() == NOT_FOUND => {
+                told.detail = format!(
+                    "no workflow has the id {id} on {server}; \"host workflow list\" shows those there are"
+                );
+                Trouble::Told(told)
+            }
+            other => other,
+        }
+    }
+
+    /// The problem where a plugin's code was asked, and may have failed.
+    pub(crate) fn of_code(self) -> Problem {
+        self.with(|failure| Problem::new(Exit::Failed, failure))
+    }
+
+    /// The problem where something was to be started.
+    pub(crate) fn of_start(self) -> Problem {
+        self.with(|failure| Problem::new(exit::of_refusal(&failure), failure))
+    }
+
+    fn with(self, of_failure: impl FnOnce(Failure) -> Problem) -> Problem {
+        match self {
+            Trouble::Server(error) => Problem::new(Exit::BadData, error),
+            Trouble::Told(told) => match told.failure() {
+                Some(failure) => of_failure(failure),
+                None => Problem::new(told.exit(), anyhow!(told.detail)),
+            },
+        }
+    }
+}
+
+/// The problem where no plugin's code had a say in it.
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Problem {
+        trouble.with(exit::refused)
+    }
+}
