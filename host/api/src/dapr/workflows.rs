@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use host_base::{Failure, Fault, WorkflowKey};
+use host_base::{Fault, WorkflowKey};
 use host_runtime::{Begun, ControlError, StartError, StoreError, WorkflowView};
 use serde::{Deserialize, Serialize};
 
