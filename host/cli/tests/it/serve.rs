@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixDatagram;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -350,6 +352,30 @@ fn a_server_is_healthy_once_it_listens_and_ends_well_when_it_is_stopped() {
         told.contains("requests that were taken are answered first"),
         "{told}"
     );
+}
+
+#[test]
+fn who_waits_for_a_result_does_not_hold_up_a_server_that_stops() {
+    let host = Host::new();
+    host.limit("[server]\nrequests_max = 1\n");
+    let server = Server::start(&host, &[&plugin("approval.wasm")]);
+    approval(&server, "w");
+    // Whoever looks whether the place is taken has it for a moment.
+    let busy = |path: &str| Some(server.get(path)).filter(|answer| answer.status == 503);
+    let begun = thread::scope(|threads| {
+        let waiting = threads.spawn(|| {
+            let wait = "/api/v1/workflows/w/result?wait=60s";
+            let mut answers = std::iter::repeat_with(|| server.get(wait));
+            answers.find(|answer| answer.status != 503).unwrap()
+        });
+        while busy("/v1.0/metadata").is_none() {}
+        let begun = Instant::now();
+        server.signal("-TERM");
+        assert_eq!(waiting.join().unwrap().status, 202);
+        begun
+    });
+    assert_eq!(server.ended().0.code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(15), "{begun:?}");
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl Patience {
     }
 }
 
-/// The workflow as soon as it has ended, stalls or is suspended; none where it does not in time, or is not there.
+/// The workflow as soon as it has ended, stalls or is suspended; none where it does not in time or before the host
+/// stops, or is not there.
 pub(super) async fn ended(
     api: &Api,
     key: &WorkflowKey,
@@ -41,8 +42,11 @@ pub(super) async fn ended(
     let Some(limit) = limit else {
         return Ok(None);
     };
-    let waited = tokio::time::timeout(limit, api.runtime.wait_for_workflow(key)).await;
-    Ok(waited.ok().transpose()?.flatten())
+    let waiting = tokio::time::timeout(limit, api.runtime.wait_for_workflow(key));
+    tokio::select! {
+        waited = waiting => Ok(waited.ok().transpose()?.flatten()),
+        () = api.stopping() => Ok(None),
+    }
 }
 
 fn read(text: &str) -> Result<Duration, Problem> {
