@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -52,10 +52,10 @@ impl Gate {
 async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let is_open = OPEN.contains(&request.uri().path());
     if !is_open && !gate.tokens.allow(token_of(request.headers())) {
-        return unauthorized(request.headers());
+        return UNAUTHORIZED.told(request.headers());
     }
     let Ok(_place) = gate.places.try_acquire() else {
-        return overloaded(request.headers());
+        return OVERLOADED.told(request.headers());
     };
     let in_time = |body| Body::new(InTime::new(body, gate.body_time_max));
     next.run(request.map(in_time)).await
@@ -71,57 +71,61 @@ fn token_of(headers: &HeaderMap) -> Option<&str> {
     bearer().or_else(dapr)
 }
 
-fn unauthorized(headers: &HeaderMap) -> Response {
-    let text = "a token is needed: send it as \"Authorization: Bearer TOKEN\" or \"dapr-api-token: TOKEN\"";
-    let status = StatusCode::UNAUTHORIZED;
-    let mut response = refusal(
-        headers,
-        status,
-        GRPC_UNAUTHENTICATED,
-        "ERR_UNAUTHORIZED",
-        text,
-    );
-    let scheme = HeaderValue::from_static("Bearer");
-    response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-    response
-}
-
-fn overloaded(headers: &HeaderMap) -> Response {
-    let text =
-        "the host answers as many requests as it may at once; nothing was done, try again soon";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    let mut response = refusal(headers, status, GRPC_UNAVAILABLE, "ERR_OVERLOADED", text);
-    let soon = HeaderValue::from_static("1");
-    response.headers_mut().insert(RETRY_AFTER, soon);
-    response
-}
-
-/// A refusal in the words of whoever asks: a status of gRPC, or a problem document (RFC 9457) that is also an
-/// error of Dapr's.
-fn refusal(
-    headers: &HeaderMap,
+/// Why nobody is let in.
+struct Refusal {
     status: StatusCode,
     grpc_status: &'static str,
-    code: &str,
-    text: &str,
-) -> Response {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
-        let headers = [
-            ("content-type", "application/grpc"),
-            ("grpc-status", grpc_status),
-            ("grpc-message", text),
-        ];
-        return headers.into_response();
+    dapr_code: &'static str,
+    kind: &'static str,
+    who_must_act: &'static str,
+    text: &'static str,
+    /// What the answer's head says besides.
+    header: (&'static str, &'static str),
+}
+
+const UNAUTHORIZED: Refusal = Refusal {
+    status: StatusCode::UNAUTHORIZED,
+    grpc_status: GRPC_UNAUTHENTICATED,
+    dapr_code: "ERR_UNAUTHORIZED",
+    kind: "urn:host:problem:unauthorized",
+    who_must_act: "caller",
+    text: "a token is needed: send it as \"Authorization: Bearer TOKEN\" or \"dapr-api-token: TOKEN\"",
+    header: ("www-authenticate", "Bearer"),
+};
+
+const OVERLOADED: Refusal = Refusal {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    grpc_status: GRPC_UNAVAILABLE,
+    dapr_code: "ERR_OVERLOADED",
+    kind: "urn:host:problem:busy",
+    who_must_act: "nobody",
+    text: "the host answers as many requests as it may at once (`requests_max`); nothing was done, try again soon",
+    header: ("retry-after", "1"),
+};
+
+impl Refusal {
+    /// In the words of whoever asks: a status of gRPC, or a problem document (RFC 9457) that is also an error of
+    /// Dapr's.
+    fn told(self, asked: &HeaderMap) -> Response {
+        let media_type = asked.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if media_type.is_some_and(|it| it.starts_with(b"application/grpc")) {
+            let headers = [
+                ("content-type", "application/grpc"),
+                ("grpc-status", self.grpc_status),
+                ("grpc-message", self.text),
+            ];
+            return headers.into_response();
+        }
+        let body = json!({
+            "type": self.kind,
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "detail": self.text,
+            "who_must_act": self.who_must_act,
+            "errorCode": self.dapr_code,
+            "message": self.text,
+        });
+        let media_type = ("content-type", "application/problem+json");
+        (self.status, [media_type, self.header], body.to_string()).into_response()
     }
-    let body = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": text,
-        "errorCode": code,
-        "message": text,
-    });
-    let kind = [(CONTENT_TYPE, "application/problem+json")];
-    (status, kind, Json(body).into_response().into_body()).into_response()
 }

@@ -35,8 +35,9 @@ const PREFIX: &str = "/api/v1";
 const ENVELOPE_BYTES_MAX: usize = 64 << 10;
 
 /// What any request may be answered with besides its success.
-const PROBLEMS: [(&str, &str); 4] = [
+const PROBLEMS: [(&str, &str); 5] = [
     ("400", "The request is not as it should be."),
+    ("401", "A token is needed, where the host was told some."),
     ("404", "What was named is not there."),
     ("500", "The store cannot be used; the operator must act."),
     (

@@ -159,6 +159,7 @@ fn only_who_sends_a_token_is_served() {
     ] {
         let unknown = server.post_with(path, &[wrong], "").expect(401);
         assert_eq!(unknown["errorCode"], "ERR_UNAUTHORIZED");
+        assert_eq!(unknown["who_must_act"], "caller");
     }
     let head = format!("GET {path} HTTP/1.1\r\nHost: host\r\nConnection: close\r\n");
     assert!(
