@@ -2,48 +2,54 @@
 //!
 //! Pure.
 
+use std::borrow::Cow;
+
 use host_runtime::ReminderInfo;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Raw, rfc3339};
+use super::{Raw, present, rfc3339};
 
 /// A reminder of an actor.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Reminder)]
 pub struct ReminderLine<'a> {
     /// Its name, unique for the actor.
-    name: &'a str,
+    pub name: Cow<'a, str>,
     /// The method that is run.
-    method: &'a str,
+    pub method: Cow<'a, str>,
     /// What the method is called with.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Raw, required = false)]
-    input: Option<Raw>,
+    pub input: Option<Raw>,
     /// When it is due next (RFC 3339, UTC).
     #[schema(format = DateTime)]
-    due: String,
+    pub due: String,
     /// After how long it is due again, as it was given; absent: once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<&'a str>,
+    pub period: Option<Cow<'a, str>>,
     /// How often it is still due; absent: for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
-    left: Option<u32>,
+    pub left: Option<u32>,
     /// From when on it is not there any more (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    ends: Option<String>,
+    pub ends: Option<String>,
 }
 
 impl<'a> ReminderLine<'a> {
     /// What is known of it.
     pub fn new(reminder: &'a ReminderInfo) -> ReminderLine<'a> {
         ReminderLine {
-            name: &reminder.name,
-            method: &reminder.method,
+            name: (&reminder.name).into(),
+            method: (&reminder.method).into(),
             input: (!reminder.input.is_empty()).then(|| Raw::new(&reminder.input)),
             due: rfc3339(reminder.due),
-            period: reminder.period.as_deref(),
+            period: reminder.period.as_deref().map(Cow::from),
             left: reminder.left,
             ends: reminder.ends.map(rfc3339),
         }

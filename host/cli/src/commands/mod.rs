@@ -10,7 +10,6 @@ mod each;
 mod login;
 mod manual;
 mod plugin;
-mod reminder;
 mod resume;
 mod run;
 mod schedule;
@@ -18,7 +17,7 @@ mod serve;
 mod topic;
 mod workflow;
 
-use crate::args::{ActorCommand, Cli, Command, Common, WorkflowCommand};
+use crate::args::{Cli, Command, Common, WorkflowCommand};
 use crate::exit::Problem;
 use crate::remote::{never, not_here};
 use crate::session::Ending;
@@ -32,7 +31,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Resume(args) => resume::run(common, args),
         Command::Serve(args) => serve::run(common, args),
         Command::Schedule(command) => schedule::run(common, command),
-        Command::Actor(command) => run_actor(common, command),
+        Command::Actor(command) => actor::run(common, command),
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
@@ -51,26 +50,16 @@ fn check_place(common: &Common, command: &Command) -> Result<(), Problem> {
         Command::Resume(_) => never(common, "resume"),
         Command::Serve(_) => never(common, "serve"),
         Command::Schedule(_) => not_here(common, "schedule"),
-        Command::Actor(_) => not_here(common, "actor"),
         Command::Topic(_) => not_here(common, "topic"),
         Command::Plugin(_) => not_here(common, "plugin"),
         Command::Workflow(WorkflowCommand::Move { .. }) => not_here(common, "workflow move"),
         Command::Workflow(WorkflowCommand::Fork { .. }) => not_here(common, "workflow fork"),
-        Command::Workflow(_)
+        Command::Actor(_)
+        | Command::Workflow(_)
         | Command::Login { .. }
         | Command::Logout
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Config { .. } => Ok(()),
-    }
-}
-
-fn run_actor(common: &Common, command: &ActorCommand) -> Ending {
-    match command {
-        ActorCommand::Call(args) => actor::call(common, args),
-        ActorCommand::Remind(args) => reminder::set(common, args),
-        ActorCommand::Reminders(args) => reminder::list(common, args),
-        ActorCommand::CancelReminder { actor, name } => reminder::cancel(common, actor, name),
-        ActorCommand::Delete(args) => actor::delete(common, args),
     }
 }

@@ -126,6 +126,16 @@ impl Remote {
         })
     }
 
+    /// Sets something, which stays the same however often it is set.
+    pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Trouble> {
+        self.json(&Asked {
+            method: Method::PUT,
+            path,
+            body: Some(body),
+            key: None,
+        })
+    }
+
     /// Deletes something.
     pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
         self.json(&Asked {

@@ -141,6 +141,45 @@ fn what_a_command_shows_of_a_directory_it_shows_of_a_server() {
     );
 }
 
+/// What is done with actors, in this order.
+const OF_ACTORS: [&str; 13] = [
+    "actor call TaskActor task-123 GetTask",
+    "actor call TaskActor task-123 GetTask --json",
+    "actor call TaskActor task-123 NoSuchMethod",
+    "actor call NoSuchActor a GetTask",
+    "actor call TaskActor task-123 GetTask {a}",
+    "actor remind TaskActor task-123 later GetTask --due 1h --every R5/PT10S",
+    "actor remind TaskActor task-123 later GetTask --due 1h --keep-existing",
+    "actor remind TaskActor task-123 never GetTask --due soon",
+    "actor reminders TaskActor task-123",
+    "actor cancel-reminder TaskActor task-123 later",
+    "actor cancel-reminder TaskActor task-123 later",
+    "actor reminders TaskActor task-123 --json",
+    "actor delete TaskActor task-123",
+];
+
+#[test]
+fn an_actor_is_driven_on_a_server_as_in_a_directory() {
+    let host = Host::with_tasks();
+    let served = host.copy();
+    let from = Host::new();
+    let server = Server::start(&served, &[]);
+    for command in OF_ACTORS {
+        let here = host.run(&words(command));
+        let there = drive(&from, &server, command);
+        assert_eq!(there.code, here.code, "{command}: {there:#?} {here:#?}");
+        let shown = [&there, &here].map(|output| timeless(&output.stdout));
+        assert_eq!(shown[0], shown[1], "{command}: {there:#?}");
+    }
+    drive(
+        &from,
+        &server,
+        "actor call TaskActor task-123 GetTask --wait",
+    )
+    .expect(2)
+    .says("a server goes on by itself");
+}
+
 #[test]
 fn a_history_is_followed_until_its_workflow_has_ended() {
     let host = directory();

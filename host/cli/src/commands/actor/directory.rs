@@ -1,11 +1,11 @@
-//! `host actor call` and `host actor delete`: calls an actor's method and writes its answer, or deletes the
-//! actor.
+//! Actors in a data directory: calls a method and writes its answer, or deletes the actor.
 //!
 //! Owns when a call is over: once the answer is durable, or with `--wait` once nothing runs any more.
 
 use anyhow::Error;
 use host_base::ActorKey;
 
+use super::told;
 use crate::args::{ActorArgs, CallArgs, Common};
 use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
@@ -13,7 +13,7 @@ use crate::session::{self, Ending, Session};
 use crate::show::trace::Detail;
 
 /// Does it.
-pub(crate) fn call(common: &Common, args: &CallArgs) -> Ending {
+pub(super) fn call(common: &Common, args: &CallArgs) -> Ending {
     let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
     let detail = session::detail(common, Detail::Normal);
     session::run(common, detail, async move |session| {
@@ -33,19 +33,18 @@ pub(crate) fn call(common: &Common, args: &CallArgs) -> Ending {
 }
 
 /// Deletes it.
-pub(crate) fn delete(common: &Common, args: &ActorArgs) -> Ending {
+pub(super) fn delete(common: &Common, args: &ActorArgs) -> Ending {
     let detail = session::detail(common, Detail::Normal);
     session::run(common, detail, async move |session| {
         let key = key(session, args)?;
         let deleted = session.runtime.delete_actor(&key).await;
         deleted.map_err(exit::refused)?;
-        session.console.note(&format!("Actor {key} is deleted"));
-        Ok(Exit::Done)
+        told::deleted(&session.console, &key.to_string())
     })
 }
 
 /// The address of the actor.
-pub(crate) fn key(session: &Session, args: &ActorArgs) -> Result<ActorKey, Problem> {
+pub(super) fn key(session: &Session, args: &ActorArgs) -> Result<ActorKey, Problem> {
     let key = ActorKey::new(session.tenant.clone(), &args.actor_type, &args.id);
     key.or_exit(Exit::BadUsage)
 }

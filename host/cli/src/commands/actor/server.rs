@@ -1,0 +1,130 @@
+//! Actors on a server.
+//!
+//! Knows the routes; how things look is told elsewhere.
+
+use anyhow::anyhow;
+use host_api::json::{Raw, ReminderLine};
+use serde::{Deserialize, Serialize};
+
+use super::told;
+use crate::args::{ActorArgs, ActorCommand, CallArgs, CatchUp, Common, RemindArgs};
+use crate::exit::{Exit, OrExit, Problem};
+use crate::input;
+use crate::remote::{self, Remote, Trouble};
+use crate::session::Ending;
+use crate::show::console::{self, Console};
+
+/// A page of an actor's reminders.
+#[derive(Deserialize)]
+struct Reminders {
+    reminders: Vec<ReminderLine<'static>>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Reminder<'a> {
+    method: &'a str,
+    input: Raw,
+    due: &'a str,
+    period: Option<&'a str>,
+    ttl: Option<&'a str>,
+    replace: bool,
+    retries: u32,
+}
+
+/// Does what the command says.
+pub(super) fn run(remote: &Remote, common: &Common, command: &ActorCommand) -> Ending {
+    let console = Console::new(common.json);
+    match command {
+        ActorCommand::Call(args) => call(remote, &console, args),
+        ActorCommand::Remind(args) => remind(remote, &console, args),
+        ActorCommand::Reminders(args) => reminders(remote, &console, args),
+        ActorCommand::CancelReminder { actor, name } => {
+            cancel_reminder(remote, &console, actor, name)
+        }
+        ActorCommand::Delete(args) => {
+            let deleted: Result<(), Trouble> = remote.delete(&path(args, &[]));
+            deleted?;
+            told::deleted(&console, &name(args))
+        }
+    }
+}
+
+fn call(remote: &Remote, console: &Console, args: &CallArgs) -> Ending {
+    if args.wait {
+        let error =
+            anyhow!("a server goes on by itself, and --wait is for a data directory: leave it out");
+        return Err(Problem::new(Exit::BadUsage, error));
+    }
+    let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
+    let path = path(&args.actor, &["call", &args.method]);
+    let answer = match &args.idempotency_key {
+        Some(key) => remote.post_once(&path, &input, key),
+        None => remote.post(&path, &input),
+    };
+    let answer: Raw = answer.map_err(Trouble::of_code)?;
+    console.result(&console.payload(answer.bytes()))?;
+    Ok(Exit::Done)
+}
+
+fn remind(remote: &Remote, console: &Console, args: &RemindArgs) -> Ending {
+    if args.catch_up != CatchUp::Once {
+        let error = anyhow!(
+            "--catch-up cannot be said over a server; an actor of a plugin can set such a reminder"
+        );
+        return Err(Problem::new(Exit::BadUsage, error));
+    }
+    let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
+    let reminder = Reminder {
+        method: &args.method,
+        input: Raw::new(&input),
+        due: &args.due,
+        period: args.every.as_deref(),
+        ttl: args.ttl.as_deref(),
+        replace: !args.keep_existing,
+        retries: args.retries,
+    };
+    let body = console::encode(&reminder).into_bytes();
+    let path = path(&args.actor, &["reminders", &args.name]);
+    let set: Result<(), Trouble> = remote.put(&path, &body);
+    set?;
+    told::reminder_set(console, &name(&args.actor), &args.name)
+}
+
+fn reminders(remote: &Remote, console: &Console, args: &ActorArgs) -> Ending {
+    let path = path(args, &["reminders"]);
+    let mut all = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let options = [("limit", Some("1000")), ("cursor", cursor.as_deref())];
+        let page: Reminders = remote.get(&remote::with_options(&path, &options))?;
+        all.extend(page.reminders);
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return told::reminders(console, &all),
+        }
+    }
+}
+
+fn cancel_reminder(
+    remote: &Remote,
+    console: &Console,
+    actor: &ActorArgs,
+    reminder: &str,
+) -> Ending {
+    let cancelled: Result<(), Trouble> = remote.delete(&path(actor, &["reminders", reminder]));
+    cancelled.map_err(|trouble| match trouble.is(remote::NOT_FOUND) {
+        true => told::no_such_reminder(&name(actor), reminder),
+        false => trouble.into(),
+    })?;
+    told::reminder_cancelled(console, &name(actor), reminder)
+}
+
+fn path(args: &ActorArgs, names: &[&str]) -> String {
+    let actor = remote::path(&["actors", &args.actor_type, &args.id]);
+    format!("{actor}{}", remote::path(names))
+}
+
+fn name(args: &ActorArgs) -> String {
+    format!("{}/{}", args.actor_type, args.id)
+}

@@ -1,0 +1,60 @@
+//! What is told of actors, wherever they are.
+//!
+//! Owns the words; knows what programs are shown and asks for nothing.
+
+use anyhow::anyhow;
+use host_api::json::ReminderLine;
+
+use crate::exit::{Exit, Problem};
+use crate::session::Ending;
+use crate::show::console::{self, Console};
+use crate::show::table::table;
+use crate::show::text;
+
+const HEADS: [&str; 5] = ["NAME", "METHOD", "DUE", "PERIOD", "LEFT"];
+
+pub(super) fn reminder_set(console: &Console, actor: &str, name: &str) -> Ending {
+    console.note(&format!("Reminder {name} of actor {actor} is set"));
+    Ok(Exit::Done)
+}
+
+pub(super) fn reminder_cancelled(console: &Console, actor: &str, name: &str) -> Ending {
+    console.note(&format!("Reminder {name} of actor {actor} is cancelled"));
+    Ok(Exit::Done)
+}
+
+pub(super) fn no_such_reminder(actor: &str, name: &str) -> Problem {
+    Problem::new(
+        Exit::Failed,
+        anyhow!("actor {actor} has no reminder {name}"),
+    )
+}
+
+pub(super) fn deleted(console: &Console, actor: &str) -> Ending {
+    console.note(&format!("Actor {actor} is deleted"));
+    Ok(Exit::Done)
+}
+
+pub(super) fn reminders(console: &Console, reminders: &[ReminderLine<'_>]) -> Ending {
+    if console.json {
+        for reminder in reminders {
+            console.result(&console::encode(reminder))?;
+        }
+    } else if reminders.is_empty() {
+        console.note("There are no reminders");
+    } else {
+        console.result(&table(HEADS, reminders.iter().map(row).collect()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn row(reminder: &ReminderLine<'_>) -> [String; 5] {
+    let left = reminder.left.map(|left| left.to_string());
+    [
+        text::printable(&reminder.name),
+        text::printable(&reminder.method),
+        reminder.due.clone(),
+        reminder.period.as_deref().unwrap_or_default().to_owned(),
+        left.unwrap_or_default(),
+    ]
+}
