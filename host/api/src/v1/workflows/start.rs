@@ -35,8 +35,8 @@ const MANY_PAYLOADS: usize = 16;
 pub(super) struct Start {
     /// The name of what is to run, as a plugin brings it.
     workflow: String,
-    /// The new instance's id. Default: the host makes one.
-    #[schema(min_length = 1, max_length = 512)]
+    // The schema sets it no bounds: one of many that cannot be started does not keep the others from it.
+    /// The new instance's id, of 1 to 512 bytes. Default: the host makes one.
     id: Option<String>,
     /// What it is started with. Default: `null`.
     #[schema(value_type = Raw, required = false)]
