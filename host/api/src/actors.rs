@@ -19,8 +19,8 @@ use crate::Api;
 /// How the types are called that Dapr keeps for itself.
 const RESERVED: &str = "dapr.internal.";
 /// After how long a reminder whose method has failed is run again, and how often, where nothing is said of it.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-const RETRIES_MAX: u32 = 3;
+pub(crate) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const RETRIES_MAX: u32 = 3;
 
 /// What says in the metadata of a value how long it stays.
 const TTL: &str = "ttlInSeconds";

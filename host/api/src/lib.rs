@@ -33,6 +33,11 @@ pub use served::{
     ListenError, ServeOptions, Server, TOKEN_BYTES_MIN, Tls, TlsError, Tokens, TokensError,
 };
 
+/// After how many seconds it is worth trying again where the host has too much to do.
+const RETRY_AFTER_SECONDS: &str = "1";
+/// What is said in a problem document (RFC 9457) is of this media type.
+const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+
 /// Whose plugins are served.
 #[derive(Clone)]
 pub struct Api {

@@ -16,11 +16,11 @@ use serde_json::value::RawValue;
 use super::actors::actor_key;
 use super::body::Body;
 use super::error::{self, Error};
-use super::moment;
 use super::path::Names;
 use super::state::payload;
 use crate::Api;
 use crate::actors::{self, Due, FailurePolicy, Refused};
+use crate::json::date;
 
 /// How clients write that there is no data.
 const NO_DATA: &[u8] = b"\"\"";
@@ -166,9 +166,9 @@ impl Reminder {
             actor_type: actor.actor_type,
             // What code gave its reminder need not be JSON, and is not shown then.
             data: serde_json::from_slice(&reminder.input).ok(),
-            due_time: moment(reminder.due),
+            due_time: date(reminder.due).to_string(),
             period,
-            ttl: reminder.ends.map(moment),
+            ttl: reminder.ends.map(|at| date(at).to_string()),
         }
     }
 }

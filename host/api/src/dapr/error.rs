@@ -10,10 +10,7 @@ use host_base::{Failure, Fault};
 use serde::Serialize;
 
 use crate::actors::Refused;
-use crate::idempotency;
-
-/// After how many seconds it is worth trying again where the host has too much to do.
-const RETRY_AFTER_SECONDS: &str = "1";
+use crate::{RETRY_AFTER_SECONDS, idempotency};
 
 /// An answer that says what went wrong.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ mod workflows;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use host_base::Timestamp;
 
 use crate::Api;
 
@@ -42,9 +41,4 @@ pub(crate) fn routes() -> Router<Api> {
 /// What answers has opened its data directory and its plugins.
 async fn is_healthy() -> StatusCode {
     StatusCode::NO_CONTENT
-}
-
-/// RFC 3339, in UTC.
-fn moment(at: Timestamp) -> String {
-    at.date().unwrap_or(jiff::Timestamp::MAX).to_string()
 }

@@ -18,10 +18,10 @@ use serde_json::value::RawValue;
 use super::actors::actor_key;
 use super::body::Body;
 use super::error::{self, Error};
-use super::moment;
 use super::path::Names;
 use crate::Api;
 use crate::actors::{self, Refused};
+use crate::json::date;
 
 /// The header by which a value says when it expires.
 const EXPIRES: HeaderName = HeaderName::from_static("metadata.ttlexpiretime");
@@ -115,6 +115,6 @@ async fn read(
     let Some(StateValue { bytes, expires }) = value else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let expires = expires.map(|expires| [(EXPIRES, moment(expires))]);
+    let expires = expires.map(|expires| [(EXPIRES, date(expires).to_string())]);
     Ok((expires, [(CONTENT_TYPE, "application/json")], bytes).into_response())
 }

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::body::Body;
 use super::error::{Error, idempotency_key};
-use super::moment;
 use super::path::Names;
 use crate::Api;
+use crate::json::date;
 use crate::workflows::{self, NewIdError};
 
 const NOT_FOUND: &str = "ERR_INSTANCE_ID_NOT_FOUND";
@@ -126,8 +126,8 @@ async fn read(State(api): State<Api>, Names([_, id]): Names<2>) -> Result<Json<I
     let view = view.ok_or_else(|| unknown(&key.id))?;
     let input = api.runtime.workflow_input(&view).map_err(unreadable)?;
     Ok(Json(Instance {
-        created: moment(view.created),
-        updated: moment(view.updated),
+        created: date(view.created).to_string(),
+        updated: date(view.updated).to_string(),
         status: workflows::status(view.status),
         properties: workflows::properties(&view, input),
         name: view.name,

@@ -13,9 +13,10 @@ use tonic::{Request, Response, Status};
 
 use super::dapr_messages::*;
 use super::state::moment;
-use super::status::{of_control_of, of_failure, of_id, of_store};
+use super::status::{of_control_of, of_failure, of_id, of_raised, of_store};
 use super::task_hub::check_start;
 use crate::actors::{self, Due, Refused, Uncalled};
+use crate::json::date;
 use crate::metadata::Metadata;
 use crate::{Api, workflows};
 
@@ -84,7 +85,7 @@ impl Service for Dapr {
         let value = self.0.state(&actor, &key);
         let value = value.map_err(|error| refused("get actor state", error))?;
         let StateValue { bytes, expires } = value.unwrap_or_default();
-        let expires = expires.map(|at| (EXPIRES.to_owned(), rfc3339(at)));
+        let expires = expires.map(|at| (EXPIRES.to_owned(), date(at).to_string()));
         Ok(Response::new(GetActorStateResponse {
             data: bytes,
             metadata: expires.into_iter().collect(),
@@ -159,10 +160,10 @@ impl Service for Dapr {
         Ok(Response::new(Reminder {
             actor_type: actor.actor_type,
             actor_id: actor.id,
-            due_time: Some(rfc3339(reminder.due)),
+            due_time: Some(date(reminder.due).to_string()),
             period,
             data: Some(bytes(reminder.input)),
-            ttl: reminder.ends.map(rfc3339),
+            ttl: reminder.ends.map(|at| date(at).to_string()),
         }))
     }
 
@@ -303,12 +304,7 @@ impl Service for Dapr {
         } = request.into_inner();
         let key = self.key(instance_id)?;
         let raised = self.0.runtime.raise_event(&key, &event_name, event_data);
-        match raised.await {
-            Err(failure) if failure.code == code::NOT_FOUND => Err(unknown(&key.id)),
-            // For a workflow that has ended it is dropped, as in Dapr.
-            Err(failure) if failure.code != code::ALREADY_ENDED => Err(of_failure(&failure)),
-            Ok(()) | Err(_) => Ok(Response::new(())),
-        }
+        of_raised(&key, raised.await, unknown).map(Response::new)
     }
 
     async fn start_workflow_alpha1(
@@ -460,8 +456,4 @@ fn bytes(value: Payload) -> prost_types::Any {
         type_url: String::new(),
         value,
     }
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    at.date().unwrap_or(jiff::Timestamp::MAX).to_string()
 }

@@ -6,6 +6,8 @@ use host_base::failure::Cause;
 use host_base::{Failure, Outcome, Payload, Timestamp};
 use host_runtime::{WorkflowStatus, WorkflowView};
 
+use crate::json::date;
+
 use super::messages::{FailureDetails, Status, WorkflowState};
 
 /// What was asked for besides.
@@ -95,8 +97,7 @@ fn lossy(payload: &[u8]) -> String {
 }
 
 pub(super) fn moment(at: Timestamp) -> prost_types::Timestamp {
-    // The last one that clients can read is in the year 9999.
-    let at = at.date().unwrap_or(jiff::Timestamp::MAX);
+    let at = date(at);
     prost_types::Timestamp {
         seconds: at.as_second(),
         nanos: at.subsec_nanosecond(),

@@ -3,7 +3,7 @@
 //! Knows nothing of what was asked for.
 
 use host_base::failure::code;
-use host_base::{Failure, InvalidId};
+use host_base::{Failure, InvalidId, WorkflowKey};
 use host_runtime::{ControlError, RerunError, StartError, StoreError};
 use tonic::Status;
 
@@ -66,6 +66,19 @@ pub(super) fn of_control_of<T>(
             Err(Status::failed_precondition(error.to_string()))
         }
         Err(ControlError::Store(error)) => Err(of_store(error)),
+    }
+}
+
+/// What was raised for a workflow that has ended is dropped, as in Dapr.
+pub(super) fn of_raised(
+    key: &WorkflowKey,
+    result: Result<(), Failure>,
+    unknown: impl FnOnce(&str) -> Status,
+) -> Result<(), Status> {
+    match result {
+        Err(failure) if failure.code == code::NOT_FOUND => Err(unknown(&key.id)),
+        Err(failure) if failure.code != code::ALREADY_ENDED => Err(of_failure(&failure)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

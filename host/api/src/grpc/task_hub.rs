@@ -4,7 +4,6 @@
 
 use std::future::Future;
 
-use host_base::failure::code;
 use host_base::{Clock, Payload, SystemClock, Timestamp, WorkflowKey};
 use host_runtime::records::Status as Stage;
 use host_runtime::{ControlError, Rerun, StoreError, WorkflowFilter, WorkflowView};
@@ -14,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::history::Narrator;
 use super::messages::{self, *};
 use super::state::{self, Payloads};
-use super::status::{of_control, of_failure, of_id, of_rerun, of_start, of_store, unknown};
+use super::status::{of_control, of_id, of_raised, of_rerun, of_start, of_store, unknown};
 use crate::Api;
 
 /// The service and its server.
@@ -81,12 +80,7 @@ impl TaskHubSidecarService for TaskHub {
         } = request.into_inner();
         let key = self.key(instance_id)?;
         let raised = self.0.runtime.raise_event(&key, &name, payload(input));
-        match raised.await {
-            Err(failure) if failure.code == code::NOT_FOUND => Err(unknown(&key.id)),
-            // For a workflow that has ended it is dropped, as in Dapr.
-            Err(failure) if failure.code != code::ALREADY_ENDED => Err(of_failure(&failure)),
-            Ok(()) | Err(_) => Ok(Response::new(())),
-        }
+        of_raised(&key, raised.await, unknown).map(Response::new)
     }
 
     async fn terminate_instance(&self, request: Request<TerminateRequest>) -> Answer<Empty> {

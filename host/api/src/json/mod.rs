@@ -27,7 +27,7 @@ pub use event::{
     ActivityLine, CallLine, ChildLine, EventLine, KindLine, OriginLine, OutcomeLine, RetryLine,
 };
 pub use failure::{CauseReport, FailureReport};
-pub use plugin::ComponentLine;
+pub use plugin::{ComponentLine, Tally};
 pub use reminder::ReminderLine;
 pub use schedule::{FiredReport, OverlapPolicy, SCHEDULED_ID_DEFAULT, ScheduleLine};
 pub use topic::SubscriptionLine;
@@ -109,8 +109,13 @@ impl ToSchema for Raw {
 
 /// A point in time as RFC 3339 has it, in UTC, to the millisecond.
 pub fn rfc3339(time: Timestamp) -> String {
+    format!("{:.3}", date(time))
+}
+
+/// A point in time on the calendar.
+pub(crate) fn date(time: Timestamp) -> jiff::Timestamp {
     // A clock that is set beyond the year 9999 must not keep a list from being shown.
-    format!("{:.3}", time.date().unwrap_or(jiff::Timestamp::MAX))
+    time.date().unwrap_or(jiff::Timestamp::MAX)
 }
 
 /// A point in time as [`rfc3339`] writes it.

@@ -1,12 +1,47 @@
-//! The components that are kept for a tenant's plugins, and what they bring.
+//! The components that are kept for a tenant's plugins, what they bring, and which workflows can go on with one.
 //!
 //! Pure.
 
-use host_runtime::{KeptComponent, Manifest};
+use host_runtime::{KeptComponent, Manifest, Trial, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rfc3339;
+
+/// Workflows that have not ended and were tried on the component.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+pub struct Tally {
+    /// Whose history agrees with it.
+    pub agree: usize,
+    /// Whose history does not.
+    pub differ: usize,
+    /// Of which it could not be told.
+    pub unsure: usize,
+    /// Which go on with it.
+    pub moved: usize,
+}
+
+impl Tally {
+    /// Workflows that were tried.
+    pub fn all(&self) -> usize {
+        self.agree + self.differ + self.unsure
+    }
+
+    /// Workflows of which it is not known that they agree.
+    pub fn doubtful(&self) -> usize {
+        self.differ + self.unsure
+    }
+
+    /// One more was tried.
+    pub fn add(&mut self, trial: &Trial) {
+        self.moved += usize::from(trial.moved);
+        match trial.rehearsal.verdict {
+            Verdict::Agrees => self.agree += 1,
+            Verdict::Differs(_) => self.differ += 1,
+            Verdict::Unsure(_) => self.unsure += 1,
+        }
+    }
+}
 
 /// A component.
 #[derive(Serialize, ToSchema)]

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use super::body::InTime;
 use super::tokens::Tokens;
+use crate::{PROBLEM_MEDIA_TYPE, RETRY_AFTER_SECONDS};
 
 /// What is answered without a token, so that whoever watches over the host needs none.
 const OPEN: [&str; 2] = ["/v1.0/healthz", "/v1.0/healthz/outbound"];
@@ -100,7 +101,7 @@ const OVERLOADED: Refusal = Refusal {
     kind: "urn:host:problem:busy",
     who_must_act: "nobody",
     text: "the host answers as many requests as it may at once (`requests_max`); nothing was done, try again soon",
-    header: ("retry-after", "1"),
+    header: ("retry-after", RETRY_AFTER_SECONDS),
 };
 
 impl Refusal {
@@ -125,7 +126,7 @@ impl Refusal {
             "errorCode": self.dapr_code,
             "message": self.text,
         });
-        let media_type = ("content-type", "application/problem+json");
+        let media_type = ("content-type", PROBLEM_MEDIA_TYPE);
         (self.status, [media_type, self.header], body.to_string()).into_response()
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Extracts, calls, converts; knows nothing of turns.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,11 +16,8 @@ use super::extract::{IdempotencyKey, Input, Json, Path, Query};
 use super::paging::{Page, PageOptions};
 use super::problem::Problem;
 use crate::Api;
+use crate::actors::{RETRIES_MAX, RETRY_INTERVAL};
 use crate::json::{Raw, ReminderLine, rfc3339};
-
-/// After how long a reminder's method that has failed is run again, and how often where nothing is said.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-const RETRIES_DEFAULT: u32 = 3;
 
 /// One actor.
 #[derive(Deserialize, IntoParams)]
@@ -392,7 +387,7 @@ async fn set_reminder(
         catch_up: CatchUp::Once,
         retry: Some(ConstantRetry {
             interval: RETRY_INTERVAL,
-            max_retries: Some(new.retries.unwrap_or(RETRIES_DEFAULT)),
+            max_retries: Some(new.retries.unwrap_or(RETRIES_MAX)),
         }),
         overwrite: new.replace.unwrap_or(true),
     };

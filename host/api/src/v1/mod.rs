@@ -26,8 +26,8 @@ use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::Api;
 use crate::json::Raw;
+use crate::{Api, PROBLEM_MEDIA_TYPE};
 
 /// Where all of it is.
 const PREFIX: &str = "/api/v1";
@@ -165,7 +165,7 @@ fn a_problem(status: &str, description: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let problem = ResponseBuilder::new()
         .description(description)
-        .content("application/problem+json", content);
+        .content(PROBLEM_MEDIA_TYPE, content);
     if status != "503" {
         return problem.build();
     }

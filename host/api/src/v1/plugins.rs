@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use host_base::{Digest, Limits};
-use host_runtime::{RolledOut, Rollout, Trial, Verdict};
+use host_runtime::{RolledOut, Rollout, Trial};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::extract::{Body, Json, Path, Query};
 use super::problem::{Kind, Problem};
 use crate::Api;
-use crate::json::ComponentLine;
+use crate::json::{ComponentLine, Tally};
 
 /// What a component is sent as.
 const COMPONENT: &str = "application/wasm";
@@ -79,19 +79,6 @@ struct Deployed {
     changed: bool,
     #[serde(flatten)]
     tally: Tally,
-}
-
-/// Workflows that have not ended and were tried on the component.
-#[derive(Clone, Copy, Default, Serialize, ToSchema)]
-struct Tally {
-    /// Whose history agrees with it.
-    agree: usize,
-    /// Whose history does not.
-    differ: usize,
-    /// Of which it could not be told.
-    unsure: usize,
-    /// Which go on with it.
-    moved: usize,
 }
 
 /// Components.
@@ -167,17 +154,6 @@ fn told(deployed: RolledOut, tally: Tally) -> Response {
         tally,
     };
     (StatusCode::OK, axum::Json(body)).into_response()
-}
-
-impl Tally {
-    fn add(&mut self, trial: &Trial) {
-        self.moved += usize::from(trial.moved);
-        match trial.rehearsal.verdict {
-            Verdict::Agrees => self.agree += 1,
-            Verdict::Differs(_) => self.differ += 1,
-            Verdict::Unsure(_) => self.unsure += 1,
-        }
-    }
 }
 
 /// Lists the components of all plugins

@@ -14,10 +14,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::json::FailureReport;
+use crate::{PROBLEM_MEDIA_TYPE, RETRY_AFTER_SECONDS};
 
-/// After how many seconds it is worth trying again where the host has too much to do.
-const RETRY_AFTER_SECONDS: &str = "1";
-const MEDIA_TYPE: &str = "application/problem+json";
 /// What the names of kinds begin with.
 const TYPE: &str = "urn:host:problem:";
 
@@ -195,7 +193,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,
-            axum::http::HeaderValue::from_static(MEDIA_TYPE),
+            axum::http::HeaderValue::from_static(PROBLEM_MEDIA_TYPE),
         );
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let seconds = axum::http::HeaderValue::from_static(RETRY_AFTER_SECONDS);
@@ -351,6 +349,6 @@ mod tests {
         let response = Problem::from(Failure::transient(code::BUSY, "full")).into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
-        assert_eq!(response.headers()[CONTENT_TYPE], MEDIA_TYPE);
+        assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_MEDIA_TYPE);
     }
 }

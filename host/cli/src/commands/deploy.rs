@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use host_api::json::Tally;
 use host_engine::Manifest;
-use host_runtime::{RolledOut, Rollout, Trial, Verdict};
+use host_runtime::{RolledOut, Rollout, Trial};
 
 use crate::exit::{Exit, OrExit, Problem};
 use crate::session::Session;
@@ -24,15 +25,6 @@ const TOLD_MAX: usize = 10;
 pub(crate) struct Component {
     pub(crate) file: String,
     pub(crate) bytes: Vec<u8>,
-}
-
-/// How many workflows did how.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) agree: usize,
-    pub(crate) differ: usize,
-    pub(crate) unsure: usize,
-    pub(crate) moved: usize,
 }
 
 /// Reads the files, before a data directory is opened for them.
@@ -99,27 +91,6 @@ pub(crate) async fn roll_out(
     let rolled_out = rolled_out.await?;
     let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((rolled_out, tally))
-}
-
-impl Tally {
-    /// Workflows that were tried.
-    pub(crate) fn all(&self) -> usize {
-        self.agree + self.differ + self.unsure
-    }
-
-    /// Workflows of which it is not known that they agree.
-    pub(crate) fn doubtful(&self) -> usize {
-        self.differ + self.unsure
-    }
-
-    fn add(&mut self, trial: &Trial) {
-        self.moved += usize::from(trial.moved);
-        match trial.rehearsal.verdict {
-            Verdict::Agrees => self.agree += 1,
-            Verdict::Differs(_) => self.differ += 1,
-            Verdict::Unsure(_) => self.unsure += 1,
-        }
-    }
 }
 
 /// Whoever runs a plugin wants to know which workflows do not follow, and not of all that do.

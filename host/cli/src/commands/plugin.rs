@@ -5,12 +5,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
-use host_api::json::ComponentLine;
+use host_api::json::{ComponentLine, Tally};
 use host_engine::Manifest;
 use host_runtime::{KeptComponent, RolledOut, Rollout, Trial};
 use serde::Serialize;
 
-use super::deploy::{self, Component, Tally};
+use super::deploy::{self, Component};
 use crate::args::{Common, DeployArgs, PluginCommand};
 use crate::exit::{Exit, Problem};
 use crate::session::{self, Ending, Session};
