@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::{EnumValueParser, TypedValueParser};
+use clap::builder::{EnumValueParser, RangedU64ValueParser, TypedValueParser};
 use clap::{
     ArgGroup, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
@@ -140,12 +140,39 @@ pub(crate) struct Common {
         value_name = "FILE"
     )]
     pub(crate) config: Option<PathBuf>,
-    /// Writes JSON: results to standard output, the trace as JSON lines to standard error.
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
-    pub(crate) json: bool,
+    /// How results are written to standard output. With json and jsonl, all that is said beside them is JSON lines on
+    /// standard error.
+    #[arg(
+        long,
+        short,
+        global = true,
+        help_heading = EVERYWHERE,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub(crate) output: Output,
     /// Tells more: debug lines, and with --each every workflow's trace.
     #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     pub(crate) verbose: bool,
+}
+
+/// For whom results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people: a table of a list, a fact a line of a single thing.
+    #[default]
+    Table,
+    /// One JSON document: an array of a list, which is whole when the command has ended.
+    Json,
+    /// JSON lines: one for each entry of a list, as soon as it is known.
+    Jsonl,
+}
+
+impl Output {
+    /// Whether programs read along.
+    pub(crate) fn is_for_programs(self) -> bool {
+        self != Output::Table
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -653,6 +680,10 @@ pub(crate) struct PurgeArgs {
     pub(crate) name: Option<String>,
 }
 
+fn one_or_more() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::<usize>::new().range(1..)
+}
+
 /// The statuses of what has ended.
 fn ended_status() -> impl TypedValueParser<Value = Status> {
     EnumValueParser::<Status>::new().try_map(|status| match status {
@@ -686,7 +717,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// How many at most.
-    #[arg(long, value_name = "N", default_value = LIST_DEFAULT)]
+    #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = one_or_more())]
     pub(crate) limit: usize,
 }
 
@@ -842,10 +873,15 @@ mod tests {
 
     #[test]
     fn what_every_command_takes_may_stand_anywhere() {
-        let before = parse("--data d --json workflow show x").unwrap().common;
-        let behind = parse("workflow show x --data d --json").unwrap().common;
+        let before = parse("--data d --output json workflow show x")
+            .unwrap()
+            .common;
+        let behind = parse("workflow show x --data d -o json").unwrap().common;
         for common in [before, behind] {
-            assert_eq!((common.data, common.json), (PathBuf::from("d"), true));
+            assert_eq!(
+                (common.data, common.output),
+                (PathBuf::from("d"), Output::Json)
+            );
         }
     }
 

@@ -14,6 +14,7 @@ use host_runtime::{
     StoreError,
 };
 
+use crate::args::Output;
 use crate::show::console;
 
 /// How the binary ends.
@@ -88,9 +89,9 @@ impl Problem {
     }
 
     /// Says what is wrong on standard error; returns how the binary ends.
-    pub(crate) fn tell(self, json: bool) -> Exit {
+    pub(crate) fn tell(self, output: Output) -> Exit {
         if let Some(error) = self.error {
-            console::error(&format!("{error:#}"), json);
+            console::error(&format!("{error:#}"), output);
         }
         self.exit
     }

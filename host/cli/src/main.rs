@@ -22,6 +22,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = args::parse();
     logs::start();
-    let exit = commands::run(&cli).unwrap_or_else(|problem| problem.tell(cli.common.json));
+    let exit = commands::run(&cli).unwrap_or_else(|problem| problem.tell(cli.common.output));
     exit.into()
 }

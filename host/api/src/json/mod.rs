@@ -30,7 +30,7 @@ pub use failure::{CauseReport, FailureReport};
 pub use plugin::{ComponentLine, Tally};
 pub use reminder::ReminderLine;
 pub use schedule::{FiredReport, OverlapPolicy, SCHEDULED_ID_DEFAULT, ScheduleLine};
-pub use topic::SubscriptionLine;
+pub use topic::{Subscriber, SubscriptionLine};
 pub use workflow::{ActivityReport, Report, StallReport, Status, SuspensionReport};
 
 /// No bytes stand for this.

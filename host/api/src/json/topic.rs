@@ -2,41 +2,47 @@
 //!
 //! Pure.
 
+use std::borrow::Cow;
+
 use host_base::{Entity, Timestamp};
 use host_runtime::SubscriptionView;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::rfc3339;
 
 /// A subscription.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Subscription)]
 pub struct SubscriptionLine<'a> {
     /// To which topic.
-    topic: &'a str,
+    pub topic: Cow<'a, str>,
+    /// Whose it is.
     #[serde(flatten)]
-    subscriber: Subscriber<'a>,
+    pub subscriber: Subscriber<'a>,
     /// Since when (RFC 3339, UTC).
     #[schema(format = DateTime)]
-    since: String,
+    pub since: String,
 }
 
 /// Whose it is.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = Subscriber)]
-enum Subscriber<'a> {
+pub enum Subscriber<'a> {
     /// A workflow, to which an event is raised.
     Workflow {
         /// Its id.
-        workflow: &'a str,
+        workflow: Cow<'a, str>,
     },
     /// An actor, whose method is run.
     Actor {
-        actor_type: &'a str,
-        actor_id: &'a str,
-        method: Option<&'a str>,
+        /// Its type.
+        actor_type: Cow<'a, str>,
+        /// Its id.
+        actor_id: Cow<'a, str>,
+        /// The method.
+        method: Option<Cow<'a, str>>,
     },
 }
 
@@ -44,13 +50,15 @@ impl<'a> SubscriptionLine<'a> {
     /// What is known of it.
     pub fn new(one: &'a SubscriptionView) -> SubscriptionLine<'a> {
         SubscriptionLine {
-            topic: &one.topic,
+            topic: (&one.topic).into(),
             subscriber: match &one.subscriber {
-                Entity::Workflow(key) => Subscriber::Workflow { workflow: &key.id },
+                Entity::Workflow(key) => Subscriber::Workflow {
+                    workflow: (&key.id).into(),
+                },
                 Entity::Actor(key) => Subscriber::Actor {
-                    actor_type: &key.actor_type,
-                    actor_id: &key.id,
-                    method: one.method.as_deref(),
+                    actor_type: (&key.actor_type).into(),
+                    actor_id: (&key.id).into(),
+                    method: one.method.as_deref().map(Cow::from),
                 },
             },
             since: rfc3339(Timestamp(one.since_ms)),

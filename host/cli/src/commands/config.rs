@@ -7,12 +7,22 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use host_base::Limits;
+use serde::Serialize;
 
 use crate::args::{Common, ConfigCommand};
 use crate::exit::{Exit, OrExit};
 use crate::session::Ending;
-use crate::settings::{self, Settings};
+use crate::settings::{self, ServeSettings, Settings};
 use crate::show::console::{self, Console};
+
+/// All settings, for programs.
+#[derive(Serialize)]
+struct All<'a> {
+    #[serde(flatten)]
+    limits: &'a Limits,
+    serve: &'a ServeSettings,
+}
 
 /// Does it.
 pub(crate) fn run(common: &Common, command: Option<&ConfigCommand>) -> Ending {
@@ -25,12 +35,13 @@ pub(crate) fn run(common: &Common, command: Option<&ConfigCommand>) -> Ending {
 
 fn show(common: &Common) -> Ending {
     let settings = settings::read(common.config.as_deref()).or_exit(Exit::BadUsage)?;
-    let shown = if common.json {
-        console::encode(&settings.limits)
+    let shown = if common.output.is_for_programs() {
+        let Settings { limits, serve } = &settings;
+        console::encode(&All { limits, serve })
     } else {
         settings::shown(&settings).or_exit(Exit::Failed)?
     };
-    Console::new(common.json).last_result(&shown)?;
+    Console::new(common.output).last_result(&shown)?;
     Ok(Exit::Done)
 }
 
@@ -42,7 +53,7 @@ fn init(common: &Common, file: &Path) -> Ending {
         .with_context(|| format!("write {}", file.display()))
         .or_exit(Exit::BadUsage)?;
     let file = file.display();
-    Console::new(common.json).note(&format!(
+    Console::new(common.output).note(&format!(
         "Wrote {file}: change what you like, then \"host serve --config {file}\""
     ));
     Ok(Exit::Done)
@@ -53,6 +64,6 @@ fn check(common: &Common, file: Option<&Path>) -> Ending {
     let file = file.context("say which file: \"host config check FILE\", --config or HOST_CONFIG");
     let file = file.or_exit(Exit::BadUsage)?;
     settings::read(Some(file)).or_exit(Exit::BadUsage)?;
-    Console::new(common.json).note(&format!("{} can be used", file.display()));
+    Console::new(common.output).note(&format!("{} can be used", file.display()));
     Ok(Exit::Done)
 }

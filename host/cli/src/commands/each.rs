@@ -16,7 +16,6 @@ use crate::args::{Common, RunArgs};
 use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input::lines::{self, Line};
 use crate::session::{self, Ending, Session};
-use crate::show::console;
 use crate::show::progress::Progress;
 use crate::show::report;
 use crate::show::text::{self, count};
@@ -33,6 +32,14 @@ enum LineEnd {
     AlreadyDone(Box<WorkflowView>),
     /// The host did not start it.
     Refused { id: String, reason: String },
+}
+
+/// What became of a line, for programs.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum LineReport<'a> {
+    Workflow(Box<Report<'a>>),
+    Refused(Refusal<'a>),
 }
 
 /// A line that the host did not start, for programs.
@@ -139,8 +146,8 @@ fn taken(view: &WorkflowView) -> String {
 }
 
 fn tell_one(session: &Session, end: &LineEnd, tally: &Tally) -> Result<(), Problem> {
-    if session.console.json {
-        session.console.result(&end.json())?;
+    if session.console.is_for_programs() {
+        session.console.entry(&end.report())?;
     } else if let Some(problem) = end.problem().filter(|_| tally.failures() <= FAILURES_TOLD) {
         session.console.say(&text::printable(&problem));
     }
@@ -148,9 +155,9 @@ fn tell_one(session: &Session, end: &LineEnd, tally: &Tally) -> Result<(), Probl
 }
 
 fn tell(session: &Session, tally: &Tally) -> Result<(), Problem> {
-    if session.console.json {
+    if session.console.is_for_programs() {
         session.console.note(&tally.to_string());
-        return Ok(());
+        return Ok(session.console.end_of_list()?);
     }
     let untold = tally.failures().saturating_sub(FAILURES_TOLD);
     if untold > 0 {
@@ -162,11 +169,12 @@ fn tell(session: &Session, tally: &Tally) -> Result<(), Problem> {
 }
 
 impl LineEnd {
-    fn json(&self) -> String {
+    fn report(&self) -> LineReport<'_> {
+        let workflow = |report| LineReport::Workflow(Box::new(report));
         match self {
-            LineEnd::Ran(view) => console::encode(&Report::new(view)),
-            LineEnd::AlreadyDone(view) => console::encode(&Report::new(view).already_done()),
-            LineEnd::Refused { id, reason } => console::encode(&Refusal {
+            LineEnd::Ran(view) => workflow(Report::new(view)),
+            LineEnd::AlreadyDone(view) => workflow(Report::new(view).already_done()),
+            LineEnd::Refused { id, reason } => LineReport::Refused(Refusal {
                 id,
                 status: "refused",
                 reason,
@@ -240,6 +248,7 @@ mod tests {
     use host_engine::WorkflowStatus;
 
     use super::*;
+    use crate::show::console;
 
     fn view(status: WorkflowStatus, outcome: Outcome) -> Box<WorkflowView> {
         Box::new(WorkflowView {
@@ -305,12 +314,10 @@ mod tests {
 
     #[test]
     fn programs_see_which_lines_were_done_before() {
-        assert!(
-            LineEnd::AlreadyDone(completed())
-                .json()
-                .contains(r#""already_done":true"#)
-        );
-        assert!(!LineEnd::Ran(completed()).json().contains("already_done"));
+        let line = |end: LineEnd| console::encode(&end.report());
+        let before = line(LineEnd::AlreadyDone(completed()));
+        assert!(before.contains(r#""already_done":true"#), "{before}");
+        assert!(!line(LineEnd::Ran(completed())).contains("already_done"));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) fn keep(common: &Common, url: &str) -> Ending {
     let remote = Remote::new(login).or_exit(Exit::BadUsage)?;
     let _: IgnoredAny = remote.get(LOOK)?;
     let file = remote.login().keep().or_exit(Exit::Failed)?;
-    let console = Console::new(common.json);
+    let console = Console::new(common.output);
     if remote.tells_token() {
         console.note("The token can be read on its way: serve with TLS, and say https://");
     }
@@ -37,7 +37,7 @@ pub(crate) fn keep(common: &Common, url: &str) -> Ending {
 
 /// Keeps none.
 pub(crate) fn forget(common: &Common) -> Ending {
-    let console = Console::new(common.json);
+    let console = Console::new(common.output);
     if Login::forget().or_exit(Exit::Failed)? {
         console.note("Commands drive a data directory again");
     } else {

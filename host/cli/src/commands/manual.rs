@@ -18,7 +18,7 @@ pub(crate) fn complete(common: &Common, shell: Shell) -> Ending {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), "host", &mut script);
     let script = String::from_utf8_lossy(&script);
-    Console::new(common.json).last_result(script.trim_end())?;
+    Console::new(common.output).last_result(script.trim_end())?;
     Ok(Exit::Done)
 }
 
@@ -30,6 +30,6 @@ pub(crate) fn write(common: &Common, dir: &Path) -> Ending {
         .with_context(|| format!("write manual pages to {}", dir.display()))
         .or_exit(Exit::BadUsage)?;
     let dir = dir.display();
-    Console::new(common.json).note(&format!("Wrote manual pages to {dir}: man {dir}/host.1"));
+    Console::new(common.output).note(&format!("Wrote manual pages to {dir}: man {dir}/host.1"));
     Ok(Exit::Done)
 }

@@ -19,7 +19,7 @@ use crate::show::table::table;
 use crate::show::text::count;
 use crate::show::trace::Detail;
 use crate::show::trial::{self, TrialReport};
-use crate::show::{console, stall, text, time};
+use crate::show::{stall, text, time};
 
 /// What a deployment did, for programs: the last line.
 #[derive(Serialize)]
@@ -48,6 +48,7 @@ pub(crate) fn run(common: &Common, command: &PluginCommand) -> Ending {
                 for component in &components {
                     exit = exit.or(deploy_one(session, args, component).await?);
                 }
+                session.console.end_of_list()?;
                 Ok(exit)
             })
         }
@@ -67,25 +68,28 @@ async fn deploy_one(session: &Session, args: &DeployArgs, component: &Component)
     let console = Arc::clone(&session.console);
     let progress: Mutex<Option<Progress>> = Mutex::new(None);
     let tell = move |trial: &Trial, _: &Tally| {
-        let line = if console.json {
-            console::encode(&TrialReport::new(trial))
+        let told = if console.is_for_programs() {
+            console.entry(&TrialReport::new(trial))
         } else {
-            trial::told(trial)
+            console.result(&trial::told(trial))
         };
         // Whoever has seen enough does not end a deployment.
-        console.result(&line).ok();
+        told.ok();
         let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = progress.get_or_insert_with(|| Progress::new(&console, trial.of));
         progress.one_more();
     };
     let (rolled_out, tally) = deploy::roll_out(session, component, rollout, tell).await?;
     let check = rollout == Rollout::Check;
-    let last = if session.console.json {
-        console::encode(&done(&rolled_out, &tally, check))
+    if session.console.is_for_programs() {
+        session
+            .console
+            .last_entry(&done(&rolled_out, &tally, check))?;
     } else {
-        told(&rolled_out, &tally, check)
-    };
-    session.console.last_result(&last)?;
+        session
+            .console
+            .last_result(&told(&rolled_out, &tally, check))?;
+    }
     Ok(if check && tally.doubtful() > 0 {
         Exit::Failed
     } else {
@@ -143,18 +147,18 @@ async fn list(session: &Session) -> Ending {
     let kept = session.runtime.components(&session.tenant).await?;
     if kept.is_empty() {
         session.console.note("There are no plugins");
-    } else if session.console.json {
+    }
+    if session.console.is_for_programs() {
         let plugins = session.runtime.plugins(&session.tenant)?;
         for one in &kept {
             let manifest = plugins.iter().map(|(manifest, _)| manifest);
             let manifest = manifest
                 .filter(|_| one.stands)
                 .find(|it| it.name == one.plugin);
-            session
-                .console
-                .result(&console::encode(&ComponentLine::new(one, manifest)))?;
+            session.console.entry(&ComponentLine::new(one, manifest))?;
         }
-    } else {
+        session.console.end_of_list()?;
+    } else if !kept.is_empty() {
         session.console.result(&components(&kept))?;
     }
     Ok(Exit::Done)
@@ -193,13 +197,12 @@ async fn show(session: &Session, name: &str) -> Ending {
     if kept.is_empty() {
         return Err(unknown(name));
     }
-    if session.console.json {
+    if session.console.is_for_programs() {
         for one in &kept {
             let manifest = manifest.filter(|_| one.stands);
-            session
-                .console
-                .result(&console::encode(&ComponentLine::new(one, manifest)))?;
+            session.console.entry(&ComponentLine::new(one, manifest))?;
         }
+        session.console.end_of_list()?;
     } else {
         let facts = manifest.map(definitions).unwrap_or_default();
         let shown = [vec![components(&kept)], facts].concat();

@@ -153,7 +153,7 @@ fn tell_fired(session: &Session, name: &str, fired: Fired) -> Ending {
         queued,
         skipped,
     } = fired;
-    if session.console.json {
+    if session.console.is_for_programs() {
         let line = console::encode(&FiredReport::new(fired));
         session.console.result(&line)?;
     }
@@ -175,7 +175,7 @@ fn known(session: &Session, name: &str) -> Result<ScheduleView, Problem> {
 
 fn show(session: &Session, name: &str) -> Ending {
     let view = known(session, name)?;
-    let shown = if session.console.json {
+    let shown = if session.console.is_for_programs() {
         console::encode(&ScheduleLine::new(&view))
     } else {
         block(&view)
@@ -188,13 +188,13 @@ fn list(session: &Session) -> Ending {
     let views = session.runtime.schedules(&session.tenant)?;
     if views.is_empty() {
         session.console.note("There are no schedules");
-    } else if session.console.json {
+    }
+    if session.console.is_for_programs() {
         for view in &views {
-            session
-                .console
-                .result(&console::encode(&ScheduleLine::new(view)))?;
+            session.console.entry(&ScheduleLine::new(view))?;
         }
-    } else {
+        session.console.end_of_list()?;
+    } else if !views.is_empty() {
         let heads = ["NAME", "WHEN", "DOES", "NEXT", "STARTED", "SKIPPED"];
         let rows = views.iter().map(row).collect();
         session.console.result(&table(heads, rows))?;

@@ -1,16 +1,15 @@
 //! `host topic list|publish`: who has subscribed to what, and a value for all of them.
 
-use host_api::json::SubscriptionLine;
-use host_base::Timestamp;
-use host_runtime::SubscriptionView;
+use host_api::json::{Subscriber, SubscriptionLine};
 
 use crate::args::{Common, TopicCommand};
 use crate::exit::{self, Exit, OrExit};
 use crate::input;
 use crate::session::{self, Ending, Session};
-use crate::show::table::table;
 use crate::show::trace::Detail;
-use crate::show::{console, text, time};
+use crate::show::{list, text};
+
+const HEADS: [&str; 4] = ["TOPIC", "SUBSCRIBER", "METHOD", "SINCE"];
 
 /// Does what the command says.
 pub(crate) fn run(common: &Common, command: &TopicCommand) -> Ending {
@@ -37,28 +36,30 @@ pub(crate) fn run(common: &Common, command: &TopicCommand) -> Ending {
 
 fn list(session: &Session, topic: Option<&str>) -> Ending {
     let subscriptions = session.runtime.subscriptions(&session.tenant, topic);
-    if subscriptions.is_empty() {
-        session.console.note("Nobody has subscribed");
-    } else if session.console.json {
-        for subscription in &subscriptions {
-            session
-                .console
-                .result(&console::encode(&SubscriptionLine::new(subscription)))?;
-        }
-    } else {
-        let heads = ["TOPIC", "SUBSCRIBER", "METHOD", "SINCE"];
-        session
-            .console
-            .result(&table(heads, subscriptions.iter().map(row).collect()))?;
-    }
+    let lines: Vec<_> = subscriptions.iter().map(SubscriptionLine::new).collect();
+    list::show(
+        &session.console,
+        HEADS,
+        &lines,
+        row,
+        "Nobody has subscribed",
+    )?;
     Ok(Exit::Done)
 }
 
-fn row(one: &SubscriptionView) -> [String; 4] {
+fn row(one: &SubscriptionLine<'_>) -> [String; 4] {
+    let (subscriber, method) = match &one.subscriber {
+        Subscriber::Workflow { workflow } => (format!("workflow {workflow}"), None),
+        Subscriber::Actor {
+            actor_type,
+            actor_id,
+            method,
+        } => (format!("actor {actor_type}/{actor_id}"), method.as_deref()),
+    };
     [
         text::printable(&one.topic),
-        text::printable(&one.subscriber.to_string()),
-        text::printable(one.method.as_deref().unwrap_or_default()),
-        time::rfc3339(Timestamp(one.since_ms)),
+        text::printable(&subscriber),
+        text::printable(method.unwrap_or_default()),
+        one.since.clone(),
     ]
 }

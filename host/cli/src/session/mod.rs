@@ -89,7 +89,7 @@ where
 
 impl Session {
     async fn open(common: &Common, detail: Detail) -> Result<Session, Problem> {
-        let console = Arc::new(Console::new(common.json));
+        let console = Arc::new(Console::new(common.output));
         let trace = Arc::new(Trace::new(Arc::clone(&console), detail));
         let options = RuntimeOptions {
             observer: Arc::clone(&trace) as _,

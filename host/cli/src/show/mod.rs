@@ -5,6 +5,7 @@
 pub(crate) mod console;
 pub(crate) mod history;
 pub(crate) mod json;
+pub(crate) mod list;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod stall;

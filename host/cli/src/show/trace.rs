@@ -124,7 +124,7 @@ impl Observer for Trace {
         if !self.is_told(&happening) {
             return;
         }
-        if self.console.json {
+        if self.console.is_for_programs() {
             self.console.said(&Told::new(&happening));
         } else {
             self.console.say(&words(&happening));
@@ -471,7 +471,7 @@ mod tests {
     }
 
     fn trace(detail: Detail) -> Trace {
-        Trace::new(Arc::new(Console::new(false)), detail)
+        Trace::new(Arc::new(Console::default()), detail)
     }
 
     #[test]

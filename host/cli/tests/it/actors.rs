@@ -84,7 +84,7 @@ fn remind<'a>(host: &Host, name: &'a str, options: &[&'a str]) -> crate::host::O
 }
 
 fn reminders(host: &Host) -> Vec<Value> {
-    let output = host.run(&["actor", "reminders", "Keeper", "k", "--json"]);
+    let output = host.run(&["actor", "reminders", "Keeper", "k", "--output=jsonl"]);
     output.expect(0).stdout.lines().map(json).collect()
 }
 

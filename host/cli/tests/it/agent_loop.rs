@@ -43,14 +43,16 @@ fn run(host: &Host, id: &str, goal: &str) -> (Value, Vec<Value>) {
     let run = [
         "run",
         &plugin(PLUGIN),
-        "--json",
+        "--output=jsonl",
         "--id",
         id,
         "--input",
         &task,
     ];
     let report = parse(&host.run(&run).expect(0).stdout);
-    let history = host.run(&["workflow", "history", id, "--json"]).expect(0);
+    let history = host
+        .run(&["workflow", "history", id, "--output=jsonl"])
+        .expect(0);
     let events = history.stdout.lines().map(parse).collect();
     (report["output"].clone(), events)
 }

@@ -33,7 +33,9 @@ fn a_request_waits_as_long_as_the_code_said_when_it_began() {
     let decision = raise("carol", true);
     host.run(&decision.each_ref().map(String::as_str)).expect(0);
     host.run(&["resume"]).expect(0);
-    let history = host.run(&["workflow", "history", "w", "--json"]).expect(0);
+    let history = host
+        .run(&["workflow", "history", "w", "--output=jsonl"])
+        .expect(0);
     let (day, week) = (24 * 60 * 60, 7 * 24 * 60 * 60);
     for seconds in [day, week] {
         let recorded = format!(r#""value":{seconds}"#);
@@ -133,13 +135,17 @@ fn a_request_that_is_cancelled_is_withdrawn() {
     host.run(&nobody)
         .expect(1)
         .says("say who is to decide (nobody)");
-    let shown = host.run(&["workflow", "show", "w", "--json"]).expect(0);
+    let shown = host
+        .run(&["workflow", "show", "w", "--output=jsonl"])
+        .expect(0);
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(shown["custom_status"], "waiting for carol");
     host.run(&["workflow", "cancel", "w"]).expect(0);
     // It may have come to its end by the time it is asked for.
     host.run(&["resume"]);
-    let shown = host.run(&["workflow", "show", "w", "--json"]).expect(0);
+    let shown = host
+        .run(&["workflow", "show", "w", "--output=jsonl"])
+        .expect(0);
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(shown["status"], "cancelled");
     let history = host.run(&["workflow", "history", "w"]).expect(0);

@@ -67,7 +67,7 @@ fn an_event_for_a_workflow_that_has_ended_is_refused_and_events_keep_their_order
 #[test]
 fn what_a_workflow_says_of_itself_is_shown_and_listed() {
     let host = started("fan_out", "1");
-    let show = ["workflow", "show", "w", "--json"];
+    let show = ["workflow", "show", "w", "--output=jsonl"];
     let shown: Value = serde_json::from_str(&host.run(&show).expect(0).stdout).unwrap();
     assert_eq!(shown.get("custom_status"), None);
     let host = started("boasts", "3");

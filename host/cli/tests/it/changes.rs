@@ -62,7 +62,7 @@ fn lines(stdout: &str) -> Vec<Value> {
 
 /// The number of unfinished workflows on each component that is kept.
 fn unfinished(host: &Host) -> Vec<u64> {
-    let listed = host.run(&["plugin", "list", "--json"]).expect(0);
+    let listed = host.run(&["plugin", "list", "--output=jsonl"]).expect(0);
     let of = |line: Value| line["unfinished"].as_u64().unwrap();
     lines(&listed.stdout).into_iter().map(of).collect()
 }
@@ -86,7 +86,13 @@ fn a_deployment_is_checked_before_anything_changes() {
 #[test]
 fn a_deployment_moves_what_agrees_and_keeps_the_old_component_for_what_differs() {
     let host = with_one_that_agrees();
-    let deploy = ["plugin", "deploy", &plugin(CHANGED), "--move", "--json"];
+    let deploy = [
+        "plugin",
+        "deploy",
+        &plugin(CHANGED),
+        "--move",
+        "--output=jsonl",
+    ];
     let told = lines(&host.run(&deploy).expect(0).stdout);
     let of = |id: &str| told.iter().find(|line| line["id"] == id).unwrap();
     assert_eq!(
@@ -127,7 +133,7 @@ fn a_dry_run_says_what_a_workflow_waits_for_and_what_differs() {
         "w",
         "--plugin",
         &plugin(CHANGED),
-        "--json",
+        "--output=jsonl",
     ];
     let other = &lines(&host.run(&other).expect(1).stdout)[0];
     assert_eq!(other["difference"]["event"], 1);

@@ -62,7 +62,7 @@ fn a_task_that_is_finished_needs_no_reminder() {
     let host = Host::new();
     host.run(&["plugin", "deploy", &plugin(PLUGIN)]).expect(0);
     host.run(&call("SetDue", "99999999999999")).expect(0);
-    let reminders = ["actor", "reminders", "Task", "t", "--json"];
+    let reminders = ["actor", "reminders", "Task", "t", "--output=jsonl"];
     let set = host.run(&reminders).expect(0);
     assert!(set.stdout.contains(r#""method":"DueSoon""#), "{set:#?}");
     assert!(set.stdout.contains(r#""method":"Overdue""#), "{set:#?}");

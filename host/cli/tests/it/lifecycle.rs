@@ -20,7 +20,9 @@ fn waiting(id: &str) -> Host {
 }
 
 fn show(host: &Host, id: &str) -> Value {
-    let shown = host.run(&["workflow", "show", id, "--json"]).expect(0);
+    let shown = host
+        .run(&["workflow", "show", id, "--output=jsonl"])
+        .expect(0);
     serde_json::from_str(&shown.stdout).unwrap()
 }
 
@@ -38,14 +40,27 @@ fn a_terminated_workflow_is_shown_with_the_reason_and_terminated_once() {
     host.run(&terminate)
         .expect(1)
         .says("error: workflow w is terminated already");
-    let line = host.run(&["workflow", "list", "--status", "terminated", "--json"]);
+    let line = host.run(&[
+        "workflow",
+        "list",
+        "--status",
+        "terminated",
+        "--output=jsonl",
+    ]);
     assert!(line.expect(0).stdout.contains(r#""id":"w""#));
 }
 
 #[test]
 fn a_suspended_workflow_is_held_over_restarts_until_it_is_resumed() {
     let host = waiting("w");
-    let suspended = host.run(&["workflow", "suspend", "w", "--reason", "night", "--json"]);
+    let suspended = host.run(&[
+        "workflow",
+        "suspend",
+        "w",
+        "--reason",
+        "night",
+        "--output=jsonl",
+    ]);
     let report: Value = serde_json::from_str(&suspended.expect(0).stdout).unwrap();
     assert_eq!(report["status"], "suspended");
     assert_eq!(report["suspension"]["reason"], "night");
@@ -74,7 +89,7 @@ fn a_purge_leaves_nothing_of_what_has_ended_and_refuses_the_rest() {
         host.run(&start("nap", id, "1")).expect(0);
     }
     host.run(&["resume"]).expect(0);
-    let purged = host.run(&["workflow", "purge", "--name", "nap", "--json"]);
+    let purged = host.run(&["workflow", "purge", "--name", "nap", "--output=jsonl"]);
     let report: Value = serde_json::from_str(&purged.expect(0).stdout).unwrap();
     assert_eq!(report, json!({"deleted": 2, "left": 0}));
     host.run(&["workflow", "list"]).expect(0).answers("");

@@ -29,7 +29,7 @@ fn all_limits_are_shown_with_what_they_bound_and_the_file_can_be_used_as_it_is()
 fn a_limit_that_a_file_sets_holds_and_is_shown() {
     let host = Host::new();
     host.limit("payload_bytes_max = 10\n[retention]\nfailed = \"30d\"\n");
-    let shown = host.run(&["config", "--json"]).expect(0).stdout;
+    let shown = host.run(&["config", "--output=jsonl"]).expect(0).stdout;
     let limits: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(limits["payload_bytes_max"], 10);
     assert_eq!(limits["retention"]["failed"], "720h");
@@ -117,7 +117,9 @@ fn until_when_a_workflow_is_kept_is_shown() {
         "w",
     ];
     host.run(&run).expect(0);
-    let shown = host.run(&["workflow", "show", "w", "--json"]).expect(0);
+    let shown = host
+        .run(&["workflow", "show", "w", "--output=jsonl"])
+        .expect(0);
     let report: Value = serde_json::from_str(&shown.stdout).unwrap();
     let day = |field: &str| report[field].as_str().unwrap().split_at(10).0.to_owned();
     assert!(day("updated") < day("kept_until"), "{report}");

@@ -30,6 +30,7 @@ mod limits;
 mod many;
 mod monitor;
 mod order_saga;
+mod outputs;
 mod patience;
 mod remote;
 mod runs;

@@ -43,7 +43,7 @@ const MANY: usize = 1000;
 const SOME: usize = 100;
 
 fn many(plugin: &str) -> [&str; 5] {
-    ["run", plugin, "--each", "tasks.jsonl", "--json"]
+    ["run", plugin, "--each", "tasks.jsonl", "--output=jsonl"]
 }
 
 /// A run of many lines of which some are done, and what it has written and nobody has read.
@@ -107,7 +107,7 @@ fn signal(child: &Child, name: &str) {
 #[test]
 fn programs_get_a_line_for_every_workflow() {
     let host = Host::new();
-    let command = ["run", &plugin(TASKS), "--json", "--each", "-"];
+    let command = ["run", &plugin(TASKS), "--output=jsonl", "--each", "-"];
     let output = host.run_with_input(&command, &lines(0..3)).expect(0);
     let reports = output.stdout.lines().map(serde_json::from_str::<Value>);
     let mut ids: Vec<_> = reports

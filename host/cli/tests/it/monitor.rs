@@ -48,7 +48,9 @@ fn it_is_told_to_stop_and_has_told_once_that_the_site_is_down() {
 #[test]
 fn each_run_has_a_short_history_of_its_own() {
     let host = Host::new();
-    let output = host.run(&["run", &plugin(PLUGIN), "--json"]).expect(0);
+    let output = host
+        .run(&["run", &plugin(PLUGIN), "--output=jsonl"])
+        .expect(0);
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(report["output"]["checks"], 25);
     assert_eq!(report["run"], 3);

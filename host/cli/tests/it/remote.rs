@@ -57,19 +57,19 @@ fn timeless(text: &str) -> String {
 /// What reads and what changes a directory or a server, in this order.
 const COMMANDS: [&str; 58] = [
     "workflow list",
-    "workflow list --json",
+    "workflow list --output jsonl",
     "workflow list --status failed",
-    "workflow list --name tally --json",
+    "workflow list --name tally --output jsonl",
     "workflow list --limit 1",
     "workflow list --limit 0",
     "workflow show task-processing-task-123",
-    "workflow show task-processing-task-123 --json",
+    "workflow show task-processing-task-123 --output jsonl",
     "workflow history task-processing-task-123",
-    "workflow history task-processing-task-123 --json",
+    "workflow history task-processing-task-123 --output jsonl",
     "workflow history task-processing-task-123 --follow",
     "workflow history task-processing-task-123 --run 7",
     "workflow result task-processing-task-123",
-    "workflow result task-processing-task-123 --json",
+    "workflow result task-processing-task-123 --output jsonl",
     "workflow result task-processing-task-123 --wait 1s",
     "workflow result task-processing-task-123 --wait soon",
     "workflow terminate task-processing-task-123",
@@ -79,7 +79,7 @@ const COMMANDS: [&str; 58] = [
     "workflow raise task-processing-task-123 e",
     "workflow query task-processing-task-123 no",
     "workflow start task_processing_workflow --id task-processing-task-123",
-    "workflow start task_processing_workflow --id task-processing-task-123 --json",
+    "workflow start task_processing_workflow --id task-processing-task-123 --output jsonl",
     "workflow start no_such_workflow",
     "workflow start tally --input {a}",
     "workflow show x",
@@ -96,7 +96,7 @@ const COMMANDS: [&str; 58] = [
     "workflow purge x",
     "workflow rerun x --from 0",
     "workflow query w total",
-    "workflow query w total --json",
+    "workflow query w total --output jsonl",
     "workflow query w size",
     "workflow query w misbehave \"panic\"",
     "workflow update w add 2 --id a",
@@ -112,8 +112,8 @@ const COMMANDS: [&str; 58] = [
     "workflow update w add 2",
     "workflow rerun w --from 999",
     "workflow rerun w --from 0 --id w",
-    "workflow purge w --force --json",
-    "workflow purge --status completed --json",
+    "workflow purge w --force --output jsonl",
+    "workflow purge --status completed --output jsonl",
 ];
 
 #[test]
@@ -144,7 +144,7 @@ fn what_a_command_shows_of_a_directory_it_shows_of_a_server() {
 /// What is done with actors, in this order.
 const OF_ACTORS: [&str; 13] = [
     "actor call TaskActor task-123 GetTask",
-    "actor call TaskActor task-123 GetTask --json",
+    "actor call TaskActor task-123 GetTask --output jsonl",
     "actor call TaskActor task-123 NoSuchMethod",
     "actor call NoSuchActor a GetTask",
     "actor call TaskActor task-123 GetTask {a}",
@@ -154,7 +154,7 @@ const OF_ACTORS: [&str; 13] = [
     "actor reminders TaskActor task-123",
     "actor cancel-reminder TaskActor task-123 later",
     "actor cancel-reminder TaskActor task-123 later",
-    "actor reminders TaskActor task-123 --json",
+    "actor reminders TaskActor task-123 --output jsonl",
     "actor delete TaskActor task-123",
 ];
 

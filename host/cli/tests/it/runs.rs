@@ -58,7 +58,9 @@ fn the_input_may_come_from_a_file_or_a_pipe() {
 #[test]
 fn a_run_that_had_ended_is_run_anew() {
     let host = Host::with_tasks();
-    let again = host.run(&["run", &plugin(TASKS), "--json"]).expect(0);
+    let again = host
+        .run(&["run", &plugin(TASKS), "--output=jsonl"])
+        .expect(0);
     let report = json(&again.stdout);
     assert_eq!(
         (&report["run"], &report["status"]),
@@ -69,7 +71,7 @@ fn a_run_that_had_ended_is_run_anew() {
 #[test]
 fn programs_get_one_object_and_a_trace_of_json_lines() {
     let output = Host::new()
-        .run(&["run", &plugin(TASKS), "--json"])
+        .run(&["run", &plugin(TASKS), "--output=jsonl"])
         .expect(0);
     let report = json(&output.stdout);
     assert_eq!(report["id"], "task-processing-task-123");
@@ -85,7 +87,7 @@ fn an_id_may_be_given() {
     let host = Host::new();
     let id = "mine-{task_id}";
     let output = host
-        .run(&["run", &plugin(TASKS), "--id", id, "--json"])
+        .run(&["run", &plugin(TASKS), "--id", id, "--output=jsonl"])
         .expect(0);
     assert_eq!(json(&output.stdout)["id"], "mine-task-123");
 }

@@ -209,7 +209,7 @@ fn owned(command: &[&str]) -> Vec<String> {
 }
 
 fn report_of(id: &str) -> Vec<String> {
-    owned(&["workflow", "show", id, "--json"])
+    owned(&["workflow", "show", id, "--output=jsonl"])
 }
 
 fn parse(text: &str) -> Value {

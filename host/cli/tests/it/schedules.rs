@@ -37,13 +37,15 @@ fn of(host: &Host, verb: &str) -> crate::host::Output {
 }
 
 fn shown(host: &Host, name: &str) -> Value {
-    let shown = host.run(&["schedule", "show", name, "--json"]).expect(0);
+    let shown = host
+        .run(&["schedule", "show", name, "--output=jsonl"])
+        .expect(0);
     serde_json::from_str(&shown.stdout).unwrap()
 }
 
 fn backfill(host: &Host, from: &str, to: &str) -> Value {
     let command = ["schedule", "backfill", "s", "--from", from, "--to", to];
-    let fired = run(host, &[&command, &["--json"]]).expect(0);
+    let fired = run(host, &[&command, &["--output=jsonl"]]).expect(0);
     serde_json::from_str(&fired.stdout).unwrap()
 }
 
@@ -67,7 +69,10 @@ fn a_schedule_is_created_listed_and_shown() {
     let lines: Vec<_> = list.lines().collect();
     assert!(lines[1].starts_with("adds") && lines[1].contains("calls Counter/c.Add"));
     assert!(lines[2].starts_with('s') && lines[2].contains("0 0 1 1 * (UTC)"));
-    let lines = host.run(&["schedule", "list", "--json"]).expect(0).stdout;
+    let lines = host
+        .run(&["schedule", "list", "--output=jsonl"])
+        .expect(0)
+        .stdout;
     assert_eq!(lines.lines().count(), 2);
     let shown = shown(&host, "s");
     assert_eq!(shown["upcoming"], json!(["2101-01-01T00:00:00.000Z"]));
@@ -124,7 +129,7 @@ fn a_schedule_is_met_when_it_is_triggered_and_deleted_for_good() {
         .says("has met 1 of its times");
     host.run(&["resume"]).expect(0);
     let id = shown(&host, "s")["last_workflow"].clone();
-    let workflow = ["workflow", "show", id.as_str().unwrap(), "--json"];
+    let workflow = ["workflow", "show", id.as_str().unwrap(), "--output=jsonl"];
     let workflow: Value = serde_json::from_str(&host.run(&workflow).expect(0).stdout).unwrap();
     assert_eq!(workflow["output"], "rested");
     of(&host, "delete").expect(0).says("Schedule s is deleted");

@@ -22,7 +22,9 @@ fn subscribers_are_listed_and_reached() {
     for word in ["news", "actor Listener/l", "Hear"] {
         assert!(table.contains(word), "no {word} in {table}");
     }
-    let line = host.run(&["topic", "list", "news", "--json"]).expect(0);
+    let line = host
+        .run(&["topic", "list", "news", "--output=jsonl"])
+        .expect(0);
     let line: Value = serde_json::from_str(&line.stdout).unwrap();
     let expected = json!({
         "topic": "news", "actor_type": "Listener", "actor_id": "l", "method": "Hear",

@@ -93,7 +93,7 @@ fn place(random: &mut ChaCha8Rng, len: usize) -> usize {
 }
 
 fn cancel_some(host: &Host, random: &mut ChaCha8Rng) {
-    let list = ["workflow", "list", "--json", "--status", "running"];
+    let list = ["workflow", "list", "--output=jsonl", "--status", "running"];
     let running = host.run(&list).expect(0);
     let running: Vec<_> = running.stdout.lines().map(parse).collect();
     for _ in 0..CANCELS.min(running.len()) {
@@ -119,7 +119,7 @@ struct Books {
 
 impl Books {
     fn of(host: &Host) -> Books {
-        let list = ["workflow", "list", "--json", "--limit", "1000000"];
+        let list = ["workflow", "list", "--output=jsonl", "--limit", "1000000"];
         let endings = host.run(&list).expect(0);
         let endings = endings.stdout.lines().map(parse).map(|workflow| {
             let text = |field: &str| workflow[field].as_str().unwrap().to_owned();

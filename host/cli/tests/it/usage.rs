@@ -55,7 +55,9 @@ fn an_unknown_workflow_is_answered_with_those_there_are() {
 
 #[test]
 fn programs_get_errors_as_json() {
-    let output = Host::new().run(&["run", "no.wasm", "--json"]).expect(2);
+    let output = Host::new()
+        .run(&["run", "no.wasm", "--output=jsonl"])
+        .expect(2);
     let error: serde_json::Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(error["type"], "error");
     assert!(

@@ -30,7 +30,7 @@ fn an_unknown_id_is_an_error_with_a_hint() {
 fn an_empty_directory_lists_nothing() {
     let host = Host::new();
     host.run(&["workflow", "list"]).expect(0).answers("");
-    host.run(&["plugin", "list", "--json"])
+    host.run(&["plugin", "list", "--output=jsonl"])
         .expect(0)
         .answers("");
 }
@@ -48,7 +48,13 @@ fn a_list_has_a_line_for_every_workflow_that_fits() {
         .expect(0)
         .answers("");
     let line = host
-        .run(&["workflow", "list", "--json", "--status", "completed"])
+        .run(&[
+            "workflow",
+            "list",
+            "--output=jsonl",
+            "--status",
+            "completed",
+        ])
         .expect(0);
     assert_eq!(json(&line.stdout)["id"], ID);
 }
@@ -58,7 +64,9 @@ fn a_workflow_is_shown_with_its_input_and_output() {
     let host = Host::with_tasks();
     let shown = host.run(&["workflow", "show", ID]).expect(0);
     assert!(shown.stdout.contains("status   completed"), "{shown:#?}");
-    let shown = host.run(&["workflow", "show", ID, "--json"]).expect(0);
+    let shown = host
+        .run(&["workflow", "show", ID, "--output=jsonl"])
+        .expect(0);
     let report = json(&shown.stdout);
     assert_eq!(report["input"]["task_id"], "task-123");
     assert_eq!(report["output"]["final_status"], "assigned");
@@ -76,7 +84,9 @@ fn a_history_is_told_event_by_event() {
         told.stdout.lines().last().unwrap().ends_with("completed"),
         "{told:#?}"
     );
-    let lines = host.run(&["workflow", "history", ID, "--json"]).expect(0);
+    let lines = host
+        .run(&["workflow", "history", ID, "--output=jsonl"])
+        .expect(0);
     let kinds: Vec<_> = lines
         .stdout
         .lines()
@@ -101,7 +111,7 @@ fn plugins_are_listed_with_what_they_bring() {
     let host = Host::with_tasks();
     let table = host.run(&["plugin", "list"]).expect(0);
     assert_eq!(table.stdout.lines().count(), 2);
-    let line = host.run(&["plugin", "list", "--json"]).expect(0);
+    let line = host.run(&["plugin", "list", "--output=jsonl"]).expect(0);
     let plugin = json(&line.stdout);
     assert_eq!(plugin["component"].as_str().unwrap().len(), 64);
     assert!(

@@ -34,7 +34,7 @@ struct Reminder<'a> {
 
 /// Does what the command says.
 pub(super) fn run(remote: &Remote, common: &Common, command: &ActorCommand) -> Ending {
-    let console = Console::new(common.json);
+    let console = Console::new(common.output);
     match command {
         ActorCommand::Call(args) => call(remote, &console, args),
         ActorCommand::Remind(args) => remind(remote, &console, args),

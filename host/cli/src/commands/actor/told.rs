@@ -7,9 +7,8 @@ use host_api::json::ReminderLine;
 
 use crate::exit::{Exit, Problem};
 use crate::session::Ending;
-use crate::show::console::{self, Console};
-use crate::show::table::table;
-use crate::show::text;
+use crate::show::console::Console;
+use crate::show::{list, text};
 
 const HEADS: [&str; 5] = ["NAME", "METHOD", "DUE", "PERIOD", "LEFT"];
 
@@ -36,15 +35,7 @@ pub(super) fn deleted(console: &Console, actor: &str) -> Ending {
 }
 
 pub(super) fn reminders(console: &Console, reminders: &[ReminderLine<'_>]) -> Ending {
-    if console.json {
-        for reminder in reminders {
-            console.result(&console::encode(reminder))?;
-        }
-    } else if reminders.is_empty() {
-        console.note("There are no reminders");
-    } else {
-        console.result(&table(HEADS, reminders.iter().map(row).collect()))?;
-    }
+    list::show(console, HEADS, reminders, row, "There are no reminders")?;
     Ok(Exit::Done)
 }
 

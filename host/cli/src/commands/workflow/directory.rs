@@ -251,7 +251,7 @@ fn known_already(session: &Session, view: WorkflowView) -> WorkflowView {
 fn list(session: &Session, args: &ListArgs) -> Ending {
     let views = first(session, args, args.limit.saturating_add(1))?;
     let reports = views.iter().map(Report::new).collect();
-    told::list(&session.console, args, reports)
+    told::listed(&session.console, args, reports)
 }
 
 /// So many workflows that fit, page by page: a page that is too large would be held in memory twice.
@@ -291,6 +291,7 @@ fn history(session: &Session, id: &str, run: Option<u32>) -> Ending {
     if tell_run(session, &mut historian, &view.key, run, 0)? == 0 {
         return Err(told::no_such_run(&Report::new(&view), run));
     }
+    session.console.end_of_list()?;
     Ok(Exit::Done)
 }
 
@@ -308,7 +309,7 @@ async fn follow_history(session: &Session, id: &str) -> Ending {
             historian = Historian::new(&session.console);
         } else if Status::from(view.status).rests() {
             session.tell_unfinished()?;
-            return Ok(told::followed(&session.console, &Report::new(&view)));
+            return told::followed(&session.console, &Report::new(&view));
         } else {
             wait_for(session, &view.key, LOOK).await?;
             view = session.known(id)?;
@@ -362,7 +363,7 @@ async fn wait_for(session: &Session, key: &WorkflowKey, time: Duration) -> Resul
 async fn change_over(session: &Session, id: &str, force: bool) -> Ending {
     let key = session.known(id)?.key;
     let trial = session.runtime.move_workflow(&key, force).await?;
-    let shown = if session.console.json {
+    let shown = if session.console.is_for_programs() {
         console::encode(&TrialReport::new(&trial))
     } else {
         trial::told(&trial)
@@ -391,7 +392,7 @@ async fn fork(session: &Session, id: &str, component: Option<Component>) -> Endi
     let given = component.as_ref();
     let given = given.map(|component| (component.file.as_str(), component.bytes.as_slice()));
     let rehearsal = session.runtime.rehearse(&view.key, given).await?;
-    let shown = if session.console.json {
+    let shown = if session.console.is_for_programs() {
         console::encode(&ForkReport::new(id, &view.name, view.run, &rehearsal))
     } else {
         trial::fork(id, &rehearsal)

@@ -66,16 +66,19 @@ struct Again<'a> {
 
 /// Does what the command says.
 pub(super) fn run(remote: &Remote, common: &Common, command: &WorkflowCommand) -> Ending {
-    let console = Console::new(common.json);
+    let console = Console::new(common.output);
     let server = Server { remote, console };
     match command {
         WorkflowCommand::Start(args) => server.start(args),
         WorkflowCommand::List(args) => server.list(args),
         WorkflowCommand::Show { id } => told::show(&server.console, &server.known(&one(id), id)?),
-        WorkflowCommand::History { id, run, follow } => {
-            let shown = server.history(id, *run, *follow)?;
-            Ok(shown.map_or(Exit::Done, |last| told::followed(&server.console, &last)))
-        }
+        WorkflowCommand::History { id, run, follow } => match server.history(id, *run, *follow)? {
+            Some(last) => told::followed(&server.console, &last),
+            None => {
+                server.console.end_of_list()?;
+                Ok(Exit::Done)
+            }
+        },
         WorkflowCommand::Result { id, wait } => server.result(id, wait.as_deref()),
         WorkflowCommand::Query { id, name, input } => {
             server.ask(id, &["query", name], input.as_deref(), None)
@@ -158,7 +161,7 @@ impl Server<'_> {
             reports.extend(page);
             Ok(reports.len() < number)
         })?;
-        told::list(&self.console, args, reports)
+        told::listed(&self.console, args, reports)
     }
 
     /// Reads page by page as long as more are wanted.

@@ -13,8 +13,7 @@ use crate::exit::{Exit, Problem};
 use crate::session::Ending;
 use crate::show::console::{self, Console};
 use crate::show::history::Narrator;
-use crate::show::table::table;
-use crate::show::{report, stall, text};
+use crate::show::{list, report, stall, text};
 
 const HEADS: [&str; 7] = [
     "ID",
@@ -46,31 +45,21 @@ impl<'a> Historian<'a> {
     }
 
     pub(super) fn tell(&mut self, event: &EventLine<'_>) -> io::Result<()> {
-        let line = if self.console.json {
-            console::encode(event)
-        } else {
-            self.narrator.line(event)
-        };
-        self.console.result(&line)
+        if self.console.is_for_programs() {
+            return self.console.entry(event);
+        }
+        self.console.result(&self.narrator.line(event))
     }
 }
 
 /// The first of those that fit, and whether there are more.
-pub(super) fn list(console: &Console, args: &ListArgs, mut reports: Vec<Report<'_>>) -> Ending {
+pub(super) fn listed(console: &Console, args: &ListArgs, mut reports: Vec<Report<'_>>) -> Ending {
     let more = reports.len() > args.limit;
     reports.truncate(args.limit);
-    if console.json {
-        for report in &reports {
-            console.result(&console::encode(report))?;
-        }
-    } else if !reports.is_empty() {
-        console.result(&table(HEADS, reports.iter().map(row).collect()))?;
-    }
+    list::show(console, HEADS, &reports, row, "There are no such workflows")?;
     if more {
         let shown = text::count(reports.len(), "workflow");
         console.note(&format!("There are more than {shown}; --limit shows more"));
-    } else if reports.is_empty() {
-        console.note("There are no such workflows");
     }
     Ok(Exit::Done)
 }
@@ -89,7 +78,7 @@ fn row(report: &Report<'_>) -> [String; 7] {
 
 /// All that is known of one.
 pub(super) fn show(console: &Console, report: &Report<'_>) -> Ending {
-    let shown = if console.json {
+    let shown = if console.is_for_programs() {
         console::encode(report)
     } else {
         report::block(report)
@@ -100,7 +89,7 @@ pub(super) fn show(console: &Console, report: &Report<'_>) -> Ending {
 
 /// One that was started, now or earlier: its id.
 pub(super) fn started(console: &Console, report: &Report<'_>) -> io::Result<()> {
-    if console.json {
+    if console.is_for_programs() {
         return console.result(&console::encode(report));
     }
     console.result(&report.id)
@@ -129,7 +118,7 @@ pub(super) fn begun_again(
 
 /// One as it stands now that something was done to it.
 pub(super) fn done(console: &Console, report: &Report<'_>, done: &str) -> io::Result<()> {
-    if console.json {
+    if console.is_for_programs() {
         return console.result(&console::encode(report));
     }
     let (id, status) = (&report.id, report.status.name());
@@ -142,7 +131,7 @@ pub(super) fn raised(console: &Console, id: &str, name: &str) {
 }
 
 pub(super) fn purged(console: &Console, purged: &Purged) -> Ending {
-    if console.json {
+    if console.is_for_programs() {
         console.result(&console::encode(purged))?;
         return Ok(Exit::Done);
     }
@@ -160,7 +149,7 @@ pub(super) fn purged(console: &Console, purged: &Purged) -> Ending {
 /// How one ended that was waited for, or why it is not waited for any longer.
 pub(in crate::commands) fn ending(console: &Console, report: &Report<'_>) -> Ending {
     let id = &report.id;
-    if console.json {
+    if console.is_for_programs() {
         console.last_result(&console::encode(report))?;
         return Ok(crate::exit::of(report.status));
     }
@@ -182,12 +171,13 @@ pub(in crate::commands) fn ending(console: &Console, report: &Report<'_>) -> End
 }
 
 /// The same of one whose history was followed, which told how it ended.
-pub(super) fn followed(console: &Console, report: &Report<'_>) -> Exit {
+pub(super) fn followed(console: &Console, report: &Report<'_>) -> Ending {
+    console.end_of_list()?;
     if !report.status.has_ended() {
         let (id, status) = (&report.id, report.status.name());
         console.note(&format!("Workflow {id} is {status}"));
     }
-    crate::exit::of(report.status)
+    Ok(crate::exit::of(report.status))
 }
 
 pub(super) fn no_such_run(report: &Report<'_>, run: u32) -> Problem {
