@@ -47,6 +47,10 @@ pub struct Limits {
     pub schedules_max: usize,
     /// Times of one schedule that may wait to be made up for. Default 1,000.
     pub schedule_backfill_max: usize,
+    /// Batch operations of one tenant that are at work at once; one more is refused. Default 4.
+    pub batches_running_max: usize,
+    /// Batch operations of one tenant that have ended and can still be looked at, the latest ones. Default 100.
+    pub batches_kept_max: usize,
     /// Activities that run at once. Default 256.
     pub activities_running_max: usize,
     /// Activities that are held in memory, those that wait for their turn or their next attempt included;
@@ -226,6 +230,8 @@ impl Default for Limits {
             activity_cancel_grace: Duration::from_secs(5),
             schedules_max: 10_000,
             schedule_backfill_max: 1_000,
+            batches_running_max: 4,
+            batches_kept_max: 100,
             activities_running_max: 256,
             activities_held_max: 100_000,
             workflow_pending_max: 10_000,

@@ -3,6 +3,7 @@
 //! Each is a message in the instance's inbox; what it does is decided by the instance's own turn.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use host_base::{Entity, WorkflowKey};
 use host_engine::WorkflowStatus;
@@ -29,8 +30,7 @@ impl Runtime {
         key: &WorkflowKey,
         reason: &str,
     ) -> Result<WorkflowView, ControlError> {
-        ask(&self.core, key, Control::Cancel, reason).await?;
-        self.seen(key)
+        self.core.cancel(key, reason).await
     }
 
     /// Ends a workflow at once, without its code. When this returns, it has ended.
@@ -42,11 +42,7 @@ impl Runtime {
         key: &WorkflowKey,
         reason: &str,
     ) -> Result<WorkflowView, ControlError> {
-        let began_with = ask(&self.core, key, Control::Terminate, reason).await?;
-        self.until(key, |instance| {
-            !is_active(instance) || instance.began_with() != began_with
-        })
-        .await
+        self.core.terminate(key, reason).await
     }
 
     /// In which words a workflow was terminated; none where it has not ended so, or nothing was said.
@@ -82,11 +78,7 @@ impl Runtime {
         key: &WorkflowKey,
         reason: &str,
     ) -> Result<WorkflowView, ControlError> {
-        ask(&self.core, key, Control::Suspend, reason).await?;
-        self.until(key, |instance| {
-            instance.suspension.is_some() || !is_active(instance)
-        })
-        .await
+        self.core.suspend(key, reason).await
     }
 
     /// Lets a workflow go on that is held. When this returns, it does.
@@ -94,14 +86,7 @@ impl Runtime {
     /// # Errors
     /// See [`ControlError`].
     pub async fn resume_workflow(&self, key: &WorkflowKey) -> Result<WorkflowView, ControlError> {
-        let instance = active(&self.core, key)?;
-        if instance.suspension.is_none() && !self.is_to_be_suspended(key)? {
-            let view = WorkflowView::new(key.clone(), instance);
-            return Err(ControlError::NotSuspended(Box::new(view)));
-        }
-        ask(&self.core, key, Control::Resume, "").await?;
-        self.until(key, |instance| instance.suspension.is_none())
-            .await
+        self.core.resume(key).await
     }
 
     /// Deletes a workflow that has ended, with its history and all that lies there for it; so are its children,
@@ -112,6 +97,61 @@ impl Runtime {
     /// See [`ControlError`].
     pub async fn purge_workflow(
         &self,
+        key: &WorkflowKey,
+        force: bool,
+    ) -> Result<Purged, ControlError> {
+        self.core.purge(key, force).await
+    }
+}
+
+/// The same for whoever has no runtime.
+impl Core {
+    pub(crate) async fn cancel(
+        &self,
+        key: &WorkflowKey,
+        reason: &str,
+    ) -> Result<WorkflowView, ControlError> {
+        ask(self, key, Control::Cancel, reason).await?;
+        self.seen(key)
+    }
+
+    pub(crate) async fn terminate(
+        &self,
+        key: &WorkflowKey,
+        reason: &str,
+    ) -> Result<WorkflowView, ControlError> {
+        let began_with = ask(self, key, Control::Terminate, reason).await?;
+        self.until(key, |instance| {
+            !is_active(instance) || instance.began_with() != began_with
+        })
+        .await
+    }
+
+    pub(crate) async fn suspend(
+        &self,
+        key: &WorkflowKey,
+        reason: &str,
+    ) -> Result<WorkflowView, ControlError> {
+        ask(self, key, Control::Suspend, reason).await?;
+        self.until(key, |instance| {
+            instance.suspension.is_some() || !is_active(instance)
+        })
+        .await
+    }
+
+    pub(crate) async fn resume(&self, key: &WorkflowKey) -> Result<WorkflowView, ControlError> {
+        let instance = active(self, key)?;
+        if instance.suspension.is_none() && !self.is_to_be_suspended(key)? {
+            let view = WorkflowView::new(key.clone(), instance);
+            return Err(ControlError::NotSuspended(Box::new(view)));
+        }
+        ask(self, key, Control::Resume, "").await?;
+        self.until(key, |instance| instance.suspension.is_none())
+            .await
+    }
+
+    pub(crate) async fn purge(
+        self: &Arc<Self>,
         key: &WorkflowKey,
         force: bool,
     ) -> Result<Purged, ControlError> {
@@ -140,7 +180,7 @@ impl Runtime {
                     }));
                 }
                 Branch::Bare(key, run) => {
-                    let deleted = retention::delete(&self.core, &key, run).await;
+                    let deleted = retention::delete(self, &key, run).await;
                     purged.deleted += usize::from(deleted.map_err(StoreError::from)?);
                 }
             }
@@ -157,7 +197,7 @@ impl Runtime {
         force: bool,
         purged: &mut Purged,
     ) -> Result<Option<(u32, Vec<WorkflowKey>)>, ControlError> {
-        let Some(instance) = self.core.reader.instance(key).map_err(StoreError::from)? else {
+        let Some(instance) = self.reader.instance(key).map_err(StoreError::from)? else {
             return Ok(None);
         };
         let of = instance.parent.as_ref().map(|of| of.workflow_id.as_str());
@@ -168,13 +208,13 @@ impl Runtime {
             purged.left += 1;
             return Ok(None);
         }
-        let run = match self.terminate_workflow(key, "it is purged").await {
+        let run = match self.terminate(key, "it is purged").await {
             Ok(view) => view.run,
             Err(ControlError::AlreadyEnded(view)) => view.run,
             Err(ControlError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let ids = retention::children(&self.core, key, instance.began_with()..=run)
+        let ids = retention::children(self, key, instance.began_with()..=run)
             .map_err(StoreError::from)?;
         let child = |id| WorkflowKey::new(key.tenant.clone(), id).ok();
         let children = ids.into_iter().filter_map(child).collect();
@@ -194,8 +234,8 @@ impl Runtime {
     /// Whether a suspension lies in the instance's inbox.
     fn is_to_be_suspended(&self, key: &WorkflowKey) -> Result<bool, ControlError> {
         let workflow = Entity::Workflow(key.clone());
-        let max = self.core.limits.inbox_messages_max;
-        let mail = self.core.reader.inbox(&workflow, None, max);
+        let max = self.limits.inbox_messages_max;
+        let mail = self.reader.inbox(&workflow, None, max);
         let mut mail = mail.map_err(StoreError::from)?.into_iter();
         Ok(mail.any(|(_, mail)| match mail.kind {
             Some(MailKind::Control(wanted)) => wanted.control() == Control::Suspend,
@@ -204,7 +244,9 @@ impl Runtime {
     }
 
     fn seen(&self, key: &WorkflowKey) -> Result<WorkflowView, ControlError> {
-        self.workflow(key)?.ok_or_else(|| not_found(key))
+        let instance = self.reader.instance(key).map_err(StoreError::from)?;
+        let instance = instance.ok_or_else(|| not_found(key))?;
+        Ok(WorkflowView::new(key.clone(), instance))
     }
 }
 

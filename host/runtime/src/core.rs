@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
 use crate::actor::{self, ActorTurns};
+use crate::batches::Batches;
 use crate::chain::Chain;
 use crate::components::Components;
 use crate::draft::Draft;
@@ -65,6 +66,7 @@ pub(crate) struct Core {
     pub(crate) retention: Retention,
     pub(crate) activities: Activities,
     pub(crate) schedules: Schedules,
+    pub(crate) batches: Batches,
     pub(crate) watchers: Watchers,
     /// Those who wait for the next event of a workflow's history.
     pub(crate) histories: Watchers,

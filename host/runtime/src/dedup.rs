@@ -100,6 +100,8 @@ pub(crate) enum What {
     Start,
     /// A run is begun again.
     Rerun,
+    /// Something is done to many workflows.
+    Batch,
 }
 
 impl What {
@@ -113,6 +115,7 @@ impl What {
             What::Publish => "publish",
             What::Start => "start",
             What::Rerun => "rerun",
+            What::Batch => "batch",
         }
     }
 }

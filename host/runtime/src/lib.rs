@@ -6,6 +6,7 @@
 
 mod activity;
 mod actor;
+mod batches;
 mod chain;
 mod components;
 mod control;
@@ -47,6 +48,7 @@ mod watchers;
 mod when;
 pub mod workflow;
 
+pub use batches::{BatchView, Selection};
 pub use control::Purged;
 pub use effect::StateChange;
 pub use error::{

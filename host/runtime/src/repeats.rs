@@ -133,7 +133,7 @@ impl Runtime {
     }
 
     /// Does it to the end, whatever becomes of whoever asked: the next one must look once it is durable.
-    async fn to_the_end<T: Send + 'static>(
+    pub(crate) async fn to_the_end<T: Send + 'static>(
         &self,
         deed: impl Future<Output = Result<T, Failure>> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -154,12 +154,12 @@ pub(crate) fn begun_before(core: &Core, key: &WorkflowKey) -> Result<WorkflowVie
 }
 
 /// The bookkeeping is that of calls; what is no actor has a type that says so.
-fn target_of(tenant: &TenantId, kind: &str, id: &str) -> Result<ActorKey, Failure> {
+pub(crate) fn target_of(tenant: &TenantId, kind: &str, id: &str) -> Result<ActorKey, Failure> {
     Ok(ActorKey::new(tenant.clone(), kind, id)?)
 }
 
 /// Under which key it is kept that this was done.
-fn digest(
+pub(crate) fn digest(
     what: What,
     target: &ActorKey,
     method: &str,

@@ -21,6 +21,7 @@ use host_store::{Batch, ReadError, Reader, StateValue, Store, WorkflowFilter};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
+use crate::batches::{self, Batches};
 use crate::components::Components;
 use crate::core::{Core, Sequences};
 use crate::dedup::{Calls, Cause};
@@ -324,6 +325,7 @@ impl Runtime {
         let core = Arc::clone(&self.core);
         self.on_threads(async move { recovery::go_on(&core).await })
             .await?;
+        batches::go_on(&self.core).await?;
         Ok(unfinished)
     }
 
@@ -914,6 +916,7 @@ fn core(
         reads: Arc::new(Semaphore::new(options.limits.actor_reads_max)),
         activities: Activities::new(&options.limits),
         schedules,
+        batches: Batches::default(),
         watchers: Watchers::default(),
         histories: Watchers::default(),
         updates: Updates::default(),

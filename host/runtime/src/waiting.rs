@@ -5,6 +5,7 @@
 use host_base::WorkflowKey;
 use host_store::records::{Instance, Status};
 
+use crate::core::Core;
 use crate::error::StoreError;
 use crate::runtime::Runtime;
 use crate::view::{WorkflowView, is_active};
@@ -19,7 +20,7 @@ impl Runtime {
         key: &WorkflowKey,
     ) -> Result<Option<WorkflowView>, StoreError> {
         let has_begun = |instance: &Instance| instance.status() != Status::Pending;
-        self.watch(key, has_begun).await
+        self.core.watch(key, has_begun).await
     }
 
     /// Waits until the workflow has ended, also while it stalls or is held. One that continues as new is waited
@@ -31,7 +32,7 @@ impl Runtime {
         &self,
         key: &WorkflowKey,
     ) -> Result<Option<WorkflowView>, StoreError> {
-        self.watch(key, |instance| !is_active(instance)).await
+        self.core.watch(key, |instance| !is_active(instance)).await
     }
 
     /// Ends when more is recorded of a workflow's history, with true; with false where nothing ever will be. What is
@@ -40,7 +41,9 @@ impl Runtime {
         let mut recorded = self.core.histories.watch(key);
         async move { recorded.told().await }
     }
+}
 
+impl Core {
     /// Waits until the instance is as it should be, or is not there.
     pub(crate) async fn watch(
         &self,
@@ -48,8 +51,8 @@ impl Runtime {
         is_so: impl Fn(&Instance) -> bool,
     ) -> Result<Option<WorkflowView>, StoreError> {
         loop {
-            let mut changed = self.core.watchers.watch(key);
-            let Some(instance) = self.core.reader.instance(key)? else {
+            let mut changed = self.watchers.watch(key);
+            let Some(instance) = self.reader.instance(key)? else {
                 return Ok(None);
             };
             if is_so(&instance) {
@@ -57,7 +60,7 @@ impl Runtime {
             }
             if !changed.told().await {
                 // It was closed, and the reason is known to the committer.
-                self.core.settle().await?;
+                self.settle().await?;
             }
         }
     }

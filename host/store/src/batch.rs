@@ -8,8 +8,8 @@ use prost::Message;
 
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Schedule,
-    Subscription, Task,
+    BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply,
+    Schedule, Subscription, Task,
 };
 use crate::state::StateValue;
 
@@ -185,6 +185,16 @@ impl Batch {
     /// Deletes a schedule.
     pub fn delete_schedule(&mut self, tenant: &TenantId, name: &str) {
         self.delete(Keyspace::Meta, keys::schedule(tenant, name));
+    }
+
+    /// Writes a batch job.
+    pub fn put_batch_job(&mut self, tenant: &TenantId, id: &str, job: &BatchJob) {
+        self.put_message(Keyspace::Meta, keys::batch_job(tenant, id), job);
+    }
+
+    /// Forgets a batch job.
+    pub fn delete_batch_job(&mut self, tenant: &TenantId, id: &str) {
+        self.delete(Keyspace::Meta, keys::batch_job(tenant, id));
     }
 
     /// Asks an activity to stop. In a row of its own, because its workflow writes it, and only whoever runs

@@ -13,7 +13,7 @@
 //!
 //! | keyspace | key |
 //! |---|---|
-//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id · `"s"` tenant, schedule (letters are one u8) |
+//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id · `"s"` tenant, schedule · `"j"` tenant, batch job (letters are one u8) |
 //! | `instance` | tenant, workflow id |
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
@@ -166,6 +166,7 @@ const COMPONENT_FACTS: u8 = b'v';
 const CANCEL: u8 = b'x';
 const LAST_RUN: u8 = b'r';
 const SCHEDULED: u8 = b's';
+const BATCH_JOB: u8 = b'j';
 const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
 const BY_STATUS: u8 = 1;
@@ -649,6 +650,28 @@ pub(crate) fn read_schedule(key: &[u8]) -> Option<(TenantId, String)> {
     Some(parts)
 }
 
+/// What the keys of all batch jobs begin with.
+pub(crate) fn batch_jobs() -> Vec<u8> {
+    vec![BATCH_JOB]
+}
+
+/// What the keys of a tenant's batch jobs begin with.
+pub(crate) fn batch_jobs_of(tenant: &TenantId) -> Vec<u8> {
+    Parts::default().u8(BATCH_JOB).tenant(tenant).0
+}
+
+pub(crate) fn batch_job(tenant: &TenantId, id: &str) -> Vec<u8> {
+    Parts(batch_jobs_of(tenant)).text(id).0
+}
+
+pub(crate) fn read_batch_job(key: &[u8]) -> Option<(TenantId, String)> {
+    let mut cursor = Cursor(key);
+    cursor.tag(BATCH_JOB)?;
+    let parts = (cursor.tenant()?, cursor.text()?);
+    cursor.end()?;
+    Some(parts)
+}
+
 /// What the keys of the ids of all deleted instances begin with.
 pub(crate) fn last_runs() -> Vec<u8> {
     vec![LAST_RUN]
@@ -825,6 +848,8 @@ mod tests {
             prop_assert_eq!(read_state(&state(&actor, &text)), Some((actor, text.clone())));
             let a_schedule = schedule(&owner, &text);
             prop_assert_eq!(read_schedule(&a_schedule), Some((owner.clone(), text.clone())));
+            let a_job = batch_job(&owner, &text);
+            prop_assert_eq!(read_batch_job(&a_job), Some((owner.clone(), text.clone())));
             prop_assert_eq!(read_cancel(&cancel(&a_task)), Some(a_task.clone()));
             prop_assert_eq!(read_task(&task(&a_task)), Some(a_task));
             prop_assert_eq!(read_timer(&timer(&a_timer)), Some(a_timer));

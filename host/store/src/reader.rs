@@ -13,8 +13,8 @@ use prost::Message;
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply, Schedule,
-    Status, Subscription, Task,
+    BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply,
+    Schedule, Status, Subscription, Task,
 };
 use crate::state::StateValue;
 
@@ -247,6 +247,25 @@ impl Reader {
     pub fn schedules(&self) -> Read<Vec<((TenantId, String), Schedule)>> {
         let range = KeyRange::prefix(keys::schedules());
         self.messages(Keyspace::Meta, range, usize::MAX, keys::read_schedule)
+    }
+
+    /// One batch job.
+    pub fn batch_job(&self, tenant: &TenantId, id: &str) -> Read<Option<BatchJob>> {
+        self.message(Keyspace::Meta, &keys::batch_job(tenant, id))
+    }
+
+    /// A tenant's batch jobs by id.
+    pub fn batch_jobs_of(&self, tenant: &TenantId) -> Read<Vec<(String, BatchJob)>> {
+        let range = KeyRange::prefix(keys::batch_jobs_of(tenant));
+        self.messages(Keyspace::Meta, range, usize::MAX, |key| {
+            keys::read_batch_job(key).map(|(_, id)| id)
+        })
+    }
+
+    /// The batch jobs of all tenants.
+    pub fn batch_jobs(&self) -> Read<Vec<((TenantId, String), BatchJob)>> {
+        let range = KeyRange::prefix(keys::batch_jobs());
+        self.messages(Keyspace::Meta, range, usize::MAX, keys::read_batch_job)
     }
 
     /// Whether an activity was asked to stop.

@@ -1056,3 +1056,118 @@ pub enum Overlap {
     /// That one is ended at once, and another one is started.
     Terminate = 4,
 }
+
+/// Keyspace `meta`: something that is done to all of a tenant's workflows that fit, one after the other.
+#[derive(Clone, PartialEq, Message)]
+pub struct BatchJob {
+    /// What is done to each. Absent only where a newer host wrote a kind that this one does not know.
+    #[prost(oneof = "BatchDeed", tags = "1, 2, 3, 4, 5, 6")]
+    pub deed: Option<BatchDeed>,
+    /// To which.
+    #[prost(message, optional, tag = "7")]
+    pub filter: Option<BatchFilter>,
+    /// Where it stands.
+    #[prost(enumeration = "BatchStage", tag = "8")]
+    pub stage: i32,
+    /// When it was asked for, in milliseconds since the epoch. What is started later is left alone.
+    #[prost(uint64, tag = "9")]
+    pub created_ms: u64,
+    /// When it ended, in milliseconds since the epoch; 0: it has not.
+    #[prost(uint64, tag = "10")]
+    pub ended_ms: u64,
+    /// How many workflows fit when it began; absent: they are not counted yet.
+    #[prost(uint64, optional, tag = "11")]
+    pub matched: Option<u64>,
+    /// The id of the last workflow that it has dealt with, in the order of the ids; empty: it begins.
+    #[prost(string, tag = "12")]
+    pub after: String,
+    /// Workflows to which it was done.
+    #[prost(uint64, tag = "13")]
+    pub done: u64,
+    /// Workflows to which it could not be done as they stood.
+    #[prost(uint64, tag = "14")]
+    pub skipped: u64,
+    /// Workflows of which it is not known that it was done.
+    #[prost(uint64, tag = "15")]
+    pub failed: u64,
+    /// Why, for the first of them.
+    #[prost(message, repeated, tag = "16")]
+    pub failures: Vec<BatchFailure>,
+    /// Of a purge: workflows that were deleted, children included.
+    #[prost(uint64, tag = "17")]
+    pub deleted: u64,
+    /// Of a purge: workflows that have not ended and were left alone, children included.
+    #[prost(uint64, tag = "18")]
+    pub left: u64,
+}
+
+/// What can be done to each.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum BatchDeed {
+    /// It is asked to end.
+    #[prost(message, tag = "1")]
+    Cancel(Reason),
+    /// It is ended at once.
+    #[prost(message, tag = "2")]
+    Terminate(Reason),
+    /// It is held.
+    #[prost(message, tag = "3")]
+    Suspend(Reason),
+    /// It is held no longer.
+    #[prost(message, tag = "4")]
+    Resume(Resumed),
+    /// It is deleted.
+    #[prost(message, tag = "5")]
+    Purge(BatchPurge),
+    /// An event is raised for it.
+    #[prost(message, tag = "6")]
+    Raise(EventRaised),
+}
+
+/// How workflows are deleted.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct BatchPurge {
+    /// Whether what has not ended is terminated first.
+    #[prost(bool, tag = "1")]
+    pub force: bool,
+}
+
+/// Which workflows: those that fit every field that is set.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct BatchFilter {
+    /// Only those that stand there.
+    #[prost(enumeration = "Status", optional, tag = "1")]
+    pub status: Option<i32>,
+    /// Only those of the workflow of this name.
+    #[prost(string, optional, tag = "2")]
+    pub name: Option<String>,
+    /// Only those that were started then or later, in milliseconds since the epoch.
+    #[prost(uint64, optional, tag = "3")]
+    pub created_from_ms: Option<u64>,
+    /// Only those that were started earlier, in milliseconds since the epoch.
+    #[prost(uint64, optional, tag = "4")]
+    pub created_until_ms: Option<u64>,
+}
+
+/// A workflow of which it is not known that it was done.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct BatchFailure {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub workflow_id: String,
+    /// Why.
+    #[prost(string, tag = "2")]
+    pub reason: String,
+}
+
+/// Where a batch job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum BatchStage {
+    /// It goes on.
+    Running = 0,
+    /// It has dealt with all that fit.
+    Completed = 1,
+    /// It was given up before.
+    Aborted = 2,
+}

@@ -5,15 +5,19 @@
 use std::future::Future;
 
 use host_base::{Clock, Payload, SystemClock, Timestamp, WorkflowKey};
-use host_runtime::records::Status as Stage;
-use host_runtime::{ControlError, Rerun, StoreError, WorkflowFilter, WorkflowView};
+use host_runtime::records::{BatchDeed, BatchPurge, BatchStage, Status as Stage};
+use host_runtime::{
+    BatchView, ControlError, Rerun, Selection, StoreError, WorkflowFilter, WorkflowView,
+};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::history::Narrator;
 use super::messages::{self, *};
 use super::state::{self, Payloads};
-use super::status::{of_control, of_id, of_raised, of_rerun, of_start, of_store, unknown};
+use super::status::{
+    of_control, of_failure, of_id, of_raised, of_rerun, of_start, of_store, unknown,
+};
 use crate::Api;
 
 /// The service and its server.
@@ -220,17 +224,17 @@ impl TaskHub {
         })
     }
 
-    /// Purges all that fit, page by page. What is broken off can be begun again.
+    /// Purges all that fit. What is broken off goes on by itself.
     async fn purge_all(&self, filter: &PurgeFilter, force: bool) -> Result<Tally, Status> {
         let mut tally = Tally::default();
         for status in stages(&filter.statuses)? {
-            let mut after = None;
-            while let Some(page) = self.page(status, after.as_deref(), PAGE)? {
-                for view in page.iter().filter(|view| is_within(filter, view)) {
-                    tally.add_one(self.0.runtime.purge_workflow(&view.key, force).await)?;
-                }
-                after = page.into_iter().next_back().map(|view| view.key.id);
-            }
+            let selection = selection(filter, status);
+            let deed = BatchDeed::Purge(BatchPurge { force });
+            let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
+            let begun = runtime.start_batch(tenant, deed, &selection, None).await;
+            let id = begun.map_err(|failure| of_failure(&failure))?.id;
+            let ended = self.waited_for(runtime.wait_for_batch(tenant, &id)).await?;
+            tally.add_all(ended.map_err(of_store)?);
         }
         Ok(tally)
     }
@@ -337,33 +341,28 @@ impl TaskHub {
 /// What purges did.
 #[derive(Default)]
 struct Tally {
-    deleted: usize,
-    left: usize,
+    deleted: u64,
+    left: u64,
 }
 
 impl Tally {
     fn add(&mut self, purged: Result<host_runtime::Purged, ControlError>) -> Result<(), Status> {
         match purged {
             Ok(purged) => {
-                self.deleted += purged.deleted;
-                self.left += purged.left;
+                self.deleted += purged.deleted as u64;
+                self.left += purged.left as u64;
                 Ok(())
             }
             Err(error) => of_control::<()>(Err(error)),
         }
     }
 
-    /// One of many: what has not ended is left, and what is gone is gone.
-    fn add_one(
-        &mut self,
-        purged: Result<host_runtime::Purged, ControlError>,
-    ) -> Result<(), Status> {
-        match purged {
-            Err(ControlError::NotEnded(_)) => self.left += 1,
-            Err(ControlError::NotFound { .. }) => {}
-            purged => self.add(purged)?,
-        }
-        Ok(())
+    /// What a batch did; where it is gone or was given up, something may be left.
+    fn add_all(&mut self, batch: Option<BatchView>) {
+        let job = batch.map(|batch| batch.job).unwrap_or_default();
+        let all = job.stage() == BatchStage::Completed;
+        self.deleted += job.deleted;
+        self.left += job.left + job.failed + u64::from(!all);
     }
 
     fn response(&self) -> PurgeResponse {
@@ -405,11 +404,15 @@ fn stage(status: i32) -> Result<Stage, Status> {
     }
 }
 
-/// Whether it was created in that span of time, both ends included.
-fn is_within(filter: &PurgeFilter, view: &WorkflowView) -> bool {
-    let from = filter.created_from.as_ref().map_or(0, state::millis);
-    let to = filter.created_to.as_ref().map_or(u64::MAX, state::millis);
-    (from..=to).contains(&view.created.0)
+/// What stands there and was created in that span of time, both ends included.
+fn selection(filter: &PurgeFilter, status: Option<Stage>) -> Selection {
+    let millis = |time: &Option<_>| time.as_ref().map(state::millis);
+    let behind = |last: u64| Timestamp(last.saturating_add(1));
+    Selection {
+        filter: WorkflowFilter { status, name: None },
+        created_from: millis(&filter.created_from).map(Timestamp),
+        created_until: millis(&filter.created_to).map(behind),
+    }
 }
 
 /// A start is now: one that lies behind is late, and one that lies ahead is a schedule's.

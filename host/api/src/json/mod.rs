@@ -4,6 +4,7 @@
 //! Pure. Payloads keep the plugin's order of fields and all digits of its numbers: what is shown never goes
 //! through a value tree, which would sort fields and round numbers.
 
+mod batch;
 mod event;
 mod failure;
 mod plugin;
@@ -23,6 +24,9 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+pub use batch::{
+    BatchFailureLine, BatchFilter, BatchLine, BatchMatched, BatchOperation, BatchOrder, BatchState,
+};
 pub use event::{
     ActivityLine, CallLine, ChildLine, EventLine, KindLine, OriginLine, OutcomeLine, RetryLine,
 };

@@ -177,6 +177,21 @@ impl From<WorkflowStatus> for Status {
     }
 }
 
+impl From<records::Status> for Status {
+    fn from(status: records::Status) -> Status {
+        match status {
+            records::Status::Pending => Status::Pending,
+            records::Status::Running => Status::Running,
+            records::Status::Completed => Status::Completed,
+            records::Status::Failed => Status::Failed,
+            records::Status::Stalled => Status::Stalled,
+            records::Status::Cancelled => Status::Cancelled,
+            records::Status::Terminated => Status::Terminated,
+            records::Status::Suspended => Status::Suspended,
+        }
+    }
+}
+
 impl Status {
     /// Whether there is nothing left to do.
     pub fn has_ended(self) -> bool {

@@ -4,8 +4,10 @@
 
 mod activities;
 mod actors;
+mod batches;
 mod extract;
 mod paging;
+mod patience;
 mod plugins;
 mod problem;
 mod schedules;
@@ -70,6 +72,7 @@ const PROBLEMS_OF_DEEDS: [(&str, &str); 5] = [
     components(schemas(problem::Body<'static>)),
     tags(
         (name = "workflows", description = "Instances of workflows, and their histories."),
+        (name = "batches", description = "What is done to many workflows at once."),
         (name = "actors", description = "Actors, their state and reminders."),
         (name = "activities", description = "Activities that have not ended."),
         (name = "schedules", description = "Workflows that are started and actors that are called again and again."),
@@ -93,6 +96,7 @@ fn parts(limits: &Limits) -> OpenApiRouter<Api> {
     let body_bytes_max = limits.payload_bytes_max + ENVELOPE_BYTES_MAX;
     OpenApiRouter::with_openapi(About::openapi())
         .merge(workflows::routes(limits))
+        .merge(batches::routes())
         .merge(actors::routes())
         .merge(activities::routes())
         .merge(schedules::routes())

@@ -10,6 +10,7 @@
 mod activities;
 mod actors;
 mod asked;
+mod batches;
 mod calls;
 mod changes;
 mod crashes;

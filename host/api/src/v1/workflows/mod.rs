@@ -4,7 +4,6 @@
 
 mod drive;
 mod events;
-mod patience;
 mod read;
 mod start;
 

@@ -10,12 +10,12 @@ use host_runtime::{WorkflowFilter, WorkflowView};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::patience::{self, Patience};
 use super::{One, key_of};
 use crate::Api;
 use crate::json::{EventLine, Raw, Report, Status};
 use crate::v1::extract::{Path, Query, moment};
 use crate::v1::paging::Page;
+use crate::v1::patience::{self, Patience};
 use crate::v1::problem::{Kind, Problem};
 
 /// Workflows that are looked at for one page where few fit.

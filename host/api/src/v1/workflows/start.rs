@@ -15,12 +15,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::patience::{self, Patience};
 use super::{One, key_of};
 use crate::Api;
 use crate::json::{Raw, Report};
 use crate::v1::PREFIX;
 use crate::v1::extract::{IdempotencyKey, Json, Path, Query};
+use crate::v1::patience::{self, Patience};
 use crate::v1::problem::{self, Problem};
 
 /// Workflows that one request may start.

@@ -1,4 +1,4 @@
-//! How long a request waits for a workflow's end.
+//! How long a request waits for an end: of a workflow, of a batch.
 //!
 //! Knows nothing of what is answered then.
 
@@ -39,13 +39,20 @@ pub(super) async fn ended(
     key: &WorkflowKey,
     limit: Option<Duration>,
 ) -> Result<Option<WorkflowView>, Problem> {
-    let Some(limit) = limit else {
-        return Ok(None);
-    };
-    let waiting = tokio::time::timeout(limit, api.runtime.wait_for_workflow(key));
+    let waited = in_time(api, limit, api.runtime.wait_for_workflow(key)).await;
+    Ok(waited.transpose()?.flatten())
+}
+
+/// What is waited for; none where it does not come in time or before the host stops.
+pub(super) async fn in_time<T>(
+    api: &Api,
+    limit: Option<Duration>,
+    waiting: impl Future<Output = T>,
+) -> Option<T> {
+    let waiting = tokio::time::timeout(limit?, waiting);
     tokio::select! {
-        waited = waiting => Ok(waited.ok().transpose()?.flatten()),
-        () = api.stopping() => Ok(None),
+        waited = waiting => waited.ok(),
+        () = api.stopping() => None,
     }
 }
 
