@@ -35,7 +35,7 @@ const TASK_HUB: [Call; 16] = [
 ];
 
 /// Of all that Dapr's clients ask for: what is asked of actors and of the server itself.
-const DAPR: [Call; 10] = [
+const DAPR: [Call; 14] = [
     ("InvokeActor", "InvokeActorRequest", "InvokeActorResponse"),
     (
         "GetActorState",
@@ -50,8 +50,12 @@ const DAPR: [Call; 10] = [
     ("RegisterActorReminder", "RegisterReminderRequest", EMPTY),
     ("UnregisterActorReminder", "NamedAlarm", EMPTY),
     ("GetActorReminder", "NamedAlarm", "Reminder"),
+    ("ListActorReminders", "AlarmsOf", "ListRemindersResponse"),
+    ("UnregisterActorRemindersByType", "AlarmsOf", EMPTY),
     ("RegisterActorTimer", "RegisterTimerRequest", EMPTY),
     ("UnregisterActorTimer", "NamedAlarm", EMPTY),
+    ("GetActorTimer", "NamedAlarm", "Timer"),
+    ("ListActorTimers", "AlarmsOf", "ListTimersResponse"),
     ("GetMetadata", EMPTY, "GetMetadataResponse"),
     ("SetMetadata", "SetMetadataRequest", EMPTY),
 ];

@@ -22,6 +22,9 @@ const RESERVED: &str = "dapr.internal.";
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) const RETRIES_MAX: u32 = 3;
 
+/// Reminders that one answer lists at most.
+const REMINDERS_LISTED_MAX: usize = 10_000;
+
 /// What says in the metadata of a value how long it stays.
 const TTL: &str = "ttlInSeconds";
 
@@ -200,7 +203,7 @@ impl Api {
 
     /// A value of an actor's state. It need not be hosted.
     pub(crate) fn state(&self, actor: &ActorKey, key: &str) -> Result<Option<StateValue>, Refused> {
-        check_not_reserved(actor)?;
+        check_not_reserved(&actor.actor_type)?;
         let value = self.runtime.state(actor, key);
         value.map_err(Refused::Unreadable)
     }
@@ -238,6 +241,66 @@ impl Api {
         reminder.map_err(Refused::Unreadable)
     }
 
+    /// The reminders of all actors of a type, or of one of them: by actor, then by name.
+    pub(crate) fn reminders(
+        &self,
+        actor_type: &str,
+        only: Option<&ActorKey>,
+    ) -> Result<Vec<(ActorKey, ReminderInfo)>, Refused> {
+        self.check_type(actor_type)?;
+        let found = self.first_reminders(actor_type, only, REMINDERS_LISTED_MAX + 1)?;
+        if found.len() <= REMINDERS_LISTED_MAX {
+            return Ok(found);
+        }
+        let text = format!(
+            "there are more than {REMINDERS_LISTED_MAX} reminders: name an actor, or read them page by page under \
+             /api/v1"
+        );
+        Err(Refused::Failed(Failure::new(code::LIMIT, text)))
+    }
+
+    /// Cancels the reminders of all actors of a type, or of one of them.
+    pub(crate) async fn cancel_reminders(
+        &self,
+        actor_type: &str,
+        only: Option<&ActorKey>,
+    ) -> Result<(), Refused> {
+        self.check_type(actor_type)?;
+        loop {
+            let found = self.first_reminders(actor_type, only, REMINDERS_LISTED_MAX)?;
+            for (actor, reminder) in &found {
+                let cancelled = self.runtime.cancel_reminder(actor, &reminder.name).await;
+                cancelled.map_err(Refused::Failed)?;
+            }
+            if found.len() < REMINDERS_LISTED_MAX {
+                return Ok(());
+            }
+        }
+    }
+
+    fn first_reminders(
+        &self,
+        actor_type: &str,
+        only: Option<&ActorKey>,
+        limit: usize,
+    ) -> Result<Vec<(ActorKey, ReminderInfo)>, Refused> {
+        let runtime = &self.runtime;
+        let found = match only {
+            Some(actor) => runtime.reminders(actor, None, limit).map(|all| {
+                let all = all.into_iter();
+                all.map(|one| (actor.clone(), one)).collect()
+            }),
+            None => runtime.reminders_of_type(&self.tenant, actor_type, None, limit),
+        };
+        found.map_err(Refused::Unreadable)
+    }
+
+    /// The timers of an actor, in the order of their names.
+    pub(crate) async fn timers(&self, actor: &ActorKey) -> Result<Vec<ReminderInfo>, Refused> {
+        self.check_hosted(actor)?;
+        self.runtime.timers(actor).await.map_err(Refused::Failed)
+    }
+
     /// Sets a timer of an actor.
     pub(crate) async fn set_timer(&self, actor: &ActorKey, timer: Alarm) -> Result<(), Refused> {
         self.check_hosted(actor)?;
@@ -253,20 +316,22 @@ impl Api {
     }
 
     fn check_hosted(&self, actor: &ActorKey) -> Result<(), Refused> {
-        check_not_reserved(actor)?;
-        let (tenant, actor_type) = (&actor.tenant, &actor.actor_type);
-        if self.runtime.brings_actor(tenant, actor_type) {
+        self.check_type(&actor.actor_type)
+    }
+
+    fn check_type(&self, actor_type: &str) -> Result<(), Refused> {
+        check_not_reserved(actor_type)?;
+        if self.runtime.brings_actor(&self.tenant, actor_type) {
             Ok(())
         } else {
-            Err(Refused::NotHosted(actor_type.clone()))
+            Err(Refused::NotHosted(actor_type.to_owned()))
         }
     }
 }
 
-fn check_not_reserved(actor: &ActorKey) -> Result<(), Refused> {
-    let actor_type = &actor.actor_type;
+fn check_not_reserved(actor_type: &str) -> Result<(), Refused> {
     if actor_type.starts_with(RESERVED) {
-        return Err(Refused::Reserved(actor_type.clone()));
+        return Err(Refused::Reserved(actor_type.to_owned()));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use host_base::{Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
-use host_engine::{ActivityOptions, Alarm, NewReminder, Plugin, Query, Update};
+use host_engine::{ActivityOptions, Alarm, NewReminder, Plugin, Query, ReminderInfo, Update};
 use host_store::records::{FailureRecord, Mail, Task};
 use host_store::{TaskKey, TimerKey};
 use tokio::sync::oneshot;
@@ -224,6 +224,8 @@ pub(crate) enum Deed {
     SetTimer(Alarm),
     /// Cancels the timer of that name; answers whether there was one.
     CancelTimer(String),
+    /// Tells its timers, in the order of their names.
+    TellTimers(oneshot::Sender<Vec<ReminderInfo>>),
     /// Deletes it with all that it owns.
     Delete,
 }

@@ -729,6 +729,17 @@ impl Runtime {
         self.core.order(actor.clone(), deed).await.map(drop)
     }
 
+    /// The timers of an actor, in the order of their names: as of a moment between two of its turns.
+    ///
+    /// # Errors
+    /// The store is closed.
+    pub async fn timers(&self, actor: &ActorKey) -> Result<Vec<ReminderInfo>, Failure> {
+        let (asker, told) = oneshot::channel();
+        let deed = Deed::TellTimers(asker);
+        self.core.order(actor.clone(), deed).await?;
+        told.await.map_err(|_| self.stopped())
+    }
+
     /// Cancels a timer of an actor. Says whether there was one.
     ///
     /// # Errors
@@ -790,6 +801,25 @@ impl Runtime {
         let found = found.iter();
         Ok(found
             .map(|(name, reminder)| actor::reminder_info(name, reminder))
+            .collect())
+    }
+
+    /// A page of the reminders of a tenant's actors of one type: by actor, then by name, behind `after`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn reminders_of_type(
+        &self,
+        tenant: &TenantId,
+        actor_type: &str,
+        after: Option<(&ActorKey, &str)>,
+        limit: usize,
+    ) -> Result<Vec<(ActorKey, ReminderInfo)>, StoreError> {
+        let reader = &self.core.reader;
+        let found = reader.reminders_of_type(tenant, actor_type, after, limit)?;
+        let found = found.into_iter();
+        Ok(found
+            .map(|((actor, name), reminder)| (actor, actor::reminder_info(&name, &reminder)))
             .collect())
     }
 

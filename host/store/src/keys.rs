@@ -498,6 +498,11 @@ pub(crate) fn inbox(entity: &Entity) -> Vec<u8> {
     }
 }
 
+/// What the keys of all messages to actors of one type begin with.
+pub(crate) fn inbox_of_type(tenant: &TenantId, actor_type: &str) -> Vec<u8> {
+    Parts::default().tenant(tenant).u8(ACTOR).text(actor_type).0
+}
+
 /// One entity's subscription to a topic of its tenant.
 pub(crate) fn subscription(topic: &str, by: &Entity) -> Vec<u8> {
     let parts = Parts::default().tenant(by.tenant()).text(topic);
@@ -884,6 +889,8 @@ mod tests {
             let same_type = (&c.tenant, &c.actor_type) == (&d.tenant, &d.actor_type);
             let of_type = actor_type(&c.tenant, &c.actor_type);
             prop_assert_eq!(sees(of_type, state(&d, &text)), same_type);
+            let to_type = inbox_of_type(&c.tenant, &c.actor_type);
+            prop_assert_eq!(sees(to_type, mail(&Entity::Actor(d.clone()), number)), same_type);
             prop_assert_eq!(sees(run(&e, 1), event(&f, 1, number)), e == f);
             prop_assert!(!sees(run(&e, 1), event(&e, 2, number)));
             let rows = index(index_of_name(&f.tenant, &f.id), &text);

@@ -217,6 +217,51 @@ impl Reader {
         })
     }
 
+    /// The reminders of a tenant's actors of one type with their names: by actor, then by name.
+    pub fn reminders_of_type(
+        &self,
+        tenant: &TenantId,
+        actor_type: &str,
+        after: Option<(&ActorKey, &str)>,
+        limit: usize,
+    ) -> Read<Vec<((ActorKey, String), Reminder)>> {
+        let of_type = KeyRange::prefix(keys::actor_type(tenant, actor_type));
+        let range = after_last(of_type, after.map(|(actor, name)| keys::state(actor, name)));
+        self.messages(Keyspace::Reminder, range, limit, keys::read_state)
+    }
+
+    /// Some of a tenant's actors of one type that something lies there for: reminders, or messages, due or not. None
+    /// only where there is none.
+    pub fn some_expecting(
+        &self,
+        tenant: &TenantId,
+        actor_type: &str,
+        limit: usize,
+    ) -> Read<Vec<ActorKey>> {
+        let mut found = Vec::new();
+        for keyspace in [Keyspace::Reminder, Keyspace::Delayed] {
+            let range = KeyRange::prefix(keys::actor_type(tenant, actor_type));
+            found.extend(self.groups(keyspace, range, limit, |key| {
+                let (actor, _) = keys::read_state(key)?;
+                let prefix = keys::actor(&actor);
+                Some((actor, prefix))
+            })?);
+        }
+        let range = KeyRange::prefix(keys::inbox_of_type(tenant, actor_type));
+        found.extend(self.groups(Keyspace::Inbox, range, limit, |key| {
+            let (entity, _) = keys::read_mail(key)?;
+            let prefix = keys::inbox(&entity);
+            match entity {
+                Entity::Actor(actor) => Some((actor, prefix)),
+                Entity::Workflow(_) => None,
+            }
+        })?);
+        found.sort();
+        found.dedup();
+        found.truncate(limit);
+        Ok(found)
+    }
+
     /// The activities of all tenants that have not ended.
     pub fn tasks(&self, after: Option<&TaskKey>, limit: usize) -> Read<Vec<(TaskKey, Task)>> {
         let range = after_last(KeyRange::all(), after.map(keys::task));

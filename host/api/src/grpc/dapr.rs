@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use host_base::failure::code;
 use host_base::{ActorKey, Clock, Payload, SystemClock, Timestamp, WorkflowKey};
-use host_runtime::{ControlError, StartError, StateChange, StateValue};
+use host_runtime::{ControlError, ReminderInfo, StartError, StateChange, StateValue};
 use tonic::{Request, Response, Status};
 
 use super::dapr_messages::*;
@@ -156,15 +156,31 @@ impl Service for Dapr {
         let reminder = reminder.ok_or_else(|| {
             Status::not_found(format!("actor reminder {name} of {actor} is not found"))
         })?;
-        let period = Some(actors::period(&reminder)).filter(|period| !period.is_empty());
-        Ok(Response::new(Reminder {
-            actor_type: actor.actor_type,
-            actor_id: actor.id,
-            due_time: Some(date(reminder.due).to_string()),
-            period,
-            data: Some(bytes(reminder.input)),
-            ttl: reminder.ends.map(|at| date(at).to_string()),
-        }))
+        Ok(Response::new(reminder_of(actor, reminder)))
+    }
+
+    async fn list_actor_reminders(
+        &self,
+        request: Request<AlarmsOf>,
+    ) -> Answer<ListRemindersResponse> {
+        let (actor_type, only) = self.alarms_of(request.into_inner())?;
+        let found = self.0.reminders(&actor_type, only.as_ref());
+        let found = found.map_err(|error| refused("list reminders", error))?;
+        let reminders = found.into_iter().map(|(actor, reminder)| NamedReminder {
+            name: reminder.name.clone(),
+            reminder: Some(reminder_of(actor, reminder)),
+        });
+        let reminders = reminders.collect();
+        Ok(Response::new(ListRemindersResponse { reminders }))
+    }
+
+    async fn unregister_actor_reminders_by_type(
+        &self,
+        request: Request<AlarmsOf>,
+    ) -> Answer<Empty> {
+        let (actor_type, only) = self.alarms_of(request.into_inner())?;
+        let cancelled = self.0.cancel_reminders(&actor_type, only.as_ref()).await;
+        done("delete reminders", cancelled)
     }
 
     async fn register_actor_timer(&self, request: Request<RegisterTimerRequest>) -> Answer<Empty> {
@@ -189,6 +205,39 @@ impl Service for Dapr {
         } = request.into_inner();
         let actor = self.actor(actor_type, actor_id)?;
         done("delete timer", self.0.cancel_timer(&actor, &name).await)
+    }
+
+    async fn get_actor_timer(&self, request: Request<NamedAlarm>) -> Answer<Timer> {
+        let NamedAlarm {
+            actor_type,
+            actor_id,
+            name,
+        } = request.into_inner();
+        let actor = self.actor(actor_type, actor_id)?;
+        let timers = self.0.timers(&actor).await;
+        let mut timers = timers
+            .map_err(|error| refused("get timer", error))?
+            .into_iter();
+        let timer = timers.find(|timer| timer.name == name).ok_or_else(|| {
+            Status::not_found(format!("actor timer {name} of {actor} is not found"))
+        })?;
+        Ok(Response::new(timer_of(&actor, timer)))
+    }
+
+    async fn list_actor_timers(&self, request: Request<AlarmsOf>) -> Answer<ListTimersResponse> {
+        let AlarmsOf {
+            actor_type,
+            actor_id,
+        } = request.into_inner();
+        let actor = self.actor(actor_type, actor_id.unwrap_or_default())?;
+        let timers = self.0.timers(&actor).await;
+        let timers = timers.map_err(|error| refused("list timers", error))?;
+        let timers = timers.into_iter().map(|timer| NamedTimer {
+            name: timer.name.clone(),
+            timer: Some(timer_of(&actor, timer)),
+        });
+        let timers = timers.collect();
+        Ok(Response::new(ListTimersResponse { timers }))
     }
 
     async fn get_metadata(&self, _: Request<Empty>) -> Answer<GetMetadataResponse> {
@@ -350,12 +399,58 @@ impl Dapr {
         ActorKey::new(self.0.tenant.clone(), actor_type, id).map_err(of_id)
     }
 
+    /// A type, and the one actor of it that is meant, if it is one.
+    fn alarms_of(&self, of: AlarmsOf) -> Result<(String, Option<ActorKey>), Status> {
+        let AlarmsOf {
+            actor_type,
+            actor_id,
+        } = of;
+        let id = actor_id.filter(|id| !id.is_empty());
+        let only = id
+            .map(|id| self.actor(actor_type.clone(), id))
+            .transpose()?;
+        Ok((actor_type, only))
+    }
+
     fn workflow(&self, request: Request<WorkflowRequest>) -> Result<WorkflowKey, Status> {
         self.key(request.into_inner().instance_id)
     }
 
     fn key(&self, id: String) -> Result<WorkflowKey, Status> {
         WorkflowKey::new(self.0.tenant.clone(), id).map_err(of_id)
+    }
+}
+
+fn reminder_of(actor: ActorKey, reminder: ReminderInfo) -> Reminder {
+    let period = Some(actors::period(&reminder)).filter(|period| !period.is_empty());
+    Reminder {
+        actor_type: actor.actor_type,
+        actor_id: actor.id,
+        due_time: Some(date(reminder.due).to_string()),
+        period,
+        data: Some(bytes(reminder.input)),
+        ttl: reminder.ends.map(|at| date(at).to_string()),
+    }
+}
+
+fn timer_of(actor: &ActorKey, timer: ReminderInfo) -> Timer {
+    let callback = Some(timer.method.clone());
+    let Reminder {
+        actor_type,
+        actor_id,
+        due_time,
+        period,
+        data,
+        ttl,
+    } = reminder_of(actor.clone(), timer);
+    Timer {
+        actor_type,
+        actor_id,
+        due_time,
+        period,
+        ttl,
+        callback,
+        data,
     }
 }
 

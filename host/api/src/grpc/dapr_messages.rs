@@ -155,6 +155,62 @@ pub struct NamedAlarm {
     pub name: String,
 }
 
+/// The reminders of all actors of a type are meant, or the reminders or timers of one actor.
+#[derive(Clone, PartialEq, Message)]
+pub struct AlarmsOf {
+    #[prost(string, tag = "1")]
+    pub actor_type: String,
+    #[prost(string, optional, tag = "2")]
+    pub actor_id: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ListRemindersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub reminders: Vec<NamedReminder>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct NamedReminder {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub reminder: Option<Reminder>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ListTimersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub timers: Vec<NamedTimer>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct NamedTimer {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub timer: Option<Timer>,
+}
+
+/// What is known of a timer.
+#[derive(Clone, PartialEq, Message)]
+pub struct Timer {
+    #[prost(string, tag = "1")]
+    pub actor_type: String,
+    #[prost(string, tag = "2")]
+    pub actor_id: String,
+    #[prost(string, optional, tag = "3")]
+    pub due_time: Option<String>,
+    #[prost(string, optional, tag = "4")]
+    pub period: Option<String>,
+    #[prost(string, optional, tag = "5")]
+    pub ttl: Option<String>,
+    #[prost(string, optional, tag = "6")]
+    pub callback: Option<String>,
+    #[prost(message, optional, tag = "7")]
+    pub data: Option<Any>,
+}
+
 /// What is known of a reminder.
 #[derive(Clone, PartialEq, Message)]
 pub struct Reminder {

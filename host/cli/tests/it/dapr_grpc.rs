@@ -284,6 +284,93 @@ fn a_reminder_is_set_read_and_taken_back() {
     refused(read(), Code::NotFound, "Ring");
 }
 
+fn alarms_of(actor_type: &str, id: Option<&str>) -> AlarmsOf {
+    AlarmsOf {
+        actor_type: actor_type.to_owned(),
+        actor_id: id.map(str::to_owned),
+    }
+}
+
+#[test]
+fn reminders_are_listed_and_taken_back_by_type_and_by_actor() {
+    let host = Host::new();
+    let dapr = Sidecar::new(&host, &["sdk_probe.wasm"]);
+    for (id, name) in [("a", "Ring"), ("b", "Ring"), ("b", "Rings")] {
+        let reminder = RegisterReminderRequest {
+            actor_id: id.to_owned(),
+            name: name.to_owned(),
+            ..hourly()
+        };
+        dapr.ask(async |mut dapr| dapr.register_actor_reminder(reminder).await)
+            .unwrap();
+    }
+    let list = |of: AlarmsOf| {
+        let listed = dapr.ask(async |mut dapr| dapr.list_actor_reminders(of).await);
+        let names = listed?.reminders.into_iter().map(|one| {
+            let reminder = one.reminder.unwrap();
+            assert_eq!(reminder.data.unwrap().value, b"2");
+            format!("{} {}", reminder.actor_id, one.name)
+        });
+        Ok::<_, Refusal>(names.collect::<Vec<_>>())
+    };
+    let all = || list(alarms_of("Keeper", None)).unwrap();
+    assert_eq!(all(), ["a Ring", "b Ring", "b Rings"]);
+    let of_one = list(alarms_of("Keeper", Some("b"))).unwrap();
+    assert_eq!(of_one, ["b Ring", "b Rings"]);
+    assert!(list(alarms_of("Counter", None)).unwrap().is_empty());
+    refused(
+        list(alarms_of("Nobody", None)),
+        Code::FailedPrecondition,
+        "Nobody",
+    );
+    let forget = |of: AlarmsOf| {
+        dapr.ask(async |mut dapr| dapr.unregister_actor_reminders_by_type(of).await)
+            .unwrap();
+    };
+    forget(alarms_of("Keeper", Some("b")));
+    assert_eq!(all(), ["a Ring"]);
+    forget(alarms_of("Keeper", None));
+    assert!(all().is_empty());
+}
+
+#[test]
+fn timers_are_listed_and_read_as_long_as_they_are_there() {
+    let host = Host::new();
+    let dapr = Sidecar::new(&host, &["sdk_probe.wasm"]);
+    let timer = RegisterTimerRequest {
+        actor_type: "Keeper".to_owned(),
+        actor_id: "a:1".to_owned(),
+        name: "t".to_owned(),
+        due_time: "1h".to_owned(),
+        period: "PT10S".to_owned(),
+        callback: "Ring".to_owned(),
+        data: b"1".to_vec(),
+        ttl: String::new(),
+    };
+    let list = || {
+        let of = alarms_of("Keeper", Some("a:1"));
+        let listed = dapr.ask(async |mut dapr| dapr.list_actor_timers(of).await);
+        listed.unwrap().timers
+    };
+    assert!(list().is_empty());
+    dapr.ask(async |mut dapr| dapr.register_actor_timer(timer).await)
+        .unwrap();
+    let listed = list().remove(0);
+    assert_eq!(listed.name, "t");
+    let read = || dapr.ask(async |mut dapr| dapr.get_actor_timer(alarm("t")).await);
+    let timer = read().unwrap();
+    assert_eq!(listed.timer.as_ref(), Some(&timer));
+    assert_eq!(
+        (timer.callback.as_deref(), timer.period.as_deref()),
+        (Some("Ring"), Some("PT10S"))
+    );
+    assert_eq!(timer.data.unwrap().value, b"1");
+    dapr.ask(async |mut dapr| dapr.unregister_actor_timer(alarm("t")).await)
+        .unwrap();
+    assert!(list().is_empty());
+    refused(read(), Code::NotFound, "actor timer t");
+}
+
 #[test]
 fn a_reminder_that_is_due_runs_the_method_of_its_name_as_its_policy_says() {
     let host = Host::new();

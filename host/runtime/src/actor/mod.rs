@@ -571,6 +571,11 @@ impl ActorTurns {
                 let was_there = alarms.cancel_timer(&name);
                 Ok(was_there.to_string().into_bytes())
             }
+            Deed::TellTimers(asker) => {
+                // Whoever no longer waits does not want to know.
+                drop(asker.send(lock(&self.turn).timers()));
+                Ok(Payload::new())
+            }
             Deed::CancelReminder(name) => {
                 let was_there = alarms.cancel_reminder(&name).map_err(refused)?;
                 Ok(was_there.to_string().into_bytes())

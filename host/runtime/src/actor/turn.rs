@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use host_base::{ActorKey, Digest, Entity, Failure, Payload, Timestamp, WorkflowKey};
-use host_engine::{Interrupt, LogLevel};
+use host_engine::{Interrupt, LogLevel, ReminderInfo};
 use host_store::StateValue;
 use host_store::records::{Delayed, EventRaised, MailKind, Reminder};
 
+use crate::actor::reminders;
 use crate::dedup::Calls;
 use crate::locks::lock;
 use crate::message_id::MessageId;
@@ -219,6 +220,14 @@ impl Turn {
             None => !self.writes.deleted && self.timers.contains_key(name),
             Some(timer) => timer.is_some(),
         }
+    }
+
+    /// Its timers before this turn, in the order of their names.
+    pub(crate) fn timers(&self) -> Vec<ReminderInfo> {
+        let timers = self.timers.iter();
+        timers
+            .map(|(name, timer)| reminders::info(name, timer))
+            .collect()
     }
 
     /// How many timers there may be after this turn.
