@@ -61,6 +61,46 @@ pub enum DeployError {
     Store(#[from] StoreError),
 }
 
+/// A plugin or a component was not taken away. Nothing has changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// There is no such plugin, or no such component of it.
+    #[error("no plugin or component {0} is deployed")]
+    Unknown(String),
+    /// Something needs it; the caller may end or delete that first.
+    #[error("{what} is needed by {}: end or delete that first{}", by.join(", and by "), or_keep(*only_state))]
+    Needed {
+        /// The plugin or the component.
+        what: String,
+        /// What needs it, the first of each kind by name.
+        by: Vec<String>,
+        /// Whether that is nothing but actors' state.
+        only_state: bool,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn or_keep(only_state: bool) -> &'static str {
+    match only_state {
+        true => ", or say that it is kept (keep_state), for whichever plugin brings the type next",
+        false => "",
+    }
+}
+
+impl From<ReadError> for RemoveError {
+    fn from(error: ReadError) -> RemoveError {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<CommitError> for RemoveError {
+    fn from(error: CommitError) -> RemoveError {
+        StoreError::from(error).into()
+    }
+}
+
 /// A workflow was not moved to another component. Nothing has changed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum MoveError {

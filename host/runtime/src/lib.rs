@@ -30,6 +30,7 @@ mod pending;
 mod plugins;
 mod recovery;
 mod rehearsal;
+mod removal;
 mod repeats;
 mod rerun;
 mod retention;
@@ -52,8 +53,8 @@ pub use batches::{BatchView, Selection};
 pub use control::Purged;
 pub use effect::StateChange;
 pub use error::{
-    ControlError, DeployError, MoveError, RehearseError, RerunError, StartError, StartupError,
-    StoreError,
+    ControlError, DeployError, MoveError, RehearseError, RemoveError, RerunError, StartError,
+    StartupError, StoreError,
 };
 pub use inventory::{ActivityUnderWay, StateEntries, StateEntry};
 pub use observer::{Happening, Observer, Speaker};

@@ -139,6 +139,13 @@ impl Plugins {
         Ok(())
     }
 
+    /// There is no plugin of that name any more.
+    pub(crate) fn take(&self, tenant: &TenantId, name: &str) {
+        if let Some(catalog) = self.write().get_mut(tenant) {
+            catalog.take(name);
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantId, Catalog>> {
         self.tenants.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,18 +167,22 @@ impl Catalog {
     fn put(&mut self, plugin: Plugin) {
         let manifest = plugin.manifest();
         let name = &manifest.name;
-        self.workflows
-            .retain(|_, owner| owner.manifest().name != *name);
-        self.actors
-            .retain(|_, owner| owner.manifest().name != *name);
+        self.take(name);
         for workflow in &manifest.workflows {
             self.workflows.insert(workflow.name.clone(), plugin.clone());
         }
         for actor in &manifest.actors {
             self.actors.insert(actor.actor_type.clone(), plugin.clone());
         }
-        self.missing.remove(name);
         self.plugins.insert(name.clone(), plugin.clone());
+    }
+
+    fn take(&mut self, name: &str) {
+        self.workflows
+            .retain(|_, owner| owner.manifest().name != name);
+        self.actors.retain(|_, owner| owner.manifest().name != name);
+        self.missing.remove(name);
+        self.plugins.remove(name);
     }
 }
 

@@ -234,6 +234,11 @@ impl Batch {
         self.put_message(Keyspace::Meta, key, deployment);
     }
 
+    /// Forgets that a component stands for a plugin.
+    pub fn delete_deployment(&mut self, tenant: &TenantId, plugin: &str) {
+        self.delete(Keyspace::Meta, keys::deployment(tenant, plugin));
+    }
+
     /// Keeps a component's bytes.
     pub fn put_component(&mut self, digest: &Digest, bytes: &[u8]) {
         self.put(Keyspace::Meta, keys::component(digest), bytes.to_vec());

@@ -1,4 +1,4 @@
-//! `plugins`: deploy, list, show the components of one, activate one of them.
+//! `plugins`: deploy, list, show the components of one, activate one of them, remove one or all.
 //!
 //! Extracts, calls, converts; what becomes of unfinished workflows is the runtime's business.
 
@@ -59,6 +59,26 @@ struct DeployOptions {
     file: Option<String>,
 }
 
+/// One component of a plugin.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct Version {
+    /// The plugin's name.
+    name: String,
+    /// The component's digest, as the list of components has it.
+    #[param(pattern = "^[0-9a-f]{64}$")]
+    component: String,
+}
+
+/// What may be there although the plugin goes.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct RemoveOptions {
+    /// Whether its actors may have state: it stays, for whichever plugin brings their type next. Default: false.
+    keep_state: Option<bool>,
+}
+
 /// Which component is to stand for its plugin.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,7 +112,10 @@ pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
     let upload = OpenApiRouter::new()
         .routes(routes!(list, deploy))
         .layer(DefaultBodyLimit::max(limits.component_bytes_max));
-    upload.routes(routes!(show)).routes(routes!(activate))
+    upload
+        .routes(routes!(show, remove))
+        .routes(routes!(activate))
+        .routes(routes!(remove_version))
 }
 
 /// Deploys a component
@@ -208,6 +231,51 @@ async fn components(
     ))
 }
 
+/// Removes a plugin
+///
+/// With all its components. It is refused as long as something needs the plugin: workflows that have not ended,
+/// schedules, subscriptions, reminders and state of its actors.
+#[utoipa::path(
+    delete,
+    path = "/plugins/{name}",
+    operation_id = "remove_plugin",
+    tag = "plugins",
+    params(One, RemoveOptions),
+    responses((status = 204, description = "It is removed."))
+)]
+async fn remove(
+    State(api): State<Api>,
+    Path(One { name }): Path<One>,
+    Query(RemoveOptions { keep_state }): Query<RemoveOptions>,
+) -> Result<StatusCode, Problem> {
+    let keep_state = keep_state.unwrap_or(false);
+    let removed = api.runtime.remove_plugin(&api.tenant, &name, keep_state);
+    removed.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a component of a plugin
+///
+/// One that does not stand for its plugin and that no workflow runs on any more. The host removes such ones by itself,
+/// too, after a moment.
+#[utoipa::path(
+    delete,
+    path = "/plugins/{name}/versions/{component}",
+    operation_id = "remove_component",
+    tag = "plugins",
+    params(Version),
+    responses((status = 204, description = "It is removed."))
+)]
+async fn remove_version(
+    State(api): State<Api>,
+    Path(Version { name, component }): Path<Version>,
+) -> Result<StatusCode, Problem> {
+    let digest = digest(&api, &name, &component).await?;
+    let removed = api.runtime.remove_component(&api.tenant, &name, &digest);
+    removed.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Activates a component of a plugin
 ///
 /// One that is kept because workflows run on it stands for its plugin again.
@@ -225,15 +293,22 @@ async fn activate(
     Path(One { name }): Path<One>,
     Json(Activate { component }): Json<Activate>,
 ) -> Result<Response, Problem> {
+    let digest = digest(&api, &name, &component).await?;
+    let activated = api.runtime.activate(&api.tenant, &digest).await?;
+    let activated = activated.ok_or_else(|| no_component(&name, &component))?;
+    Ok(told(activated, Tally::default()))
+}
+
+/// The digest of a component that is kept.
+async fn digest(api: &Api, plugin: &str, component: &str) -> Result<Digest, Problem> {
     let kept = api.runtime.components(&api.tenant).await?;
-    let mut of_plugin = kept.iter().filter(|one| one.plugin == name);
+    let mut of_plugin = kept.iter().filter(|one| one.plugin == plugin);
     let found = of_plugin.find(|one| one.digest.to_string() == component);
-    let digest: Option<Digest> = found.map(|one| one.digest);
-    let activated = match digest {
-        Some(digest) => api.runtime.activate(&api.tenant, &digest).await?,
-        None => None,
-    };
-    let list = format!("/plugins/{name}");
-    let gone = || Problem::unknown("component of that plugin has the digest", &component, &list);
-    Ok(told(activated.ok_or_else(gone)?, Tally::default()))
+    let found = found.ok_or_else(|| no_component(plugin, component))?;
+    Ok(found.digest)
+}
+
+fn no_component(plugin: &str, component: &str) -> Problem {
+    let list = format!("/plugins/{plugin}");
+    Problem::unknown("component of that plugin has the digest", component, &list)
 }

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::failure::code;
 use host_base::{Failure, InvalidId};
-use host_runtime::{ControlError, DeployError, RerunError, StartError, StoreError};
+use host_runtime::{ControlError, DeployError, RemoveError, RerunError, StartError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,6 +32,7 @@ pub(super) enum Kind {
     NotSuspended,
     Stalled,
     Differs,
+    InUse,
     TooLarge,
     NotJson,
     Limit,
@@ -66,7 +67,8 @@ impl Kind {
             | Kind::NotEnded
             | Kind::NotSuspended
             | Kind::Stalled
-            | Kind::Differs => StatusCode::CONFLICT,
+            | Kind::Differs
+            | Kind::InUse => StatusCode::CONFLICT,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Limit | Kind::Plugin => StatusCode::UNPROCESSABLE_ENTITY,
@@ -87,6 +89,7 @@ impl Kind {
             | Kind::NotEnded
             | Kind::NotSuspended
             | Kind::Differs
+            | Kind::InUse
             | Kind::TooLarge
             | Kind::NotJson
             | Kind::Limit => WhoMustAct::Caller,
@@ -109,6 +112,7 @@ impl Kind {
             Kind::NotSuspended => ("not-suspended", "The workflow is not held"),
             Kind::Stalled => ("stalled", "The code does not do what the history says"),
             Kind::Differs => ("differs", "The code does not do what is copied"),
+            Kind::InUse => ("in-use", "Something needs it"),
             Kind::TooLarge => ("too-large", "The body is too large"),
             Kind::NotJson => ("unsupported-media-type", "The body is of another type"),
             Kind::Limit => ("limit", "A named limit is reached"),
@@ -303,6 +307,19 @@ impl From<DeployError> for Problem {
             DeployError::Load(_) => Problem::bad_input(text),
             DeployError::Taken { .. } => Problem::new(Kind::AlreadyExists, text),
             DeployError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RemoveError> for Problem {
+    fn from(error: RemoveError) -> Problem {
+        let text = error.to_string();
+        match error {
+            RemoveError::Unknown(name) => {
+                Problem::unknown("plugin or component is deployed as", &name, "/plugins")
+            }
+            RemoveError::Needed { .. } => Problem::new(Kind::InUse, text),
+            RemoveError::Store(error) => error.into(),
         }
     }
 }

@@ -772,3 +772,41 @@ fn one_stream_too_many_is_told_to_come_back_and_a_server_that_stops_ends_those_t
     events(&mut stream);
     assert_eq!(server.ended().0.code(), Some(0));
 }
+
+#[test]
+fn a_plugin_is_removed_when_nothing_needs_it_any_more_and_stays_away() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(TASKS), &plugin(APPROVAL)]);
+    approval(&server, "w");
+    let remove = |path: &str| server.delete(&at(&format!("/plugins/{path}")));
+    let (what, detail) = problem(&remove("approval"), 409);
+    assert_eq!(what, "in-use");
+    assert!(detail.contains("the unfinished workflows w"), "{detail}");
+    let kept = get(&server, "/plugins/approval").expect(200);
+    let component = kept["components"][0]["component"].as_str().unwrap();
+    let version = format!("approval/versions/{component}");
+    assert_eq!(kind(&remove(&version), 409), "in-use");
+    post(&server, "/workflows/w/terminate", &json!({})).expect(200);
+    assert_eq!(remove("approval?keep_state=true").status, 204);
+    assert_eq!(kind(&remove("approval"), 404), "not-found");
+    assert_eq!(kind(&remove(&version), 404), "not-found");
+    // What its actors have written is deleted by nobody else.
+    post(&server, "/workflows?wait=30s", &start_task("t")).expect(201);
+    let (_, detail) = problem(&remove("task_workflow"), 409);
+    assert!(
+        detail.contains("TaskActor/task-1") && detail.contains("keep_state"),
+        "{detail}"
+    );
+    assert_eq!(remove("task_workflow?keep_state=true").status, 204);
+    server.kill();
+    let server = Server::start(&host, &[]);
+    assert_eq!(
+        get(&server, "/plugins").expect(200),
+        json!({"components": []})
+    );
+    assert_eq!(status(&server, "t"), "completed");
+    drop(server);
+    let server = Server::start(&host, &[&plugin(TASKS)]);
+    let state = get(&server, "/actors/TaskActor/task-1/state").expect(200);
+    assert!(!state["entries"].as_array().unwrap().is_empty(), "{state}");
+}

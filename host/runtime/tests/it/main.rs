@@ -24,6 +24,7 @@ mod limits;
 mod misbehaviour;
 mod reentrancy;
 mod reminders;
+mod removals;
 mod repeats;
 mod reruns;
 mod schedules;
