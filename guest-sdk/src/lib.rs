@@ -240,7 +240,8 @@
 //! Whoever has an instance's id can ask it: [`on_query`](WorkflowContext::on_query) answers questions while it
 //! runs and after it has ended, and [`on_update`](WorkflowContext::on_update) judges changes, applies them and
 //! answers when that is done. [`until`](WorkflowContext::until) waits for what updates do, and
-//! [`set_status`](WorkflowContext::set_status) says where the instance stands.
+//! [`set_status`](WorkflowContext::set_status) says where the instance stands;
+//! [`set_attribute`](WorkflowContext::set_attribute) says by what it is found among many.
 //!
 //! ```
 //! # use guest_sdk::prelude::*;
@@ -416,9 +417,9 @@ pub use state::{List, Page};
 pub use topic::{WorkflowEvent, WorkflowStage};
 pub use value::Value;
 pub use workflow::{
-    AwaitEvent, Call, CallActor, Command, Elapsed, InputOf, Instance, MarkedAsWorkflow, OutputOf,
-    ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Step, Stoppable, Workflow,
-    WorkflowContext, WorkflowRng,
+    Attribute, AwaitEvent, Call, CallActor, Command, Elapsed, InputOf, Instance, MarkedAsWorkflow,
+    OutputOf, ParentClose, RunActivity, RunChild, Scheduled, Sleep, StartChild, Step, Stoppable,
+    Workflow, WorkflowContext, WorkflowRng,
 };
 pub use {rand, schemars, serde, serde_json};
 

@@ -6,6 +6,7 @@
 mod activity;
 mod actor;
 mod asked;
+mod attribute;
 mod call;
 mod child;
 mod deterministic;
@@ -31,6 +32,7 @@ use crate::{Failure, Value};
 
 pub use activity::RunActivity;
 pub use actor::CallActor;
+pub use attribute::Attribute;
 pub use call::{Call, Command, Scheduled, Step, Stoppable};
 pub use child::{ParentClose, RunChild, StartChild};
 pub use deterministic::WorkflowRng;

@@ -2,12 +2,14 @@
 //!
 //! Knows nobody: no store, no engine, no runtime, no I/O besides reading the clock.
 
+pub mod attribute;
 pub mod duration;
 pub mod failure;
 pub mod ids;
 pub mod limits;
 pub mod time;
 
+pub use attribute::{AttributeValue, Attributes, InvalidAttribute, Search};
 pub use failure::{Failure, Fault, Outcome};
 pub use ids::{ActorKey, Digest, Entity, InvalidId, TenantId, WorkflowKey};
 pub use limits::{Limits, Retention, ServerLimits};

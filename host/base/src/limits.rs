@@ -106,6 +106,11 @@ pub struct Limits {
     pub components_loaded_max: usize,
     /// Largest custom status of a workflow, in bytes: it is part of each list. Default 16 KiB.
     pub custom_status_bytes_max: usize,
+    /// Search attributes of one workflow. Default 32.
+    pub attributes_max: usize,
+    /// Longest text of a search attribute, in bytes: a search reads the attributes of many workflows.
+    /// Default 1 KiB.
+    pub attribute_value_bytes_max: usize,
     /// How long a caller waits for the answer to a query. Default 10 s.
     #[serde(with = "duration::field")]
     #[schemars(with = "String")]
@@ -255,6 +260,8 @@ impl Default for Limits {
             component_bytes_max: 64 * MIB,
             components_loaded_max: 16,
             custom_status_bytes_max: 16 * KIB,
+            attributes_max: 32,
+            attribute_value_bytes_max: KIB,
             query_time_max: Duration::from_secs(10),
             event_streams_max: 2_048,
             reply_retention: Duration::from_secs(24 * 60 * 60),

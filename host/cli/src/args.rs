@@ -11,6 +11,8 @@ use clap::{
 };
 use clap_complete::Shell;
 use host_api::json;
+use host_base::attribute::read_attribute;
+use host_base::{AttributeValue, Attributes, Search};
 
 use crate::remote::Sources;
 
@@ -273,6 +275,25 @@ pub(crate) struct RunArgs {
     /// the new one whose history agrees with it.
     #[arg(long)]
     pub(crate) pin: bool,
+    #[command(flatten)]
+    pub(crate) labels: Labels,
+}
+
+/// By what a workflow is found.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Labels {
+    /// By what the workflow is found, also again for more: "host workflow list --where" compares it. A value is what
+    /// it looks like: a number, true or false, a time such as 2030-01-31T12:00:00Z, or else a text; in double quotes
+    /// it is always a text.
+    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = read_attribute)]
+    attributes: Vec<(String, AttributeValue)>,
+}
+
+impl Labels {
+    /// The attributes; of those that were said twice, the last one counts.
+    pub(crate) fn attributes(&self) -> Attributes {
+        self.attributes.iter().cloned().collect()
+    }
 }
 
 #[derive(Args, Debug)]
@@ -661,6 +682,8 @@ pub(crate) struct StartArgs {
     /// it is, so that the command can be repeated.
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) labels: Labels,
 }
 
 /// Which workflows are deleted: one, or all ended ones that fit.
@@ -716,6 +739,11 @@ pub(crate) struct ListArgs {
     /// Only workflows of this name.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Only workflows whose attributes fit all these conditions, such as "customer = ada and total >= 10". A
+    /// condition is a name, one of = != < <= > >= ^= (begins with), and a value as --attribute takes it; a text with
+    /// spaces stands in double quotes. What has no such attribute, or has it as another type, does not fit.
+    #[arg(long = "where", value_name = "CONDITIONS")]
+    pub(crate) search: Option<Search>,
     /// How many at most.
     #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = one_or_more())]
     pub(crate) limit: usize,

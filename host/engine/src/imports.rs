@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use host_base::{Failure, Outcome, Payload, Timestamp};
+use host_base::{AttributeValue, Failure, Outcome, Payload, Timestamp};
 
 use crate::error::Interrupt;
 
@@ -322,6 +322,16 @@ pub trait WorkflowImports: Send + 'static {
     /// # Errors
     /// The value is too long, or the code is in the middle of an answer.
     fn set_status(&mut self, value: Payload) -> Result<(), Interrupt>;
+
+    /// Has the workflow found by another value of an attribute, or by none.
+    ///
+    /// # Errors
+    /// There is no such attribute, a limit is reached, or the code is in the middle of an answer.
+    fn set_attribute(
+        &mut self,
+        name: String,
+        value: Option<AttributeValue>,
+    ) -> Result<(), Interrupt>;
 
     /// Whether the code is to go the new way of that name.
     ///

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use host_base::Payload;
+use host_base::{AttributeValue, Payload};
 use wasmtime::Result;
 
 use crate::bindings::durable::plugin::{types, workflow};
@@ -271,6 +271,15 @@ impl workflow::Host for Guest {
         Ok(self.workflow("set-status")?.set_status(value)?)
     }
 
+    fn set_attribute(
+        &mut self,
+        name: String,
+        value: Option<workflow::AttributeValue>,
+    ) -> Result<()> {
+        let value = value.map(attribute_value);
+        Ok(self.workflow("set-attribute")?.set_attribute(name, value)?)
+    }
+
     fn patched(&mut self, name: String) -> Result<bool> {
         Ok(self.workflow("patched")?.patched(&name)?)
     }
@@ -324,6 +333,15 @@ fn query_to_guest(query: Query) -> workflow::Query {
     workflow::Query {
         name: query.name,
         input: query.input,
+    }
+}
+
+fn attribute_value(value: workflow::AttributeValue) -> AttributeValue {
+    match value {
+        workflow::AttributeValue::Text(text) => AttributeValue::Text(text),
+        workflow::AttributeValue::Number(number) => AttributeValue::Number(number),
+        workflow::AttributeValue::Truth(truth) => AttributeValue::Bool(truth),
+        workflow::AttributeValue::TimeMs(millis) => AttributeValue::Time(millis),
     }
 }
 

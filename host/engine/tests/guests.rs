@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use host_base::{Failure, Limits, Outcome, Payload, Timestamp};
+use host_base::{AttributeValue, Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
     ActivityImports, ActivityInfo, ActorCall, ActorImports, Alarm, BoxFuture, CallOptions, Command,
     Completion, Engine, EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel,
@@ -108,6 +108,10 @@ impl WorkflowImports for Workflow {
     }
 
     fn set_status(&mut self, _: Payload) -> Result<(), Interrupt> {
+        Ok(())
+    }
+
+    fn set_attribute(&mut self, _: String, _: Option<AttributeValue>) -> Result<(), Interrupt> {
         Ok(())
     }
 

@@ -66,6 +66,7 @@ pub use rerun::Rerun;
 pub use rollout::{KeptComponent, RolledOut, Rollout, Trial};
 pub use runtime::{Deployed, Runtime, Unfinished};
 pub use schedules::{Fired, ScheduleView};
+pub use start::Start;
 pub use topics::SubscriptionView;
 pub use view::{WorkflowView, status_name};
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use host_base::attribute::check_attribute_name;
 use host_base::failure::code;
 use host_base::ids::check_id;
 use host_base::limits::ID_BYTES_MAX;
-use host_base::{Failure, Limits, Outcome};
+use host_base::{AttributeValue, Attributes, Failure, InvalidAttribute, Limits, Outcome};
 use host_engine::Interrupt;
 
 /// Longest key of an actor's state, in bytes: it is part of a key on disk, as an id is.
@@ -75,6 +76,48 @@ pub(crate) fn check_custom_status(limits: &Limits, value: &[u8]) -> Result<(), I
     Err(Interrupt(format!(
         "a custom status of {bytes} bytes is longer than the limit `custom_status_bytes_max` of {max}"
     )))
+}
+
+/// Whether a workflow may have that attribute at all, as every replay says.
+pub(crate) fn check_attribute(name: &str, value: &AttributeValue) -> Result<(), InvalidAttribute> {
+    check_attribute_name(name)?;
+    value.check()
+}
+
+/// Whether a workflow may have so many attributes.
+pub(crate) fn check_attributes_number(limits: &Limits, number: usize) -> Result<(), Interrupt> {
+    let max = limits.attributes_max;
+    if number <= max {
+        return Ok(());
+    }
+    Err(Interrupt(format!(
+        "a workflow may have {max} attributes (`attributes_max`), and this one is to have {number}"
+    )))
+}
+
+/// Whether an attribute may be as long as it is.
+pub(crate) fn check_attribute_bytes(
+    limits: &Limits,
+    name: &str,
+    value: &AttributeValue,
+) -> Result<(), Interrupt> {
+    let (bytes, max) = (value.bytes(), limits.attribute_value_bytes_max);
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(Interrupt(format!(
+        "the attribute {name} of {bytes} bytes is longer than the limit `attribute_value_bytes_max` of {max}"
+    )))
+}
+
+/// Whether a workflow may be started with these attributes.
+pub(crate) fn check_attributes(limits: &Limits, attributes: &Attributes) -> Result<(), Failure> {
+    for (name, value) in attributes {
+        check_attribute(name, value)
+            .map_err(|error| Failure::new(code::BAD_INPUT, error.to_string()))?;
+        check_attribute_bytes(limits, name, value).map_err(over_limit)?;
+    }
+    check_attributes_number(limits, attributes.len()).map_err(over_limit)
 }
 
 /// Counts bytes of values and inputs that a turn hands over.

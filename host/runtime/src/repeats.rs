@@ -3,6 +3,7 @@
 //!
 //! A key counts together with what is asked for: the same key with another input is another request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use host_base::failure::code;
@@ -15,7 +16,7 @@ use crate::error::{RerunError, StartError};
 use crate::limits;
 use crate::rerun::Rerun;
 use crate::runtime::Runtime;
-use crate::start::{self, unreadable};
+use crate::start::{self, Start, unreadable};
 use crate::topics;
 use crate::view::WorkflowView;
 
@@ -45,21 +46,21 @@ impl Runtime {
     pub async fn start_workflow_once(
         &self,
         tenant: &TenantId,
-        name: &str,
-        id: Option<&str>,
-        input: Payload,
+        start: Start,
         idempotency_key: &str,
     ) -> Result<Begun, StartError> {
-        let (kind, target) = match id {
+        let (kind, target) = match &start.id {
             Some(id) => ("workflow of an id", id),
-            None => ("workflow of any id", name),
+            None => ("workflow of any id", &start.name),
         };
         let target = target_of(tenant, kind, target).map_err(StartError::Refused)?;
-        let once = digest(What::Start, &target, name, &input, idempotency_key);
-        let id = id.map_or_else(|| start::made_id(once.0), str::to_owned);
+        let content = content_of(&start);
+        let once = digest(What::Start, &target, &start.name, &content, idempotency_key);
+        let id = start.id.clone();
+        let id = id.unwrap_or_else(|| start::made_id(once.0));
         let key = WorkflowKey::new(tenant.clone(), id);
         let key = key.map_err(|error| StartError::Refused(error.into()))?;
-        self.begin(key, name, input, Some(once), |_| true).await
+        self.begin(key, start, Some(once), |_| true).await
     }
 
     /// Begins a run again once; durable when this returns. Without an id, the host makes one of the key.
@@ -140,6 +141,18 @@ impl Runtime {
         let done = self.core.tasks.spawn(deed).await;
         done.unwrap_or_else(|_| Err(self.stopped()))
     }
+}
+
+/// What a start says besides its name and its id. Where that is an input alone, keys that were kept before there
+/// was more to say stay as they are.
+fn content_of(start: &Start) -> Cow<'_, [u8]> {
+    let Start {
+        input, attributes, ..
+    } = start;
+    if attributes.is_empty() {
+        return Cow::Borrowed(input);
+    }
+    Cow::Owned(format!("{input:?} {attributes:?}").into_bytes())
 }
 
 /// What an earlier request has begun.

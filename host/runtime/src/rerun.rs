@@ -249,6 +249,7 @@ async fn start(
         parent: None,
         detached: false,
         seed: core.random(),
+        attributes: past.started.attributes.clone(),
         before,
     };
     let now = core.clock.now();

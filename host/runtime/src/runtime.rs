@@ -17,7 +17,9 @@ use host_engine::{
     Alarm, Engine, EngineOptions, Manifest, NewReminder, Query, ReminderInfo, Update,
 };
 use host_store::records::{Deployment, Event, EventKind, EventRaised, Status};
-use host_store::{Batch, ReadError, Reader, StateValue, Store, WorkflowFilter};
+use host_store::{
+    Batch, ReadError, Reader, StateValue, Store, WorkflowFilter, attributes_to_records,
+};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
@@ -42,7 +44,7 @@ use crate::rerun::{self, Rerun};
 use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::schedules::{self, Ask, Schedules};
-use crate::start::{self, Former, IdState, NewWorkflow, unreadable};
+use crate::start::{self, Former, IdState, NewWorkflow, Start, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
 use crate::topics::{self, SubscriptionView};
@@ -357,7 +359,8 @@ impl Runtime {
         })
     }
 
-    /// Starts a workflow; durable when this returns. Without an id, the host makes one.
+    /// Starts a workflow of which nothing is said but its name, its id and its input: see
+    /// [`Runtime::start_workflow_with`].
     ///
     /// # Errors
     /// See [`StartError`]; nothing was started.
@@ -368,11 +371,26 @@ impl Runtime {
         id: Option<&str>,
         input: Payload,
     ) -> Result<WorkflowView, StartError> {
-        let id = id.map_or_else(|| start::made_id(self.core.random()), str::to_owned);
-        let key = WorkflowKey::new(tenant.clone(), id);
-        let key = key.map_err(|error| StartError::Refused(error.into()))?;
-        let begun = self.begin(key, name, input, None, |_| true).await?;
-        Ok(begun.view())
+        let start = Start {
+            name: name.to_owned(),
+            id: id.map(str::to_owned),
+            input,
+            ..Start::default()
+        };
+        self.start_workflow_with(tenant, start).await
+    }
+
+    /// Starts a workflow; durable when this returns. Without an id, the host makes one.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing was started.
+    pub async fn start_workflow_with(
+        &self,
+        tenant: &TenantId,
+        start: Start,
+    ) -> Result<WorkflowView, StartError> {
+        let key = self.key_of_start(tenant, &start)?;
+        Ok(self.begin(key, start, None, |_| true).await?.view())
     }
 
     /// The same under an id that was never used, as far as that is still known.
@@ -381,28 +399,40 @@ impl Runtime {
     /// See [`StartError`]; nothing was started.
     pub async fn start_workflow_of_new_id(
         &self,
-        key: WorkflowKey,
-        name: &str,
-        input: Payload,
+        tenant: &TenantId,
+        start: Start,
     ) -> Result<WorkflowView, StartError> {
+        let key = self.key_of_start(tenant, &start)?;
         let is_unused = |before: &Former| !before.was_used();
-        let begun = self.begin(key, name, input, None, is_unused).await?;
-        Ok(begun.view())
+        Ok(self.begin(key, start, None, is_unused).await?.view())
+    }
+
+    fn key_of_start(&self, tenant: &TenantId, start: &Start) -> Result<WorkflowKey, StartError> {
+        let id = start.id.clone();
+        let id = id.unwrap_or_else(|| start::made_id(self.core.random()));
+        let key = WorkflowKey::new(tenant.clone(), id);
+        key.map_err(|error| StartError::Refused(error.into()))
     }
 
     /// Starts a workflow where what had the id before allows it, unless that was done before under this digest.
     pub(crate) async fn begin(
         &self,
         key: WorkflowKey,
-        name: &str,
-        input: Payload,
+        start: Start,
         once: Option<Digest>,
         may_follow: impl FnOnce(&Former) -> bool,
     ) -> Result<Begun, StartError> {
         let core = &self.core;
+        let Start {
+            name,
+            input,
+            attributes,
+            ..
+        } = start;
         limits::check_payload(&core.limits, "a workflow's input", &input)
             .map_err(|limit| StartError::Refused(limits::over_limit(limit)))?;
-        let plugin = start::plugin_of(&core.plugins, &key, name).map_err(StartError::Refused)?;
+        limits::check_attributes(&core.limits, &attributes).map_err(StartError::Refused)?;
+        let plugin = start::plugin_of(&core.plugins, &key, &name).map_err(StartError::Refused)?;
         let permit = core.starts.permit(&key).await;
         // Under the permit: of two with one digest, the second sees what the first has done.
         let once = remembering(core, &key.tenant, once, Payload::new());
@@ -426,12 +456,13 @@ impl Runtime {
             IdState::Free(before) => {
                 let new = NewWorkflow {
                     key,
-                    name: name.to_owned(),
+                    name,
                     plugin,
                     input,
                     parent: None,
                     detached: false,
                     seed: core.random(),
+                    attributes: attributes_to_records(attributes),
                     before,
                 };
                 let started = self.start(new, permit, batch).await;

@@ -3,14 +3,27 @@
 //! Owns what is written; who may start which id is decided by whoever holds the permit.
 
 use host_base::failure::code;
-use host_base::{Failure, Payload, Timestamp, WorkflowKey};
+use host_base::{Attributes, Failure, Payload, Timestamp, WorkflowKey};
 use host_engine::Plugin;
-use host_store::records::{Event, EventKind, Instance, Started, Status, Waiter};
+use host_store::records::{Attribute, Event, EventKind, Instance, Started, Status, Waiter};
 use host_store::{Batch, ReadError};
 
 use crate::core::Core;
 use crate::plugins::Plugins;
 use crate::view::{WorkflowView, is_active};
+
+/// What a caller wants to be started.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Start {
+    /// The workflow's name.
+    pub name: String,
+    /// The new instance's id; none: the host makes one.
+    pub id: Option<String>,
+    /// What it takes.
+    pub input: Payload,
+    /// By what it is found.
+    pub attributes: Attributes,
+}
 
 /// A workflow that is to be started.
 pub(crate) struct NewWorkflow {
@@ -22,6 +35,8 @@ pub(crate) struct NewWorkflow {
     /// Whether the parent does not wait for its end.
     pub(crate) detached: bool,
     pub(crate) seed: [u8; 32],
+    /// By what it is found, in the order of the names.
+    pub(crate) attributes: Vec<Attribute>,
     /// What had the id before.
     pub(crate) before: Former,
 }
@@ -100,6 +115,7 @@ pub(crate) fn put(
         component: new.plugin.digest().0.to_vec(),
         origin: None,
         suggest_from,
+        attributes: new.attributes.clone(),
     };
     let event = Event {
         at_ms: now.0,
@@ -121,6 +137,7 @@ pub(crate) fn instance(new: &NewWorkflow, now: Timestamp) -> Instance {
         parent: new.parent.clone(),
         component: new.plugin.digest().0.to_vec(),
         detached: new.detached,
+        attributes: new.attributes.clone(),
         ..Instance::default()
     }
 }

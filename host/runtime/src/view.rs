@@ -2,8 +2,9 @@
 //!
 //! Knows the records; the store and the entity that own them are elsewhere.
 
-use host_base::{Digest, Outcome, Payload, Timestamp, WorkflowKey};
+use host_base::{Attributes, Digest, Outcome, Payload, Timestamp, WorkflowKey};
 use host_engine::{Plugin, WorkflowInfo, WorkflowStatus};
+use host_store::attributes_of_records;
 use host_store::records::{Instance, Stall, Status, Suspension};
 
 /// A workflow instance as of its last commit.
@@ -35,6 +36,8 @@ pub struct WorkflowView {
     pub cancel_requested: Option<String>,
     /// Where its code says that it stands.
     pub custom_status: Option<Payload>,
+    /// By what it is found.
+    pub attributes: Attributes,
     /// When it is deleted, where it has ended and is not kept for ever.
     pub kept_until: Option<Timestamp>,
 }
@@ -55,6 +58,7 @@ impl WorkflowView {
             suspension: instance.suspension,
             cancel_requested: instance.cancel_reason,
             custom_status: instance.custom_status,
+            attributes: attributes_of_records(instance.attributes),
             kept_until: Some(Timestamp(instance.retained_until_ms)).filter(|until| until.0 > 0),
         }
     }

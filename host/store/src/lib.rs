@@ -15,6 +15,7 @@ mod state;
 
 pub use batch::{Batch, Change, Op};
 pub use committer::{Commit, CommitError, Committer};
+pub use convert::{attributes_of_records, attributes_to_records};
 pub use keys::{Keyspace, TaskKey, TimerKey, TimerOf};
 pub use open::{FORMAT, OpenError, Store};
 pub use reader::{ReadError, Reader, WorkflowFilter};

@@ -149,6 +149,9 @@ pub struct Instance {
     /// Whether what a copied history asked for and had not received was asked for anew.
     #[prost(bool, tag = "26")]
     pub reissued: bool,
+    /// By what it is found, in the order of the names.
+    #[prost(message, repeated, tag = "40")]
+    pub attributes: Vec<Attribute>,
 }
 
 impl Instance {
@@ -159,6 +162,34 @@ impl Instance {
             first => first,
         }
     }
+}
+
+/// A search attribute of a workflow.
+#[derive(Clone, PartialEq, Message)]
+pub struct Attribute {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Its value. Absent only where a newer host wrote a type that this one does not know.
+    #[prost(oneof = "AttributeKind", tags = "2, 3, 4, 5")]
+    pub value: Option<AttributeKind>,
+}
+
+/// What an attribute can be.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum AttributeKind {
+    /// A text.
+    #[prost(string, tag = "2")]
+    Text(String),
+    /// A number.
+    #[prost(double, tag = "3")]
+    Number(f64),
+    /// True or false.
+    #[prost(bool, tag = "4")]
+    Bool(bool),
+    /// In milliseconds since the epoch.
+    #[prost(sint64, tag = "5")]
+    TimeMs(i64),
 }
 
 /// Keyspace `meta`: how often the id of a deleted instance has been used. What still comes for one of those runs
@@ -383,6 +414,9 @@ pub struct Started {
     /// The run whose history was copied, where the instance does not begin at its beginning.
     #[prost(message, optional, tag = "25")]
     pub origin: Option<Origin>,
+    /// By what the instance was found at the beginning of this run, in the order of the names.
+    #[prost(message, repeated, tag = "40")]
+    pub attributes: Vec<Attribute>,
 }
 
 /// Where a copied history comes from.
@@ -1147,6 +1181,9 @@ pub struct BatchFilter {
     /// Only those that were started earlier, in milliseconds since the epoch.
     #[prost(uint64, optional, tag = "4")]
     pub created_until_ms: Option<u64>,
+    /// Only those whose attributes fit this search, as it was written.
+    #[prost(string, optional, tag = "5")]
+    pub search: Option<String>,
 }
 
 /// A workflow of which it is not known that it was done.

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use host_base::{Fault, WorkflowKey};
-use host_runtime::{Begun, ControlError, StartError, StoreError, WorkflowView};
+use host_runtime::{Begun, ControlError, Start, StartError, StoreError, WorkflowView};
 use serde::{Deserialize, Serialize};
 
 use super::body::Body;
@@ -68,14 +68,19 @@ async fn start(
     let query = query.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.body_text()))?;
     let Query(StartQuery { id }) = query;
     id.as_deref().map_or(Ok(()), check_new_id)?;
-    let (runtime, tenant, id) = (&api.runtime, &api.tenant, id.as_deref());
-    let input = input.into();
+    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let start = Start {
+        name: name.clone(),
+        id,
+        input: input.into(),
+        ..Start::default()
+    };
     let started = match idempotency_key(&headers)? {
-        Some(key) => runtime
-            .start_workflow_once(tenant, &name, id, input, key)
-            .await
-            .map(Begun::view),
-        None => runtime.start_workflow(tenant, &name, id, input).await,
+        Some(key) => {
+            let begun = runtime.start_workflow_once(tenant, start, key);
+            begun.await.map(Begun::view)
+        }
+        None => runtime.start_workflow_with(tenant, start).await,
     };
     match started {
         Ok(WorkflowView { key, .. }) => accepted(Started { id: key.id }),

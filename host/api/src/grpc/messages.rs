@@ -9,6 +9,8 @@
     reason = "they are seen from outside by tests only, and are called what they are called in Dapr"
 )]
 
+use std::collections::BTreeMap;
+
 use prost::{Enumeration, Message, Oneof};
 pub use prost_types::Timestamp;
 
@@ -27,6 +29,9 @@ pub struct StartRequest {
     /// Not before that time.
     #[prost(message, optional, tag = "5")]
     pub start_at: Option<Timestamp>,
+    /// By what it is found.
+    #[prost(btree_map = "string, string", tag = "8")]
+    pub tags: BTreeMap<String, String>,
     /// Not where the id was ever used, as long as that is known.
     #[prost(bool, tag = "10")]
     pub enforce_unique_id: bool,
@@ -81,6 +86,9 @@ pub struct WorkflowState {
     pub execution_id: Option<String>,
     #[prost(message, optional, tag = "13")]
     pub completed: Option<Timestamp>,
+    /// By which texts it is found.
+    #[prost(btree_map = "string, string", tag = "15")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Where an instance stands.

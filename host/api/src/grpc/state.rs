@@ -2,8 +2,10 @@
 //!
 //! Pure. A payload that is empty is none: clients tell the two apart, and the host does not.
 
+use std::collections::BTreeMap;
+
 use host_base::failure::Cause;
-use host_base::{Failure, Outcome, Payload, Timestamp};
+use host_base::{AttributeValue, Attributes, Failure, Outcome, Payload, Timestamp};
 use host_runtime::{WorkflowStatus, WorkflowView};
 
 use crate::json::date;
@@ -27,6 +29,7 @@ pub(super) fn of(view: &WorkflowView, payloads: Option<Payloads>) -> WorkflowSta
         updated: Some(moment(view.updated)),
         execution_id: Some(view.run.to_string()),
         completed: view.has_ended().then(|| moment(view.updated)),
+        tags: tags(&view.attributes),
         ..WorkflowState::default()
     };
     let Some(Payloads { input, termination }) = payloads else {
@@ -44,6 +47,22 @@ pub(super) fn of(view: &WorkflowView, payloads: Option<Payloads>) -> WorkflowSta
         failure,
         ..bare
     }
+}
+
+/// Attributes that are texts.
+fn tags(attributes: &Attributes) -> BTreeMap<String, String> {
+    let texts = attributes.iter().filter_map(|(name, value)| match value {
+        AttributeValue::Text(text) => Some((name.clone(), text.clone())),
+        AttributeValue::Number(_) | AttributeValue::Bool(_) | AttributeValue::Time(_) => None,
+    });
+    texts.collect()
+}
+
+/// The same the other way.
+pub(super) fn attributes(tags: BTreeMap<String, String>) -> Attributes {
+    let tags = tags.into_iter();
+    tags.map(|(name, text)| (name, AttributeValue::Text(text)))
+        .collect()
 }
 
 /// Output or failure.

@@ -7,7 +7,7 @@ use std::future::Future;
 use host_base::{Clock, Payload, SystemClock, Timestamp, WorkflowKey};
 use host_runtime::records::{BatchDeed, BatchPurge, BatchStage, Status as Stage};
 use host_runtime::{
-    BatchView, ControlError, Rerun, Selection, StoreError, WorkflowFilter, WorkflowView,
+    BatchView, ControlError, Rerun, Selection, Start, StoreError, WorkflowFilter, WorkflowView,
 };
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
@@ -173,18 +173,21 @@ impl TaskHub {
             name,
             input,
             start_at,
+            tags,
             enforce_unique_id,
         } = request;
         let start_at = start_at.as_ref().map(|at| Timestamp(state::millis(at)));
         check_start(start_at, SystemClock.now())?;
-        let (runtime, tenant, input) = (&self.0.runtime, &self.0.tenant, payload(input));
-        let started = match (instance_id.as_str(), enforce_unique_id) {
-            ("", _) => runtime.start_workflow(tenant, &name, None, input).await,
-            (id, false) => runtime.start_workflow(tenant, &name, Some(id), input).await,
-            (_, true) => {
-                let key = self.key(instance_id)?;
-                runtime.start_workflow_of_new_id(key, &name, input).await
-            }
+        let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
+        let start = Start {
+            name,
+            id: Some(instance_id).filter(|id| !id.is_empty()),
+            input: payload(input),
+            attributes: state::attributes(tags),
+        };
+        let started = match enforce_unique_id && start.id.is_some() {
+            false => runtime.start_workflow_with(tenant, start).await,
+            true => runtime.start_workflow_of_new_id(tenant, start).await,
         };
         let view = started.map_err(|error| of_start(&error))?;
         Ok(StartResponse {
@@ -412,6 +415,7 @@ fn selection(filter: &PurgeFilter, status: Option<Stage>) -> Selection {
         filter: WorkflowFilter { status, name: None },
         created_from: millis(&filter.created_from).map(Timestamp),
         created_until: millis(&filter.created_to).map(behind),
+        ..Selection::default()
     }
 }
 

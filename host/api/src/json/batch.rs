@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use host_base::Timestamp;
+use host_base::{Search, Timestamp};
 use host_runtime::records::{
     self, BatchDeed, BatchJob, BatchPurge, BatchStage, EventRaised, Reason, Resumed,
 };
@@ -51,6 +51,9 @@ pub struct BatchFilter<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub created_until: Option<Cow<'a, str>>,
+    /// Only those whose attributes fit all these conditions, as lists take them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#where: Option<Cow<'a, str>>,
 }
 
 /// What is to be done, and to which workflows: a filter that says something, or all.
@@ -183,12 +186,14 @@ impl BatchFilter<'_> {
     /// The same for the runtime.
     ///
     /// # Errors
-    /// A time in it is none.
+    /// A time in it or the search is none.
     pub fn selection(&self) -> Result<Selection, String> {
         let time = |name, text: &Option<Cow<'_, str>>| {
             let read = |text: &Cow<'_, str>| moment(text).ok_or_else(|| no_time(name, text));
             text.as_ref().map(read).transpose()
         };
+        let search = self.r#where.as_deref().map(str::parse).transpose();
+        let search: Option<Search> = search.map_err(|error| format!("where: {error}"))?;
         Ok(Selection {
             filter: WorkflowFilter {
                 status: self.status.map(Into::into),
@@ -196,6 +201,7 @@ impl BatchFilter<'_> {
             },
             created_from: time("created_from", &self.created_from)?,
             created_until: time("created_until", &self.created_until)?,
+            search: search.unwrap_or_default(),
         })
     }
 }
@@ -346,6 +352,7 @@ fn filter(job: &BatchJob) -> BatchFilter<'_> {
         name: filter.name.as_deref().map(Into::into),
         created_from: filter.created_from_ms.map(time),
         created_until: filter.created_until_ms.map(time),
+        r#where: filter.search.as_deref().map(Into::into),
     }
 }
 

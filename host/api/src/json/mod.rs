@@ -4,6 +4,7 @@
 //! Pure. Payloads keep the plugin's order of fields and all digits of its numbers: what is shown never goes
 //! through a value tree, which would sort fields and round numbers.
 
+mod attribute;
 mod batch;
 mod event;
 mod failure;
@@ -24,6 +25,8 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+pub(crate) use attribute::read as read_attributes;
+pub use attribute::{AttributeLine, AttributeLines, TimeLine, shown as shown_attributes};
 pub use batch::{
     BatchFailureLine, BatchFilter, BatchLine, BatchMatched, BatchOperation, BatchOrder, BatchState,
 };
@@ -114,6 +117,12 @@ impl ToSchema for Raw {
 /// A point in time as RFC 3339 has it, in UTC, to the millisecond.
 pub fn rfc3339(time: Timestamp) -> String {
     format!("{:.3}", date(time))
+}
+
+/// The same of milliseconds since the epoch, which may be negative.
+fn rfc3339_of(millis: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    format!("{time:.3}")
 }
 
 /// A point in time on the calendar.

@@ -10,6 +10,7 @@ use host_runtime::{PendingActivity, WorkflowStatus, WorkflowView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::attribute::{self, AttributeLines};
 use super::failure::FailureReport;
 use super::{Raw, present, rfc3339};
 
@@ -97,6 +98,10 @@ pub struct Report<'a> {
     )]
     #[schema(value_type = Raw, required = false)]
     pub custom_status: Option<Raw>,
+    /// By what it is found.
+    #[serde(default, skip_serializing_if = "AttributeLines::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, super::AttributeLine>, required = false)]
+    pub attributes: AttributeLines,
     /// When it is deleted (RFC 3339, UTC); absent where it is kept for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -260,6 +265,7 @@ impl<'a> Report<'a> {
             }),
             cancel_requested: view.cancel_requested.as_deref().map(Cow::from),
             custom_status: view.custom_status.as_deref().map(Raw::new),
+            attributes: attribute::shown(&view.attributes),
             kept_until: view.kept_until.map(rfc3339),
         }
     }

@@ -8,7 +8,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::failure::code;
-use host_base::{Failure, InvalidId};
+use host_base::{Failure, InvalidAttribute, InvalidId};
 use host_runtime::{ControlError, DeployError, RemoveError, RerunError, StartError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -247,6 +247,12 @@ impl From<Failure> for Problem {
 
 impl From<InvalidId> for Problem {
     fn from(error: InvalidId) -> Problem {
+        Problem::bad_input(error.to_string())
+    }
+}
+
+impl From<InvalidAttribute> for Problem {
+    fn from(error: InvalidAttribute) -> Problem {
         Problem::bad_input(error.to_string())
     }
 }

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use futures_util::{StreamExt, stream};
 use host_api::json::Report;
-use host_base::{Payload, WorkflowKey};
-use host_runtime::{StartError, WorkflowView};
+use host_runtime::{Start, StartError, WorkflowView};
 use serde::Serialize;
 
 use super::choice::Choice;
@@ -76,7 +75,12 @@ pub(crate) fn run(
         let bytes_max = session.runtime.limits().payload_bytes_max;
         let lines = lines::check(&source, &choice.naming(), bytes_max).or_exit(Exit::BadUsage)?;
         session.resume().await?;
-        let tally = run_all(session, &choice.workflow, lines, args.concurrency).await?;
+        let start = Start {
+            name: choice.workflow.clone(),
+            attributes: args.labels.attributes(),
+            ..Start::default()
+        };
+        let tally = run_all(session, &start, lines, args.concurrency).await?;
         tell(session, &tally)?;
         session.tell_unfinished()?;
         Ok(tally.exit())
@@ -85,13 +89,13 @@ pub(crate) fn run(
 
 async fn run_all(
     session: &Session,
-    workflow: &str,
+    start: &Start,
     lines: Vec<Line>,
     concurrency: u32,
 ) -> Result<Tally, Problem> {
     let mut progress = Progress::new(&session.console, lines.len());
     let mut tally = Tally::default();
-    let runs = stream::iter(lines).map(|line| run_one(session, workflow, line));
+    let runs = stream::iter(lines).map(|line| run_one(session, start, line));
     let mut ends = runs.buffer_unordered(concurrency as usize);
     while let Some(end) = ends.next().await {
         let end = end?;
@@ -102,14 +106,22 @@ async fn run_all(
     Ok(tally)
 }
 
-async fn run_one(session: &Session, workflow: &str, line: Line) -> Result<LineEnd, Problem> {
+/// Runs a line; `wanted` is what all have in common.
+async fn run_one(session: &Session, wanted: &Start, line: Line) -> Result<LineEnd, Problem> {
     let key = session.key(&line.id)?;
     let before = session.runtime.workflow(&key)?;
     let refused = match before {
-        Some(view) if view.name != workflow => Some(taken(&view)),
+        Some(view) if view.name != wanted.name => Some(taken(&view)),
         Some(view) if view.has_ended() => return Ok(LineEnd::AlreadyDone(Box::new(view))),
         Some(_) => None,
-        None => start(session, &key, workflow, line.input).await,
+        None => {
+            let wanted = Start {
+                id: Some(line.id.clone()),
+                input: line.input,
+                ..wanted.clone()
+            };
+            start(session, wanted).await
+        }
     };
     if let Some(reason) = refused {
         return Ok(LineEnd::Refused {
@@ -123,19 +135,12 @@ async fn run_one(session: &Session, workflow: &str, line: Line) -> Result<LineEn
 }
 
 /// Starts a workflow; says why, if it does not. One that somebody else started since is as good.
-async fn start(
-    session: &Session,
-    key: &WorkflowKey,
-    workflow: &str,
-    input: Payload,
-) -> Option<String> {
-    let id = Some(key.id.as_str());
-    let started = session
-        .runtime
-        .start_workflow(&session.tenant, workflow, id, input);
+async fn start(session: &Session, wanted: Start) -> Option<String> {
+    let name = wanted.name.clone();
+    let started = session.runtime.start_workflow_with(&session.tenant, wanted);
     match started.await {
         Ok(_) => None,
-        Err(StartError::AlreadyExists(view)) if view.name == workflow => None,
+        Err(StartError::AlreadyExists(view)) if view.name == name => None,
         Err(StartError::AlreadyExists(view)) => Some(taken(&view)),
         Err(StartError::Refused(failure)) => Some(failure.to_string()),
     }
@@ -244,7 +249,7 @@ impl std::fmt::Display for Tally {
 
 #[cfg(test)]
 mod tests {
-    use host_base::{Failure, Outcome, TenantId, Timestamp};
+    use host_base::{Attributes, Failure, Outcome, TenantId, Timestamp, WorkflowKey};
     use host_engine::WorkflowStatus;
 
     use super::*;
@@ -263,6 +268,7 @@ mod tests {
             suspension: None,
             cancel_requested: None,
             custom_status: None,
+            attributes: Attributes::new(),
             kept_until: None,
             stall: None,
             component: None,

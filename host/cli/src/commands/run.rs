@@ -5,8 +5,7 @@
 
 use anyhow::anyhow;
 use host_api::json::{Report, compact};
-use host_base::{Payload, WorkflowKey};
-use host_runtime::{StartError, WorkflowView};
+use host_runtime::{Start, StartError, WorkflowView};
 
 use super::choice::Choice;
 use super::workflow::told;
@@ -32,7 +31,13 @@ pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
         let choice = Choice::new(&manifests, workflow, id).or_exit(Exit::BadUsage)?;
         let input = choice.input(given);
         let id = choice.id(&input).or_exit(Exit::BadUsage)?;
-        let view = run_one(session, &choice.workflow, &id, input).await?;
+        let start = Start {
+            name: choice.workflow.clone(),
+            id: Some(id),
+            input,
+            attributes: args.labels.attributes(),
+        };
+        let view = run_one(session, start).await?;
         let ending = told::ending(&session.console, &Report::new(&view));
         session.tell_unfinished()?;
         ending
@@ -41,51 +46,36 @@ pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
 
 /// What is looked at before anything goes on decides: what is active then is this command's own work of
 /// before, and what has ended by then is asked for once more.
-async fn run_one(
-    session: &Session,
-    workflow: &str,
-    id: &str,
-    input: Payload,
-) -> Result<WorkflowView, Problem> {
-    let key = session.key(id)?;
+async fn run_one(session: &Session, wanted: Start) -> Result<WorkflowView, Problem> {
+    let id = wanted.id.clone().unwrap_or_default();
+    let key = session.key(&id)?;
     let before = session.runtime.workflow(&key)?;
-    session.trace.leave_end_of(id);
+    session.trace.leave_end_of(&id);
     session.resume().await?;
     match before.filter(|view| !view.has_ended()) {
-        Some(active) => join(session, &active, workflow, &input)?,
-        None => start(session, &key, workflow, input).await?,
+        Some(active) => join(session, &active, &wanted)?,
+        None => start(session, wanted).await?,
     }
     let ended = session.runtime.wait_for_workflow(&key).await?;
-    ended.ok_or_else(|| session.unknown(id))
+    ended.ok_or_else(|| session.unknown(&id))
 }
 
 /// Starts the workflow. One that somebody else has started since, such as a resumed actor, is as good.
-async fn start(
-    session: &Session,
-    key: &WorkflowKey,
-    workflow: &str,
-    input: Payload,
-) -> Result<(), Problem> {
-    let id = Some(key.id.as_str());
+async fn start(session: &Session, wanted: Start) -> Result<(), Problem> {
     let started = session
         .runtime
-        .start_workflow(&session.tenant, workflow, id, input.clone());
+        .start_workflow_with(&session.tenant, wanted.clone());
     match started.await {
         Ok(_) => Ok(()),
-        Err(StartError::AlreadyExists(view)) => join(session, &view, workflow, &input),
+        Err(StartError::AlreadyExists(view)) => join(session, &view, &wanted),
         Err(refused @ StartError::Refused(_)) => Err(refused.into()),
     }
 }
 
 /// Says that a workflow is waited for and not started.
-fn join(
-    session: &Session,
-    active: &WorkflowView,
-    workflow: &str,
-    input: &Payload,
-) -> Result<(), Problem> {
+fn join(session: &Session, active: &WorkflowView, wanted: &Start) -> Result<(), Problem> {
     let id = &active.key.id;
-    if active.name != workflow {
+    if active.name != wanted.name {
         let name = &active.name;
         let error = anyhow!(
             "the id {id} is that of a workflow {name} that has not ended; choose another with --id"
@@ -93,7 +83,7 @@ fn join(
         return Err(Problem::new(Exit::BadUsage, error));
     }
     let has = session.runtime.workflow_input(active)?;
-    let other = has.is_some_and(|has| compact(&has) != compact(input));
+    let other = has.is_some_and(|has| compact(&has) != compact(&wanted.input));
     let keeps = if other {
         ", with another input, which it keeps"
     } else {

@@ -2,7 +2,9 @@
 //!
 //! Pure. Knows what programs are shown of it, and shows no more: so it does not matter where that comes from.
 
-use host_api::json::{ActivityReport, FailureReport, Raw, Report, StallReport};
+use host_api::json::{
+    ActivityReport, AttributeLine, FailureReport, Raw, Report, StallReport, TimeLine,
+};
 
 use super::{json, stall, text};
 
@@ -33,6 +35,8 @@ pub(crate) fn block(report: &Report<'_>) -> String {
     lines.extend(kept_until.map(|until| fact("kept", &format!("until {until}"))));
     let payload = |name, value: &Option<Raw>| value.as_ref().map(|value| payload(name, value));
     lines.extend(payload("says", &report.custom_status));
+    let attributes = report.attributes.iter();
+    lines.extend(attributes.map(|(name, value)| attribute_fact(name, value)));
     lines.extend(payload("input", &report.input));
     lines.extend(payload("output", &report.output));
     lines.extend(report.failure.iter().flat_map(failure_facts));
@@ -99,6 +103,17 @@ fn failure_facts(report: &FailureReport<'_>) -> Vec<String> {
     facts
 }
 
+/// As it is compared with `--where`.
+fn attribute_fact(name: &str, value: &AttributeLine) -> String {
+    let value = match value {
+        AttributeLine::Text(text) => format!("{text:?}"),
+        AttributeLine::Number(number) => number.to_string(),
+        AttributeLine::Bool(truth) => truth.to_string(),
+        AttributeLine::Time(TimeLine { time }) => time.clone(),
+    };
+    fact("has", &format!("{} = {value}", text::printable(name)))
+}
+
 fn activity_fact(activity: &ActivityReport<'_>) -> String {
     let (name, attempt) = (text::printable(&activity.name), activity.attempt);
     let mut words = format!("{name}, attempt {attempt} due {}", activity.due);
@@ -124,7 +139,7 @@ fn stall_facts(stall: &StallReport<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use host_base::{Failure, TenantId, Timestamp, WorkflowKey};
+    use host_base::{AttributeValue, Attributes, Failure, TenantId, Timestamp, WorkflowKey};
     use host_engine::WorkflowStatus;
     use host_runtime::{PendingActivity, WorkflowView};
 
@@ -146,6 +161,7 @@ mod tests {
             suspension: None,
             cancel_requested: None,
             custom_status: None,
+            attributes: Attributes::new(),
             kept_until: None,
         }
     }
@@ -193,6 +209,32 @@ failure  one
          two (busy), caused by: three (late); trying again can help";
         let report = Report::new(&view).with_input(Some(&b"{\"a\":1}".to_vec()));
         assert_eq!(block(&report), expected);
+    }
+
+    #[test]
+    fn attributes_are_shown_as_they_are_looked_for() {
+        let mut view = view(WorkflowStatus::Running, None);
+        view.attributes = Attributes::from([
+            (
+                "customer".to_owned(),
+                AttributeValue::Text("ada \"b\"".to_owned()),
+            ),
+            ("due".to_owned(), AttributeValue::Time(0)),
+            ("total".to_owned(), AttributeValue::Number(10.0)),
+            ("vip".to_owned(), AttributeValue::Bool(true)),
+        ]);
+        let expected = r#"
+has      customer = "ada \"b\""
+has      due = 1970-01-01T00:00:00.000Z
+has      total = 10
+has      vip = true"#;
+        let report = Report::new(&view);
+        assert!(block(&report).ends_with(expected), "{}", block(&report));
+        let line = console::encode(&report);
+        let end = r#""attributes":{"customer":"ada \"b\"","due":{"time":"1970-01-01T00:00:00.000Z"},"total":10,"vip":true}}"#;
+        assert!(line.ends_with(end), "{line}");
+        let read: Report<'_> = serde_json::from_str(&line).unwrap();
+        assert_eq!(console::encode(&read), line);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Knows the calls and their messages; how the published clients use them is tested with those clients.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::thread;
@@ -274,6 +275,31 @@ fn an_id_that_is_taken_is_refused_and_one_whose_workflow_has_ended_is_not() {
     refused(unique, Code::AlreadyExists, "the id w was used before");
     hub.approval("w");
     assert_eq!(hub.state("w").unwrap().execution_id.as_deref(), Some("2"));
+}
+
+#[test]
+fn tags_are_texts_by_which_a_workflow_is_found() {
+    let host = Host::new();
+    let hub = Hub::new(&host, &["approval.wasm"]);
+    let tags = BTreeMap::from([("team".to_owned(), "10".to_owned())]);
+    let start = StartRequest {
+        instance_id: "w".to_owned(),
+        name: "approve".to_owned(),
+        input: Some(APPROVAL.to_owned()),
+        tags: tags.clone(),
+        ..StartRequest::default()
+    };
+    hub.ask(async |mut hub| hub.start_instance(start).await)
+        .unwrap();
+    assert_eq!(hub.state("w").unwrap().tags, tags);
+    let tags = BTreeMap::from([("x".repeat(65), String::new())]);
+    let start = StartRequest {
+        name: "approve".to_owned(),
+        tags,
+        ..StartRequest::default()
+    };
+    let long = hub.ask(async |mut hub| hub.start_instance(start).await);
+    refused(long, Code::InvalidArgument, "64 bytes");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod agent_loop;
 mod api;
 mod approval;
 mod asked;
+mod attributes;
 mod batches;
 mod bounds;
 mod changes;

@@ -18,12 +18,17 @@ const TASK: &str = "task-processing-task-123";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const LIST: [&str; 2] = ["workflow", "list"];
 
-/// A data directory with a task that is done, and a tally that waits.
+/// A data directory with a task that is done, one with attributes that was ended, and a tally that waits.
 fn directory() -> Host {
     let host = Host::with_tasks();
     host.run(&["plugin", "deploy", &plugin(PROBE)]).expect(0);
     host.run(&words("workflow start tally --id w --input 5"))
         .expect(0);
+    host.run(&words(
+        "workflow start labelled --id l --attribute total=10 --attribute due=2030-01-31T12:00:00Z",
+    ))
+    .expect(0);
+    host.run(&words("workflow terminate l")).expect(0);
     // From here on it waits, which it has not come to where it was only started.
     host.run(&words("workflow update w add 0")).expect(0);
     host
@@ -55,7 +60,7 @@ fn timeless(text: &str) -> String {
 }
 
 /// What reads and what changes a directory or a server, in this order.
-const COMMANDS: [&str; 58] = [
+const COMMANDS: [&str; 62] = [
     "workflow list",
     "workflow list --output jsonl",
     "workflow list --status failed",
@@ -80,6 +85,10 @@ const COMMANDS: [&str; 58] = [
     "workflow query task-processing-task-123 no",
     "workflow start task_processing_workflow --id task-processing-task-123",
     "workflow start task_processing_workflow --id task-processing-task-123 --output jsonl",
+    "workflow list --where total=10 --output jsonl",
+    "workflow list --where total>10",
+    "workflow list --where total",
+    "workflow show l",
     "workflow start no_such_workflow",
     "workflow start tally --input {a}",
     "workflow show x",

@@ -303,6 +303,7 @@ impl Shared {
                     parent: None,
                     detached: false,
                     seed: self.core.random(),
+                    attributes: Vec::new(),
                     before,
                 };
                 let noted =

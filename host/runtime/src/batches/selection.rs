@@ -2,9 +2,9 @@
 //!
 //! Knows the store's lists; changes nothing.
 
-use host_base::{TenantId, Timestamp, WorkflowKey};
-use host_store::records::{BatchFilter, Status};
-use host_store::{ReadError, WorkflowFilter};
+use host_base::{Search, TenantId, Timestamp, WorkflowKey};
+use host_store::records::{BatchFilter, Instance, Status};
+use host_store::{ReadError, WorkflowFilter, attributes_of_records};
 
 use crate::core::Core;
 
@@ -20,6 +20,8 @@ pub struct Selection {
     pub created_from: Option<Timestamp>,
     /// Only those that were started earlier.
     pub created_until: Option<Timestamp>,
+    /// Only those whose attributes fit.
+    pub search: Search,
 }
 
 impl Selection {
@@ -31,6 +33,7 @@ impl Selection {
     /// What a record says; none where it asks for something that this host does not know.
     pub fn of(record: &BatchFilter) -> Option<Selection> {
         let status = record.status.map(Status::try_from).transpose().ok()?;
+        let search = record.search.as_deref().map(str::parse).transpose().ok()?;
         Some(Selection {
             filter: WorkflowFilter {
                 status,
@@ -38,13 +41,17 @@ impl Selection {
             },
             created_from: record.created_from_ms.map(Timestamp),
             created_until: record.created_until_ms.map(Timestamp),
+            search: search.unwrap_or_default(),
         })
     }
 
-    fn is_within(&self, created_ms: u64) -> bool {
-        let created = Timestamp(created_ms);
+    fn fits(&self, instance: Instance) -> bool {
+        let created = Timestamp(instance.created_ms);
         self.created_from.is_none_or(|from| created >= from)
             && self.created_until.is_none_or(|until| created < until)
+            && self
+                .search
+                .fits(&attributes_of_records(instance.attributes))
     }
 }
 
@@ -55,6 +62,7 @@ impl From<&Selection> for BatchFilter {
             name: selection.filter.name.clone(),
             created_from_ms: selection.created_from.map(|from| from.0),
             created_until_ms: selection.created_until.map(|until| until.0),
+            search: Some(selection.search.text().to_owned()).filter(|text| !text.is_empty()),
         }
     }
 }
@@ -85,8 +93,8 @@ pub(super) fn page(
     let is_last = rows.len() < limit;
     let fitting = rows
         .into_iter()
-        .filter(|(_, instance)| selection.is_within(instance.created_ms));
-    let fitting = fitting.map(|(key, _)| key).collect();
+        .filter_map(|(key, instance)| selection.fits(instance).then_some(key));
+    let fitting = fitting.collect();
     Ok(Page {
         fitting,
         last,

@@ -416,6 +416,7 @@ impl<'a> Turn<'a> {
             parent: None,
             detached: false,
             seed: self.core.random(),
+            attributes: Vec::new(),
             before,
         };
         self.draft.start(self.core, new, permit, self.now);

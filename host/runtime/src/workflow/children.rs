@@ -149,6 +149,7 @@ fn started(
         parent: Some(waiter),
         detached: child.detached,
         seed: core.random(),
+        attributes: Vec::new(),
         before,
     };
     Ok(Ok((new, permit)))

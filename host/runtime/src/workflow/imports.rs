@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use host_base::ids::check_id;
 use host_base::{
-    ActorKey, Entity, Failure, InvalidId, Limits, Outcome, Payload, TenantId, Timestamp,
-    WorkflowKey,
+    ActorKey, AttributeValue, Entity, Failure, InvalidId, Limits, Outcome, Payload, TenantId,
+    Timestamp, WorkflowKey,
 };
 use host_engine::{
     Command, HistorySize, Interrupt, LogLevel, MethodCall, Moment, Query, Wakeup, WorkflowImports,
@@ -206,6 +206,22 @@ impl WorkflowImports for Imports {
             limits::check_custom_status(&self.limits, &value)?;
         }
         machine.set_status(value)
+    }
+
+    fn set_attribute(
+        &mut self,
+        name: String,
+        value: Option<AttributeValue>,
+    ) -> Result<(), Interrupt> {
+        let mut machine = lock(&self.machine);
+        if let Some(value) = &value {
+            limits::check_attribute(&name, value).map_err(|error| Interrupt(error.to_string()))?;
+            if machine.is_live() {
+                limits::check_attribute_bytes(&self.limits, &name, value)?;
+                limits::check_attributes_number(&self.limits, machine.attributes_with(&name))?;
+            }
+        }
+        machine.set_attribute(name, value)
     }
 
     fn patched(&mut self, name: &str) -> Result<bool, Interrupt> {

@@ -313,8 +313,11 @@ impl Loaded {
         let lines = lock(&self.machine).take_logs();
         let status = lock(&self.machine).take_status();
         change.record(self, recorded);
-        if let (Some(status), Step::Waits | Step::Ended(_)) = (status, &step) {
-            change.set_status(self, status);
+        if matches!(step, Step::Waits | Step::Ended(_)) {
+            if let Some(status) = status {
+                change.set_status(self, status);
+            }
+            self.show_attributes(&mut change);
         }
         let turned = Turned {
             step,
@@ -332,6 +335,16 @@ impl Loaded {
         asking::repeat(core, key, run, applied).await?;
         let left = callers.left(&mut lock(&self.machine));
         Ok((next, left))
+    }
+
+    /// Others find the instance by what its code has said last.
+    fn show_attributes(&mut self, change: &mut Change<'_>) {
+        let machine = lock(&self.machine);
+        if machine.attributes() != self.instance.attributes {
+            let attributes = machine.attributes().to_vec();
+            drop(machine);
+            change.update(self, |instance| instance.attributes = attributes);
+        }
     }
 
     /// What follows from how far the code came.

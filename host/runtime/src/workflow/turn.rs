@@ -436,6 +436,7 @@ impl<'a> Change<'a> {
             seed: self.core.random().to_vec(),
             component: loaded.instance.component.clone(),
             suggest_from: self.core.limits.history_suggest_from(),
+            attributes: loaded.instance.attributes.clone(),
             ..Started::default()
         };
         self.delete_old_runs(&loaded.instance);

@@ -51,6 +51,17 @@ const SCENES: &[(&str, &str, &str, &[Deed])] = &[
     ("options", "be_patient", OPTIONS, &[]),
     ("fails", "run_activity", r#"{"name":"always_fails"}"#, &[]),
     ("custom_status", "draws", "null", &[GO]),
+    (
+        "attributes",
+        "labelled",
+        r#"{"customer":"ada","total":5,"vip":true,"due":[]}"#,
+        &[
+            Deed::Raise("label", r#"{"customer":null,"total":6}"#),
+            Deed::Raise("label", "true"),
+            Deed::Raise("label", r#"{"total":7}"#),
+            Deed::Raise("label", "null"),
+        ],
+    ),
     ("recorded_value", "improved", "null", &[Deed::Until(4), GO]),
     ("patched", "renovated", "null", &[]),
     ("updates", "tally", "1", TALLY),

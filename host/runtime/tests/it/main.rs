@@ -10,6 +10,7 @@
 mod activities;
 mod actors;
 mod asked;
+mod attributes;
 mod batches;
 mod calls;
 mod changes;

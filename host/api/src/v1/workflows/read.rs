@@ -5,7 +5,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use host_base::{Timestamp, WorkflowKey};
+use host_base::{Search, WorkflowKey};
 use host_runtime::{WorkflowFilter, WorkflowView};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -31,6 +31,11 @@ pub(super) struct ListOptions {
     status: Option<Status>,
     /// Only those of the workflow of this name.
     name: Option<String>,
+    /// Only those whose attributes fit all these conditions, such as `customer = ada and total >= 10`: each is a
+    /// name, one of `=`, `!=`, `<`, `<=`, `>`, `>=` and `^=` (begins with), and a value. A value is a number, `true` or
+    /// `false`, a time such as `2030-01-31T12:00:00Z`, or else a text; in double quotes it is always a text. Who has no
+    /// such attribute, or has it as another type, fits no condition on it.
+    r#where: Option<String>,
     /// Only those that were started then or later (RFC 3339).
     #[param(format = DateTime)]
     created_from: Option<String>,
@@ -103,7 +108,13 @@ pub(super) async fn list(
         status: options.status.map(Into::into),
         name: options.name,
     };
-    let fits = |created: Timestamp| created >= from && until.is_none_or(|until| created < until);
+    let wanted = options.r#where.as_deref().map(str::parse);
+    let wanted: Search = wanted.transpose()?.unwrap_or_default();
+    let fits = |view: &WorkflowView| {
+        view.created >= from
+            && until.is_none_or(|until| view.created < until)
+            && wanted.fits(&view.attributes)
+    };
     let mut page = Page::new(options.limit)?;
     let next = search(&api, &filter, options.cursor, &mut page, fits)?;
     let listed = Listed {
@@ -119,7 +130,7 @@ fn search(
     filter: &WorkflowFilter,
     mut after: Option<String>,
     page: &mut Page,
-    fits: impl Fn(Timestamp) -> bool,
+    fits: impl Fn(&WorkflowView) -> bool,
 ) -> Result<Option<String>, Problem> {
     let mut looked_at = 0;
     while !page.is_full() && looked_at < LOOKED_AT_MAX {
@@ -133,7 +144,7 @@ fn search(
             if page.is_full() {
                 return Ok(after);
             }
-            if fits(view.created) {
+            if fits(&view) {
                 page.put(&Report::new(&view));
             }
             after = Some(view.key.id);

@@ -8,7 +8,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use futures_util::future;
 use host_base::{Limits, Payload};
-use host_runtime::{Begun, Rerun};
+use host_runtime::{self as runtime, Begun, Rerun};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::{One, key_of};
 use crate::Api;
-use crate::json::{Raw, Report};
+use crate::json::{self, AttributeLines, Raw, Report};
 use crate::v1::PREFIX;
 use crate::v1::extract::{IdempotencyKey, Json, Path, Query};
 use crate::v1::patience::{self, Patience};
@@ -41,6 +41,11 @@ pub(super) struct Start {
     /// What it is started with. Default: `null`.
     #[schema(value_type = Raw, required = false)]
     input: Option<Raw>,
+    /// By what it is found, until it says something else: 32 at most where nothing else is configured. A name has 1
+    /// to 64 bytes. Default: none.
+    #[serde(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, crate::json::AttributeLine>, required = false)]
+    attributes: AttributeLines,
 }
 
 /// Workflows that are to be started.
@@ -208,16 +213,16 @@ pub(super) async fn rerun(
 }
 
 async fn begin(api: &Api, start: Start, key: Option<&str>) -> Result<Begun, Problem> {
-    let input = start.input.as_ref().map_or_else(Payload::new, Raw::payload);
-    let (runtime, tenant, name) = (&api.runtime, &api.tenant, &start.workflow);
-    let id = start.id.as_deref();
+    let start = runtime::Start {
+        input: start.input.as_ref().map_or_else(Payload::new, Raw::payload),
+        name: start.workflow,
+        id: start.id,
+        attributes: json::read_attributes(start.attributes)?,
+    };
+    let (runtime, tenant) = (&api.runtime, &api.tenant);
     Ok(match key {
-        Some(key) => {
-            runtime
-                .start_workflow_once(tenant, name, id, input, key)
-                .await?
-        }
-        None => Begun::Now(runtime.start_workflow(tenant, name, id, input).await?),
+        Some(key) => runtime.start_workflow_once(tenant, start, key).await?,
+        None => Begun::Now(runtime.start_workflow_with(tenant, start).await?),
     })
 }
 

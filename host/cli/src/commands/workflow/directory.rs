@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Error};
 use host_api::json::{EventLine, Report, Status};
 use host_base::{Outcome, Payload, WorkflowKey};
-use host_runtime::{ControlError, Rerun, StartError, WorkflowView};
+use host_runtime::{ControlError, Rerun, Start, StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
 use super::told::{self, Historian, Purged};
@@ -226,12 +226,14 @@ async fn start(session: &Session, args: &StartArgs, input: Payload) -> Ending {
     let view = match known {
         Some(view) => known_already(session, view),
         None => {
-            let (tenant, name) = (&session.tenant, &args.name);
-            match session
-                .runtime
-                .start_workflow(tenant, name, id, input)
-                .await
-            {
+            let wanted = Start {
+                name: args.name.clone(),
+                id: args.id.clone(),
+                input,
+                attributes: args.labels.attributes(),
+            };
+            let started = session.runtime.start_workflow_with(&session.tenant, wanted);
+            match started.await {
                 Ok(view) => view,
                 Err(StartError::AlreadyExists(view)) => known_already(session, *view),
                 Err(refused @ StartError::Refused(_)) => return Err(refused.into()),
@@ -260,15 +262,19 @@ fn first(session: &Session, args: &ListArgs, number: usize) -> Result<Vec<Workfl
         status: args.status.map(|status| Status::from(status).into()),
         name: args.name.clone(),
     };
-    let mut views: Vec<WorkflowView> = Vec::new();
+    let search = args.search.clone().unwrap_or_default();
+    let (mut views, mut after) = (Vec::new(), None);
     loop {
+        let (runtime, after_id) = (&session.runtime, after.as_deref());
         let limit = PAGE.min(number - views.len());
-        let after = views.last().map(|view| view.key.id.as_str());
-        let page = session
-            .runtime
-            .workflows(&session.tenant, &filter, after, limit)?;
+        let page: Vec<WorkflowView> =
+            runtime.workflows(&session.tenant, &filter, after_id, limit)?;
         let full = page.len() == limit;
-        views.extend(page);
+        after = page.last().map(|view| view.key.id.clone());
+        views.extend(
+            page.into_iter()
+                .filter(|view| search.fits(&view.attributes)),
+        );
         if !full || views.len() == number {
             return Ok(views);
         }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use host_api::json::{EventLine, Raw, Report, Status};
-use host_base::Payload;
+use host_api::json::{self, AttributeLines, EventLine, Raw, Report, Status};
+use host_base::{Payload, Search};
 use serde::{Deserialize, Serialize};
 
 use super::told::{self, Historian, Purged};
@@ -51,6 +51,7 @@ struct Start<'a> {
     workflow: &'a str,
     id: Option<&'a str>,
     input: Raw,
+    attributes: AttributeLines,
 }
 
 #[derive(Serialize)]
@@ -120,6 +121,7 @@ impl Server<'_> {
             workflow: &args.name,
             id,
             input: Raw::new(input),
+            attributes: json::shown_attributes(&args.labels.attributes()),
         };
         match self.remote.post("/workflows", &body(&start)) {
             Ok(report) => Ok(by_us(report)),
@@ -156,8 +158,15 @@ impl Server<'_> {
     fn list(&self, args: &ListArgs) -> Ending {
         let number = args.limit.saturating_add(1);
         let mut reports = Vec::new();
-        let (status, name) = (args.status.map(Status::from), args.name.as_deref());
-        self.pages(status, name, number, |page| {
+        let options = [
+            (
+                "status",
+                args.status.map(|status| Status::from(status).name()),
+            ),
+            ("name", args.name.as_deref()),
+            ("where", args.search.as_ref().map(Search::text)),
+        ];
+        self.pages(&options, number, |page| {
             reports.extend(page);
             Ok(reports.len() < number)
         })?;
@@ -167,23 +176,19 @@ impl Server<'_> {
     /// Reads page by page as long as more are wanted.
     fn pages(
         &self,
-        status: Option<Status>,
-        name: Option<&str>,
+        options: &[(&str, Option<&str>)],
         number: usize,
         mut more: impl FnMut(Vec<Report<'static>>) -> Result<bool, Problem>,
     ) -> Result<(), Problem> {
         let limit = number.min(PAGE).to_string();
         let mut cursor: Option<String> = None;
         loop {
-            let options = [
-                ("status", status.map(Status::name)),
-                ("name", name),
+            let page = [
                 ("limit", Some(limit.as_str())),
                 ("cursor", cursor.as_deref()),
             ];
-            let page: Listed = self
-                .remote
-                .get(&remote::with_options("/workflows", &options))?;
+            let path = remote::with_options("/workflows", &[options, &page].concat());
+            let page: Listed = self.remote.get(&path)?;
             let wants_more = more(page.workflows)?;
             match page.next_cursor {
                 Some(next) if wants_more => cursor = Some(next),
@@ -342,8 +347,14 @@ impl Server<'_> {
     /// turn comes.
     fn purge_all(&self, args: &PurgeArgs) -> Result<Purged, Problem> {
         let mut all = Purged::default();
-        let (status, name) = (args.status.map(Status::from), args.name.as_deref());
-        self.pages(status, name, usize::MAX, |page| {
+        let options = [
+            (
+                "status",
+                args.status.map(|status| Status::from(status).name()),
+            ),
+            ("name", args.name.as_deref()),
+        ];
+        self.pages(&options, usize::MAX, |page| {
             for report in page.iter().filter(|report| report.status.has_ended()) {
                 match self.purge_one(&report.id, false) {
                     Ok(purged) => {

@@ -14,13 +14,13 @@ mod marks;
 use std::collections::VecDeque;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Failure, Outcome, Payload, Timestamp};
+use host_base::{ActorKey, AttributeValue, Failure, Outcome, Payload, Timestamp};
 use host_engine::{
     Command, HistorySize, Interrupt, LogLevel, MethodCall, Moment, Query, Update, Wakeup,
 };
 use host_store::records::{
-    ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Patched, Reason,
-    Resolved, Resumed, SeedFrom, Started, UpdateAccepted,
+    Attribute, ChildScheduled, Completed, Event, EventKind, EventRaised, OutcomeRecord, Patched,
+    Reason, Resolved, Resumed, SeedFrom, Started, UpdateAccepted,
 };
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -173,9 +173,10 @@ impl Machine {
         let Known {
             expected,
             asks,
-            marks,
+            mut marks,
             cancel_recorded,
         } = known_in(&rest);
+        marks.attributes.clone_from(&started.attributes);
         Machine {
             next_sequence: rest.last().map_or(1, |(last, _)| last + 1),
             expected,
@@ -497,6 +498,30 @@ impl Machine {
     /// What the code has said last of where it stands, since the last call.
     pub fn take_status(&mut self) -> Option<Payload> {
         self.marks.status.take()
+    }
+
+    /// How many attributes there would be if one of this name were set.
+    pub fn attributes_with(&self, name: &str) -> usize {
+        self.marks.attributes_with(name)
+    }
+
+    /// The code has itself found by another value of an attribute, or by none.
+    ///
+    /// # Errors
+    /// It is in the middle of an answer.
+    pub fn set_attribute(
+        &mut self,
+        name: String,
+        value: Option<AttributeValue>,
+    ) -> Result<(), Interrupt> {
+        self.check_decided()?;
+        self.marks.set_attribute(name, value);
+        Ok(())
+    }
+
+    /// By what it is found, as far as the code has come, in the order of the names.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.marks.attributes
     }
 
     /// Something is asked of the code, under a number by which its answer is known.

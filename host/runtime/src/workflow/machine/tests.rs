@@ -1,6 +1,6 @@
 //! Replay as facts: a body runs against arrivals, its history is kept, and the next body must agree.
 
-use host_base::Failure;
+use host_base::{AttributeValue, Failure};
 use host_engine::ActivityOptions;
 
 use super::*;
@@ -730,6 +730,32 @@ fn only_what_is_said_behind_the_history_is_news() {
 }
 
 #[test]
+fn what_code_is_found_by_is_what_it_has_said_of_each_name_last_also_in_a_replay() {
+    let mut body = replay(&two_steps());
+    let names = |body: &Machine| {
+        let attributes = body.attributes().iter();
+        attributes
+            .map(|one| one.name.clone())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let mut set = |name: &str, value| {
+        let value = Option::map(value, AttributeValue::Bool);
+        body.set_attribute(name.to_owned(), value).unwrap();
+        names(&body)
+    };
+    assert_eq!(set("b", Some(true)), "b");
+    assert_eq!(set("a", Some(true)), "a b");
+    assert_eq!(set("b", Some(false)), "a b");
+    assert_eq!(set("a", None), "b");
+    assert_eq!(set("a", None), "b");
+    assert_eq!(
+        (body.attributes_with("b"), body.attributes_with("c")),
+        (1, 2)
+    );
+}
+
+#[test]
 fn a_query_neither_records_nor_says_anything() {
     let mut body = fresh();
     body.patched("known").unwrap();
@@ -738,5 +764,6 @@ fn a_query_neither_records_nor_says_anything() {
     assert_eq!(body.patched("known"), Ok(true));
     assert!(body.patched("new").is_err());
     assert!(body.set_status(Payload::new()).is_err());
+    assert!(body.set_attribute("a".to_owned(), None).is_err());
     assert!(body.recorded_value().is_err());
 }
