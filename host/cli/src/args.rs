@@ -12,7 +12,7 @@ use clap::{
 use clap_complete::Shell;
 use host_api::json;
 use host_base::attribute::read_attribute;
-use host_base::{AttributeValue, Attributes, Search};
+use host_base::{AttributeValue, Attributes, Search, duration};
 
 use crate::remote::Sources;
 
@@ -684,6 +684,30 @@ pub(crate) struct StartArgs {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) labels: Labels,
+    /// When it begins: 2030-01-31T12:00:00Z. It is there until then, and pending. At once where nothing is said, or
+    /// where that is over.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<String>,
+    /// After how long it begins: 90s, 1h30m or PT1H30M.
+    #[arg(long = "in", value_name = "PERIOD", value_parser = period, conflicts_with = "at")]
+    after: Option<String>,
+}
+
+impl StartArgs {
+    /// When it begins, as it was written.
+    pub(crate) fn begins(&self) -> Option<&str> {
+        self.at.as_deref().or(self.after.as_deref())
+    }
+}
+
+/// A time, which is handed on as it is written.
+fn time(text: &str) -> Result<String, jiff::Error> {
+    text.parse::<jiff::Timestamp>().map(|_| text.to_owned())
+}
+
+/// A length of time, which is handed on as it is written.
+fn period(text: &str) -> Result<String, duration::InvalidDuration> {
+    duration::read(text).map(|_| text.to_owned())
 }
 
 /// Which workflows are deleted: one, or all ended ones that fit.

@@ -83,7 +83,14 @@ impl Draft {
         self.announce(core, &new.key, &instance, Stage::Started);
         permit.runs_on(&new.plugin);
         self.effects.push(Effect::Release(permit));
-        self.effects.push(Effect::Begin(new.key));
+        self.effects.push(match instance.starts_ms {
+            0 => Effect::Begin(new.key),
+            _ => {
+                let timer = start::timer(&new.key, &instance);
+                self.batch.put_timer(&timer);
+                Effect::Arm(timer)
+            }
+        });
     }
 
     /// Asks an activity to stop with this turn; its end still comes.

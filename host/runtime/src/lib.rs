@@ -74,4 +74,4 @@ pub use host_engine::{
     Alarm, CatchUp, ConstantRetry, LoadError, Manifest, Moment, NewReminder, ReminderInfo,
     WorkflowStatus,
 };
-pub use host_store::{StateValue, WorkflowFilter, records};
+pub use host_store::{StateValue, WorkflowFilter, attributes_of_records, records};

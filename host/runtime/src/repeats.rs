@@ -147,12 +147,15 @@ impl Runtime {
 /// was more to say stay as they are.
 fn content_of(start: &Start) -> Cow<'_, [u8]> {
     let Start {
-        input, attributes, ..
+        input,
+        attributes,
+        at,
+        ..
     } = start;
-    if attributes.is_empty() {
+    if attributes.is_empty() && at.is_none() {
         return Cow::Borrowed(input);
     }
-    Cow::Owned(format!("{input:?} {attributes:?}").into_bytes())
+    Cow::Owned(format!("{input:?} {attributes:?} {at:?}").into_bytes())
 }
 
 /// What an earlier request has begun.

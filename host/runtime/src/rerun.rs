@@ -165,6 +165,7 @@ fn copy(
     let mut started = Started {
         input: rerun.input.clone().unwrap_or(started.input),
         origin: Some(origin),
+        starts_ms: 0,
         ..started
     };
     if rerun.from == 0 {
@@ -250,6 +251,7 @@ async fn start(
         detached: false,
         seed: core.random(),
         attributes: past.started.attributes.clone(),
+        starts: None,
         before,
     };
     let now = core.clock.now();

@@ -427,11 +427,13 @@ impl Runtime {
             name,
             input,
             attributes,
+            at,
             ..
         } = start;
         limits::check_payload(&core.limits, "a workflow's input", &input)
             .map_err(|limit| StartError::Refused(limits::over_limit(limit)))?;
         limits::check_attributes(&core.limits, &attributes).map_err(StartError::Refused)?;
+        let starts = start::later(at.as_ref(), core.clock.now()).map_err(StartError::Refused)?;
         let plugin = start::plugin_of(&core.plugins, &key, &name).map_err(StartError::Refused)?;
         let permit = core.starts.permit(&key).await;
         // Under the permit: of two with one digest, the second sees what the first has done.
@@ -463,6 +465,7 @@ impl Runtime {
                     detached: false,
                     seed: core.random(),
                     attributes: attributes_to_records(attributes),
+                    starts,
                     before,
                 };
                 let started = self.start(new, permit, batch).await;

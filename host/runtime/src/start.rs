@@ -4,13 +4,14 @@
 
 use host_base::failure::code;
 use host_base::{Attributes, Failure, Payload, Timestamp, WorkflowKey};
-use host_engine::Plugin;
+use host_engine::{Moment, Plugin};
 use host_store::records::{Attribute, Event, EventKind, Instance, Started, Status, Waiter};
-use host_store::{Batch, ReadError};
+use host_store::{Batch, ReadError, TimerKey, TimerOf};
 
 use crate::core::Core;
 use crate::plugins::Plugins;
 use crate::view::{WorkflowView, is_active};
+use crate::when;
 
 /// What a caller wants to be started.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Start {
     pub input: Payload,
     /// By what it is found.
     pub attributes: Attributes,
+    /// When it begins; none, or a time that is over: at once.
+    pub at: Option<Moment>,
 }
 
 /// A workflow that is to be started.
@@ -37,6 +40,8 @@ pub(crate) struct NewWorkflow {
     pub(crate) seed: [u8; 32],
     /// By what it is found, in the order of the names.
     pub(crate) attributes: Vec<Attribute>,
+    /// When it begins, where that is later.
+    pub(crate) starts: Option<Timestamp>,
     /// What had the id before.
     pub(crate) before: Former,
 }
@@ -99,6 +104,27 @@ pub(crate) fn plugin_of(
     })
 }
 
+/// The time at which a workflow is to begin, where it lies ahead.
+pub(crate) fn later(at: Option<&Moment>, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let at = at.map(|at| when::resolve("the time of the start", at, now));
+    Ok(at.transpose()?.filter(|at| *at > now))
+}
+
+/// What begins a run that waits for its time. Commands of the code count their handles from 1.
+pub(crate) fn timer(key: &WorkflowKey, instance: &Instance) -> TimerKey {
+    TimerKey {
+        due: Timestamp(instance.starts_ms),
+        of: TimerOf::Workflow {
+            workflow: key.clone(),
+            run: instance.run,
+            handle: NO_HANDLE,
+        },
+    }
+}
+
+/// The handle of a timer that begins a run.
+pub(crate) const NO_HANDLE: u32 = 0;
+
 /// Writes a new instance that waits for its first turn.
 pub(crate) fn put(
     batch: &mut Batch,
@@ -116,6 +142,7 @@ pub(crate) fn put(
         origin: None,
         suggest_from,
         attributes: new.attributes.clone(),
+        starts_ms: instance.starts_ms,
     };
     let event = Event {
         at_ms: now.0,
@@ -138,6 +165,7 @@ pub(crate) fn instance(new: &NewWorkflow, now: Timestamp) -> Instance {
         component: new.plugin.digest().0.to_vec(),
         detached: new.detached,
         attributes: new.attributes.clone(),
+        starts_ms: new.starts.map_or(0, |at| at.0),
         ..Instance::default()
     }
 }

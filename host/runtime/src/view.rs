@@ -38,6 +38,8 @@ pub struct WorkflowView {
     pub custom_status: Option<Payload>,
     /// By what it is found.
     pub attributes: Attributes,
+    /// When it begins, as long as it waits for that.
+    pub starts: Option<Timestamp>,
     /// When it is deleted, where it has ended and is not kept for ever.
     pub kept_until: Option<Timestamp>,
 }
@@ -59,6 +61,7 @@ impl WorkflowView {
             cancel_requested: instance.cancel_reason,
             custom_status: instance.custom_status,
             attributes: attributes_of_records(instance.attributes),
+            starts: Some(Timestamp(instance.starts_ms)).filter(|at| at.0 > 0),
             kept_until: Some(Timestamp(instance.retained_until_ms)).filter(|until| until.0 > 0),
         }
     }

@@ -152,6 +152,10 @@ pub struct Instance {
     /// By what it is found, in the order of the names.
     #[prost(message, repeated, tag = "40")]
     pub attributes: Vec<Attribute>,
+    /// When it begins, in milliseconds since the epoch, as long as it waits for that: there is a timer then, which
+    /// bears no handle. 0: it does not wait.
+    #[prost(uint64, tag = "41")]
+    pub starts_ms: u64,
 }
 
 impl Instance {
@@ -417,6 +421,9 @@ pub struct Started {
     /// By what the instance was found at the beginning of this run, in the order of the names.
     #[prost(message, repeated, tag = "40")]
     pub attributes: Vec<Attribute>,
+    /// Earlier than this, its code did not begin, in milliseconds since the epoch; 0: it began at once.
+    #[prost(uint64, tag = "41")]
+    pub starts_ms: u64,
 }
 
 /// Where a copied history comes from.

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Clock, Payload, SystemClock, Timestamp, WorkflowKey};
-use host_runtime::{ControlError, ReminderInfo, StartError, StateChange, StateValue};
+use host_base::{ActorKey, Payload, Timestamp, WorkflowKey};
+use host_runtime::{
+    ControlError, Moment, ReminderInfo, Start, StartError, StateChange, StateValue,
+};
 use tonic::{Request, Response, Status};
 
 use super::dapr_messages::*;
 use super::state::moment;
 use super::status::{of_control_of, of_failure, of_id, of_raised, of_store};
-use super::task_hub::check_start;
 use crate::actors::{self, Due, Refused, Uncalled};
 use crate::json::date;
 use crate::metadata::Metadata;
@@ -290,9 +291,15 @@ impl Service for Dapr {
         };
         workflows::check_new_id(&id)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        check_start(start_time(&options)?, SystemClock.now())?;
+        let start = Start {
+            name: workflow_name.clone(),
+            id: Some(id.clone()),
+            input,
+            at: start_time(&options)?.map(Moment::At),
+            ..Start::default()
+        };
         let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
-        let started = runtime.start_workflow(tenant, &workflow_name, Some(&id), input);
+        let started = runtime.start_workflow_with(tenant, start);
         started
             .await
             .map_err(|error| not_started(&workflow_name, &error))?;

@@ -70,6 +70,9 @@ pub struct WorkflowState {
     pub name: String,
     #[prost(enumeration = "Status", tag = "4")]
     pub status: i32,
+    /// When it begins, as long as it waits for that.
+    #[prost(message, optional, tag = "5")]
+    pub starts: Option<Timestamp>,
     #[prost(message, optional, tag = "6")]
     pub created: Option<Timestamp>,
     #[prost(message, optional, tag = "7")]

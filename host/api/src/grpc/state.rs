@@ -25,6 +25,7 @@ pub(super) fn of(view: &WorkflowView, payloads: Option<Payloads>) -> WorkflowSta
         instance_id: view.key.id.clone(),
         name: view.name.clone(),
         status: status(view.status).into(),
+        starts: view.starts.map(moment),
         created: Some(moment(view.created)),
         updated: Some(moment(view.updated)),
         execution_id: Some(view.run.to_string()),

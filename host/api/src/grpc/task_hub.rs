@@ -4,10 +4,11 @@
 
 use std::future::Future;
 
-use host_base::{Clock, Payload, SystemClock, Timestamp, WorkflowKey};
+use host_base::{Payload, Timestamp, WorkflowKey};
 use host_runtime::records::{BatchDeed, BatchPurge, BatchStage, Status as Stage};
 use host_runtime::{
-    BatchView, ControlError, Rerun, Selection, Start, StoreError, WorkflowFilter, WorkflowView,
+    BatchView, ControlError, Moment, Rerun, Selection, Start, StoreError, WorkflowFilter,
+    WorkflowView,
 };
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
@@ -177,13 +178,13 @@ impl TaskHub {
             enforce_unique_id,
         } = request;
         let start_at = start_at.as_ref().map(|at| Timestamp(state::millis(at)));
-        check_start(start_at, SystemClock.now())?;
         let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
         let start = Start {
             name,
             id: Some(instance_id).filter(|id| !id.is_empty()),
             input: payload(input),
             attributes: state::attributes(tags),
+            at: start_at.map(Moment::At),
         };
         let started = match enforce_unique_id && start.id.is_some() {
             false => runtime.start_workflow_with(tenant, start).await,
@@ -417,17 +418,6 @@ fn selection(filter: &PurgeFilter, status: Option<Stage>) -> Selection {
         created_until: millis(&filter.created_to).map(behind),
         ..Selection::default()
     }
-}
-
-/// A start is now: one that lies behind is late, and one that lies ahead is a schedule's.
-pub(super) fn check_start(start_at: Option<Timestamp>, now: Timestamp) -> Result<(), Status> {
-    if start_at.is_none_or(|at| at <= now) {
-        return Ok(());
-    }
-    Err(Status::unimplemented(
-        "a workflow starts when it is asked to: for a later time, create a schedule with \"host schedule create\", or \
-         let the workflow wait first",
-    ))
 }
 
 /// A payload; none is an empty one.

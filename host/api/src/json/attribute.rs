@@ -38,8 +38,8 @@ pub enum AttributeLine {
 #[serde(deny_unknown_fields)]
 #[schema(as = AttributeTime)]
 pub struct TimeLine {
+    // The schema sets it no bounds: one of many that cannot be started does not keep the others from it.
     /// RFC 3339.
-    #[schema(format = DateTime)]
     pub time: String,
 }
 

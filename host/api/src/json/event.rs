@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use host_base::{Digest, Timestamp};
+use host_runtime::attributes_of_records;
 use host_runtime::records::{
     ActivityScheduled, ActorCallScheduled, ChildScheduled, Event, EventKind, MessageDelayed,
     Origin, OutcomeKind, OutcomeRecord, ParentClose, Published, Started, TimerScheduled,
@@ -15,6 +16,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::attribute::{self, AttributeLines};
 use super::failure::FailureReport;
 use super::{Raw, moment, rfc3339};
 
@@ -48,6 +50,13 @@ pub enum KindLine<'a> {
         component: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         origin: Option<OriginLine<'a>>,
+        /// By what it is found at the beginning of this run.
+        #[serde(skip_serializing_if = "AttributeLines::is_empty")]
+        attributes: AttributeLines,
+        /// Earlier than this, its code did not begin (RFC 3339, UTC).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(format = DateTime)]
+        starts: Option<String>,
     },
     /// The code asked for an activity.
     ActivityScheduled(ActivityLine<'a>),
@@ -354,6 +363,10 @@ impl<'a> KindLine<'a> {
             input: Raw::new(&started.input),
             component: Digest::from_bytes(&started.component).map(|digest| digest.to_string()),
             origin: started.origin.as_ref().map(OriginLine::new),
+            attributes: attribute::shown(&attributes_of_records(started.attributes.clone())),
+            starts: Some(started.starts_ms)
+                .filter(|starts| *starts > 0)
+                .map(|starts| rfc3339(Timestamp(starts))),
         }
     }
 
@@ -450,6 +463,9 @@ struct Fields {
     failure: Option<FailureReport<'static>>,
     component: Option<String>,
     origin: Option<OriginLine<'static>>,
+    #[serde(default)]
+    attributes: AttributeLines,
+    starts: Option<String>,
     retry: Option<RetryLine<'static>>,
     timeout_ms: Option<u64>,
     schedule_to_close_ms: Option<u64>,
@@ -521,15 +537,21 @@ impl Fields {
         })
     }
 
+    fn started(&mut self) -> Option<KindLine<'static>> {
+        Some(KindLine::Started {
+            name: taken(&mut self.name)?,
+            input: self.input(),
+            component: self.component.take(),
+            origin: self.origin.take(),
+            attributes: std::mem::take(&mut self.attributes),
+            starts: self.starts.take(),
+        })
+    }
+
     /// What happened. What only a newer host knows is told as such.
     fn record(&mut self, kind: &str) -> Option<KindLine<'static>> {
         Some(match kind {
-            "started" => KindLine::Started {
-                name: taken(&mut self.name)?,
-                input: self.input(),
-                component: self.component.take(),
-                origin: self.origin.take(),
-            },
+            "started" => self.started()?,
             "message-taken-back" => KindLine::MessageTakenBack {
                 id: taken(&mut self.id)?,
             },

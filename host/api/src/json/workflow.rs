@@ -56,6 +56,10 @@ pub struct Report<'a> {
     /// When it was started (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub created: String,
+    /// When it begins (RFC 3339, UTC); only as long as it waits for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub starts: Option<String>,
     /// When its status last changed (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub updated: String,
@@ -252,6 +256,7 @@ impl<'a> Report<'a> {
             component: view.component.map(|digest| digest.to_string()),
             status: view.status.into(),
             created: rfc3339(view.created),
+            starts: view.starts.map(rfc3339),
             updated: rfc3339(view.updated),
             already_done: false,
             input: None,

@@ -269,6 +269,7 @@ mod tests {
             cancel_requested: None,
             custom_status: None,
             attributes: Attributes::new(),
+            starts: None,
             kept_until: None,
             stall: None,
             component: None,

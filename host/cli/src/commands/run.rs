@@ -36,6 +36,7 @@ pub(crate) fn run(common: &Common, args: &RunArgs) -> Ending {
             id: Some(id),
             input,
             attributes: args.labels.attributes(),
+            ..Start::default()
         };
         let view = run_one(session, start).await?;
         let ending = told::ending(&session.console, &Report::new(&view));

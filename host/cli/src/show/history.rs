@@ -49,6 +49,8 @@ impl Narrator {
                 input,
                 origin,
                 component: _,
+                attributes: _,
+                starts: _,
             } => began(name, input, origin.as_ref()),
             KindLine::ActivityScheduled(activity) => self.activity(activity),
             KindLine::ActorCallScheduled { handle, call } => self.call(*handle, call),

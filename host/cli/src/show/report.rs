@@ -27,6 +27,8 @@ pub(crate) fn block(report: &Report<'_>) -> String {
         )
     };
     lines.extend(report.component.as_deref().map(pinned));
+    let starts = report.starts.as_deref();
+    lines.extend(starts.map(|at| fact("starts", at)));
     lines.extend([
         fact("created", &report.created),
         fact("updated", &report.updated),
@@ -162,6 +164,7 @@ mod tests {
             cancel_requested: None,
             custom_status: None,
             attributes: Attributes::new(),
+            starts: None,
             kept_until: None,
         }
     }

@@ -7,6 +7,7 @@ import json
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 
 import grpc
 from dapr.ext.workflow import DaprWorkflowClient, WorkflowHistoryEventType, WorkflowStatus
@@ -66,6 +67,21 @@ class Workflows(unittest.TestCase):
     def test_a_workflow_without_an_id_is_given_one(self):
         id = self.client.schedule_new_workflow("task_processing_workflow", input=TASK)
         self.assertEqual(self.ended(id).runtime_status, WorkflowStatus.COMPLETED)
+
+    def test_a_workflow_waits_for_the_time_at_which_it_starts(self):
+        start = datetime.now(timezone.utc) + timedelta(seconds=2)
+        task = {**TASK, "task_id": "task-later"}
+        id = self.client.schedule_new_workflow(
+            "task_processing_workflow", input=task, instance_id="later", start_at=start
+        )
+        self.assertEqual(self.status(id), WorkflowStatus.PENDING)
+        state = self.ended(id)
+        self.assertEqual(state.runtime_status, WorkflowStatus.COMPLETED)
+        self.assertGreaterEqual(datetime.now(timezone.utc), start)
+        far = datetime.now(timezone.utc) + timedelta(days=365)
+        self.client.schedule_new_workflow("approve", input=APPROVAL, instance_id="far", start_at=far)
+        self.client.terminate_workflow("far")
+        self.assertEqual(self.status("far"), WorkflowStatus.TERMINATED)
 
     def test_an_input_that_is_missing_is_not_the_empty_text(self):
         id = self.client.schedule_new_workflow("approve")

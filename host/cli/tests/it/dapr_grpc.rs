@@ -472,6 +472,7 @@ fn workflows_that_cannot_be_started_or_are_unknown_say_so() {
     let made = dapr.start("task_processing_workflow", "", TASK).unwrap();
     dapr.until_status(&made, "COMPLETED");
     let later = |time: &str| StartWorkflowRequest {
+        instance_id: "later".to_owned(),
         workflow_name: "approve".to_owned(),
         options: BTreeMap::from([("dapr.workflow.start_time".to_owned(), time.to_owned())]),
         ..StartWorkflowRequest::default()
@@ -480,7 +481,8 @@ fn workflows_that_cannot_be_started_or_are_unknown_say_so() {
         dapr.start_workflow_beta1(later("2100-01-01T00:00:00Z"))
             .await
     });
-    refused(far, Code::Unimplemented, "host schedule create");
+    far.unwrap();
+    dapr.until_status("later", "PENDING");
     let odd = dapr.ask(async |mut dapr| dapr.start_workflow_beta1(later("soon")).await);
     refused(odd, Code::InvalidArgument, "soon");
     let words = "unable to find workflow with the provided instance ID: nowhere";

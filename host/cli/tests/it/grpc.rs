@@ -278,6 +278,26 @@ fn an_id_that_is_taken_is_refused_and_one_whose_workflow_has_ended_is_not() {
 }
 
 #[test]
+fn a_workflow_is_there_and_waits_for_the_time_at_which_it_starts() {
+    let host = Host::new();
+    let hub = Hub::new(&host, &["approval.wasm"]);
+    let start = StartRequest {
+        instance_id: "w".to_owned(),
+        name: "approve".to_owned(),
+        input: Some(APPROVAL.to_owned()),
+        start_at: Some(at(4_102_444_800)),
+        ..StartRequest::default()
+    };
+    hub.ask(async |mut hub| hub.start_instance(start).await)
+        .unwrap();
+    let state = hub.state("w").unwrap();
+    assert_eq!(state.status(), Status::Pending);
+    assert_eq!(state.starts, Some(at(4_102_444_800)));
+    hub.terminate("w", None).unwrap();
+    assert_eq!(hub.status("w"), Some(Status::Terminated));
+}
+
+#[test]
 fn tags_are_texts_by_which_a_workflow_is_found() {
     let host = Host::new();
     let hub = Hub::new(&host, &["approval.wasm"]);
@@ -312,13 +332,6 @@ fn what_cannot_be_started_says_why() {
         Code::InvalidArgument,
         "id",
     );
-    let later = StartRequest {
-        name: "approve".to_owned(),
-        start_at: Some(at(u64::MAX)),
-        ..StartRequest::default()
-    };
-    let later = hub.ask(async |mut hub| hub.start_instance(later).await);
-    refused(later, Code::Unimplemented, "host schedule create");
     let earlier = StartRequest {
         instance_id: "w".to_owned(),
         name: "approve".to_owned(),

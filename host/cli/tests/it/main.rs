@@ -27,6 +27,7 @@ mod grpc;
 mod host;
 mod http2;
 mod kills;
+mod later;
 mod lifecycle;
 mod limits;
 mod many;

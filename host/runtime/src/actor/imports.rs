@@ -304,6 +304,7 @@ impl Shared {
                     detached: false,
                     seed: self.core.random(),
                     attributes: Vec::new(),
+                    starts: None,
                     before,
                 };
                 let noted =

@@ -417,6 +417,7 @@ impl<'a> Turn<'a> {
             detached: false,
             seed: self.core.random(),
             attributes: Vec::new(),
+            starts: None,
             before,
         };
         self.draft.start(self.core, new, permit, self.now);

@@ -158,6 +158,7 @@ fn update_without_code(
             return Ok(());
         }
         Recorded::Accepted => Err(unapplied(key, id)),
+        Recorded::Nothing if instance.starts_ms > 0 => Err(never_waited(key)),
         Recorded::Nothing if is_active(instance) => Err(stalled()),
         Recorded::Nothing => {
             let status = status_name(status_of(instance));
@@ -168,6 +169,11 @@ fn update_without_code(
     // Whoever no longer waits does not want to know.
     let _ = caller.send(outcome);
     Ok(())
+}
+
+fn never_waited(key: &WorkflowKey) -> Failure {
+    let text = format!("workflow {} has never waited, and cannot be asked", key.id);
+    Failure::new(code::REFUSED, text)
 }
 
 /// What a history holds of an update.
@@ -274,8 +280,7 @@ async fn prepare(
     if let Some(unseen_from) = unseen_from(instance) {
         past.rest.retain(|(sequence, _)| *sequence < unseen_from);
         if past.rest.is_empty() {
-            let text = format!("workflow {} has never waited, and cannot be asked", key.id);
-            return Ok(Err(Failure::new(code::REFUSED, text)));
+            return Ok(Err(never_waited(key)));
         }
     }
     let seen = past.rest.last().map_or(1, |(last, _)| last + 1);
@@ -313,6 +318,7 @@ fn unseen_from(instance: &Instance) -> Option<u64> {
     stall
         .map(|stall| stall.unseen_from)
         .or(suspension.map(|held| held.unseen_from))
+        .or((instance.starts_ms > 0).then_some(1))
         .or(instance.unseen_from)
 }
 
@@ -336,7 +342,12 @@ fn unanswered(key: &WorkflowKey, step: Step) -> Failure {
             Failure::new(code::STALLED, text)
         }
         Step::Broke(why) => why,
-        Step::Asleep | Step::Held | Step::Waits | Step::Ended(_) | Step::Terminated(_) => {
+        Step::Asleep
+        | Step::Held
+        | Step::Early
+        | Step::Waits
+        | Step::Ended(_)
+        | Step::Terminated(_) => {
             Failure::new(code::REFUSED, format!("workflow {id} answers no queries"))
         }
     }

@@ -54,6 +54,8 @@ pub(crate) enum Step {
     Stalls(Stall),
     /// The instance is held, whatever its code would do.
     Held,
+    /// It is not yet time for it to begin.
+    Early,
     /// It is ended from outside, for that reason.
     Terminated(String),
 }

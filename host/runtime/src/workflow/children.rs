@@ -150,6 +150,7 @@ fn started(
         detached: child.detached,
         seed: core.random(),
         attributes: Vec::new(),
+        starts: None,
         before,
     };
     Ok(Ok((new, permit)))

@@ -5,7 +5,10 @@
 
 use host_store::records::{Control, Instance, MailControl, MailKind, Suspension};
 
+use host_store::TimerOf;
+
 use crate::effect::Message;
+use crate::start::NO_HANDLE;
 use crate::workflow::machine::{Arrival, Machine};
 use crate::workflow::turn::Change;
 use crate::workflow::{Loaded, Received};
@@ -24,6 +27,17 @@ pub(crate) fn of(message: &Message) -> Option<&MailControl> {
 /// Whether a message may let the instance go on.
 pub(crate) fn is_resume(message: &Message) -> bool {
     of(message).is_some_and(|control| control.control() == Control::Resume)
+}
+
+/// Whether a message says that the instance, which waits for that, begins.
+pub(crate) fn is_start(message: &Message, instance: &Instance) -> bool {
+    match message {
+        Message::Timer(timer, _) => {
+            instance.starts_ms > 0
+                && matches!(timer.of, TimerOf::Workflow { run, handle: NO_HANDLE, .. } if run == instance.run)
+        }
+        _ => false,
+    }
 }
 
 /// Whether the message is for this instance.

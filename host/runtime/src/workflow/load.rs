@@ -7,23 +7,25 @@ use host_store::records::{Event, EventKind, Instance, Started, Status};
 use host_store::{ReadError, Reader};
 
 use crate::core::Core;
+use crate::effect::Message;
 use crate::start::key_seed;
 use crate::view::{brings, is_active};
-use crate::workflow::Loaded;
 use crate::workflow::body::{Begin, Body};
 use crate::workflow::machine::{Machine, MachineLimits, seed_of};
 use crate::workflow::outstanding::Outstanding;
 use crate::workflow::reissue;
+use crate::workflow::{Loaded, control};
 
 /// The instance of that id, if one takes turns.
 ///
 /// What kept a stalled one may have passed; it tries again only where it was told to look. One that is held
-/// has its code only where it may be about to go on.
+/// has its code only where it may be about to go on, and one that begins later where it is about to begin.
 pub(crate) async fn load(
     core: &Arc<Core>,
     key: &WorkflowKey,
     told: bool,
     resumes: bool,
+    messages: &[Message],
 ) -> Result<Option<Loaded>, ReadError> {
     let Some(instance) = core.reader.instance(key)?.filter(is_active) else {
         return Ok(None);
@@ -49,7 +51,9 @@ pub(crate) async fn load(
         unasked,
         instance,
     };
-    if loaded.instance.suspension.is_none() || resumes {
+    let begins = |message| control::is_start(message, &loaded.instance);
+    let may_begin = loaded.instance.starts_ms == 0 || messages.iter().any(begins);
+    if may_begin && (loaded.instance.suspension.is_none() || resumes) {
         begin_body(core, key, &mut loaded, &started, told || resumes).await;
     }
     Ok(Some(loaded))

@@ -230,6 +230,7 @@ impl WorkflowTurns {
             State::Absent => told || !asked.is_empty() || messages.iter().any(is_from_outside),
             State::Loaded(loaded) => {
                 resumes
+                    || loaded.instance.starts_ms > 0
                     || loaded.is_old(&self.core, &self.key, told)
                     || loaded.is_spent(messages, asked)
             }
@@ -243,7 +244,7 @@ impl WorkflowTurns {
         }
         // First, for the code that comes may need the place of the code that goes.
         self.state = State::Unknown;
-        self.state = match load::load(&self.core, &self.key, told, resumes).await? {
+        self.state = match load::load(&self.core, &self.key, told, resumes, messages).await? {
             Some(loaded) => State::Loaded(Box::new(loaded)),
             None => State::Absent,
         };
@@ -368,6 +369,10 @@ impl Loaded {
                     None => Next::Stays,
                 }
             }
+            Step::Early => {
+                change.stay_pending(self);
+                Next::Stays
+            }
             Step::Terminated(reason) => {
                 let sequence = lock(&self.machine).next_sequence();
                 change.terminate(self, sequence, reason, first);
@@ -448,7 +453,14 @@ impl Loaded {
         if let Some(failure) = self.overfull(core) {
             return Some(Step::Broke(failure));
         }
-        self.instance.suspension.as_ref().map(|_| Step::Held)
+        if self.instance.suspension.is_some() {
+            return Some(Step::Held);
+        }
+        (self.instance.starts_ms > 0).then(|| match self.instance.cancel_reason {
+            // There is nothing to clean up.
+            Some(_) => Step::Broke(never_begun()),
+            None => Step::Early,
+        })
     }
 
     /// Why the instance must end, where more arrives for it than its history may hold.
@@ -472,6 +484,9 @@ impl Loaded {
         machine.begin_turn(change.now);
         for message in messages {
             change.delete_cause(&message);
+            if control::is_start(&message, &self.instance) {
+                change.update(self, |instance| instance.starts_ms = 0);
+            }
             if let Some(control) = control::of(&message) {
                 self.obey(change, &mut machine, control, &mut received);
             } else if let Some(arrival) = arrival(message, self.instance.run) {
@@ -574,6 +589,10 @@ impl Loaded {
         let body = self.body.as_ref().map_or(0, |_| BODY_BYTES);
         size_of::<Self>() + body + lock(&self.machine).bytes()
     }
+}
+
+fn never_begun() -> Failure {
+    Failure::new(code::CANCELLED, "it was asked to end before it began")
 }
 
 /// What a message brings to this run; nothing where it is for another one.

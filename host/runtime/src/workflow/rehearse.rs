@@ -143,7 +143,7 @@ fn tell(
 ) {
     match step {
         // A rehearsal has a body, and nobody ends or holds it.
-        Step::Asleep | Step::Held | Step::Terminated(_) => {}
+        Step::Asleep | Step::Held | Step::Early | Step::Terminated(_) => {}
         Step::Waits => {
             let open = lock(machine).open_handles();
             let names = open.iter().filter_map(|handle| asked.get(handle).cloned());

@@ -19,6 +19,7 @@ use crate::effect::{ActivityJob, Effect, Message};
 use crate::message_id::MessageId;
 use crate::observer::{Happening, Speaker};
 use crate::retention;
+use crate::start;
 use crate::topics::{Stage, TopicOp};
 use crate::view::{brings, status_of};
 use crate::workflow::Loaded;
@@ -293,6 +294,18 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// It is not yet time for the instance to begin, though it may be held no longer.
+    pub(crate) fn stay_pending(&mut self, loaded: &mut Loaded) {
+        if loaded.instance.status() != Status::Suspended {
+            return;
+        }
+        self.told_resumed();
+        self.update(loaded, |instance| {
+            instance.set_status(Status::Pending);
+            instance.suspension = None;
+        });
+    }
+
     fn told_resumed(&mut self) {
         let workflow = self.key.clone();
         self.stopped(Happening::Resumed { workflow });
@@ -325,19 +338,19 @@ impl<'a> Change<'a> {
 
     /// The code came to its end.
     pub(crate) fn end(&mut self, loaded: &mut Loaded, outcome: Outcome) {
-        let was_asked = loaded.instance.cancel_reason.is_some();
-        let status = match &outcome {
-            Ok(_) => Status::Completed,
-            Err(failure) if was_asked && failure.code == code::CANCELLED => Status::Cancelled,
-            Err(_) => Status::Failed,
-        };
+        let status = status_of_end(&loaded.instance, &outcome);
         self.end_as(loaded, status, outcome);
     }
 
     /// The instance ends; what it has not received is nobody's any more.
     fn end_as(&mut self, loaded: &mut Loaded, status: Status, outcome: Outcome) {
         self.let_go_of_outstanding(loaded, status);
+        if loaded.instance.starts_ms > 0 {
+            let timer = start::timer(self.key, &loaded.instance);
+            self.draft.batch.delete_timer(&timer);
+        }
         self.update(loaded, |instance| {
+            instance.starts_ms = 0;
             instance.set_status(status);
             instance.outcome = Some(OutcomeRecord::from(outcome.clone()));
             instance.stall = None;
@@ -535,7 +548,9 @@ impl<'a> Change<'a> {
         let kind = EventKind::Failed(Box::new(failure.clone().into()));
         self.put_event(loaded, sequence, kind);
         loaded.instance.unseen_from = Some(loaded.unseen_from(first));
-        self.end_as(loaded, Status::Failed, Err(failure));
+        let outcome = Err(failure);
+        let status = status_of_end(&loaded.instance, &outcome);
+        self.end_as(loaded, status, outcome);
     }
 
     /// The instance waits for a component that agrees with its history. What arrives from the event `first`
@@ -624,6 +639,16 @@ impl<'a> Change<'a> {
     fn stopped(&mut self, happening: Happening) {
         self.draft.tell(happening);
         self.look_again();
+    }
+}
+
+/// As what an instance ends that was not ended from outside.
+fn status_of_end(instance: &Instance, outcome: &Outcome) -> Status {
+    let was_asked = instance.cancel_reason.is_some();
+    match outcome {
+        Ok(_) => Status::Completed,
+        Err(failure) if was_asked && failure.code == code::CANCELLED => Status::Cancelled,
+        Err(_) => Status::Failed,
     }
 }
 

@@ -26,6 +26,7 @@ async fn start(
         id: Some(id.to_owned()),
         input: host::payload(input),
         attributes: attributes(words),
+        ..Start::default()
     };
     host.start_workflow_with(&tenant(), start).await
 }

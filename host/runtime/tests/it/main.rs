@@ -19,6 +19,7 @@ mod determinism;
 mod golden;
 mod host;
 mod keepers;
+mod later;
 mod letters;
 mod lifecycle;
 mod limits;

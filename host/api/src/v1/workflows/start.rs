@@ -8,7 +8,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use futures_util::future;
 use host_base::{Limits, Payload};
-use host_runtime::{self as runtime, Begun, Rerun};
+use host_runtime::{self as runtime, Begun, Moment, Rerun};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -46,6 +46,9 @@ pub(super) struct Start {
     #[serde(default)]
     #[schema(value_type = std::collections::BTreeMap<String, crate::json::AttributeLine>, required = false)]
     attributes: AttributeLines,
+    /// When it begins: a time such as `2030-01-31T12:00:00Z`, or after how long, such as `PT1H30M` or `1h30m`. It is
+    /// there until then, and `pending`. Default, and where that is over: at once.
+    start_at: Option<String>,
 }
 
 /// Workflows that are to be started.
@@ -218,6 +221,7 @@ async fn begin(api: &Api, start: Start, key: Option<&str>) -> Result<Begun, Prob
         name: start.workflow,
         id: start.id,
         attributes: json::read_attributes(start.attributes)?,
+        at: start.start_at.map(Moment::Text),
     };
     let (runtime, tenant) = (&api.runtime, &api.tenant);
     Ok(match key {

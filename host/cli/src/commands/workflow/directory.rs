@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Error};
 use host_api::json::{EventLine, Report, Status};
 use host_base::{Outcome, Payload, WorkflowKey};
-use host_runtime::{ControlError, Rerun, Start, StartError, WorkflowView};
+use host_runtime::{ControlError, Moment, Rerun, Start, StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
 use super::told::{self, Historian, Purged};
@@ -231,6 +231,7 @@ async fn start(session: &Session, args: &StartArgs, input: Payload) -> Ending {
                 id: args.id.clone(),
                 input,
                 attributes: args.labels.attributes(),
+                at: args.begins().map(|at| Moment::Text(at.to_owned())),
             };
             let started = session.runtime.start_workflow_with(&session.tenant, wanted);
             match started.await {

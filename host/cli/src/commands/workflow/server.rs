@@ -52,6 +52,8 @@ struct Start<'a> {
     id: Option<&'a str>,
     input: Raw,
     attributes: AttributeLines,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_at: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -122,6 +124,7 @@ impl Server<'_> {
             id,
             input: Raw::new(input),
             attributes: json::shown_attributes(&args.labels.attributes()),
+            start_at: args.begins(),
         };
         match self.remote.post("/workflows", &body(&start)) {
             Ok(report) => Ok(by_us(report)),

@@ -177,6 +177,7 @@ impl Machine {
             cancel_recorded,
         } = known_in(&rest);
         marks.attributes.clone_from(&started.attributes);
+        let at = at.max(Timestamp(started.starts_ms));
         Machine {
             next_sequence: rest.last().map_or(1, |(last, _)| last + 1),
             expected,
