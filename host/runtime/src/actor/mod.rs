@@ -363,7 +363,7 @@ impl ActorTurns {
         }
         let draft = change.draft;
         self.commit(draft).await;
-        self.settle_if(deleted).await;
+        self.forget_if(deleted).await;
     }
 
     async fn commit(&mut self, mut draft: Draft) {
@@ -531,7 +531,7 @@ impl ActorTurns {
         change.draft.effects.push(answer);
         let draft = change.draft;
         self.commit(draft).await;
-        self.settle_if(deleted).await;
+        self.forget_if(deleted).await;
         self.bound_cache().await;
     }
 
@@ -595,9 +595,11 @@ impl ActorTurns {
         plugins.check_method(tenant, actor_type, method)
     }
 
-    /// What was deleted must be gone from the store before it is asked for what memory does not know.
-    async fn settle_if(&self, deleted: bool) {
+    /// What was deleted must be gone from the store before it is asked for what memory does not know. Who comes
+    /// after it is another, and is brought in anew.
+    async fn forget_if(&mut self, deleted: bool) {
         if deleted {
+            self.activated = false;
             // That the store is closed is told by whoever wants to write next.
             drop(self.core.settle().await);
         }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use host_base::Timestamp;
 use host_base::time::ManualClock;
 use host_runtime::{Alarm, Moment, StateChange};
-use host_store::StateValue;
 
 use super::*;
 
@@ -247,10 +246,12 @@ async fn a_call_that_is_not_waited_for_any_more_holds_up_nobody() {
     assert_eq!(next, Ok(json!(2)));
 }
 
-fn everything(store: &host_store::Store, id: &str) -> (Vec<(String, StateValue)>, usize) {
+/// The keys of an actor's state, and how many reminders it has.
+fn everything(store: &host_store::Store, id: &str) -> (Vec<String>, usize) {
     let state = store.reader.state_keys(&keeper(id), "", None, ALL).unwrap();
     let reminders = store.reader.reminders(&keeper(id), None, ALL).unwrap();
-    (state, reminders.len())
+    let keys = state.into_iter().map(|(key, _)| key);
+    (keys.collect(), reminders.len())
 }
 
 #[tokio::test]
@@ -274,7 +275,7 @@ async fn a_deleted_actor_leaves_nothing_but_what_is_written_afterwards() {
     );
     assert_eq!(
         call(&host, "inside", "Life", Value::Null).await,
-        json!([0, 0, 0])
+        json!([0, 1, 0])
     );
     let listed = call(&host, "inside", "Page", page("", None, 9)).await;
     assert_eq!(listed, json!([["closed"], null]));
@@ -284,13 +285,25 @@ async fn a_deleted_actor_leaves_nothing_but_what_is_written_afterwards() {
     let listed = call(&host, "outside-2", "Page", page("n/", None, 9)).await;
     assert_eq!(listed, json!([[], null]));
     let (store, _dir) = host.close().await;
-    let closed = ("closed".to_owned(), StateValue::from(b"true".to_vec()));
-    assert_eq!(everything(&store, "inside"), (vec![closed], 0));
-    assert_eq!(everything(&store, "outside"), (vec![], 0));
-    // It came again for the list.
-    let came = everything(&store, "outside-2").0;
-    assert_eq!(came.len(), 1);
-    assert_eq!(came[0].0, "$state");
+    // They came again: one to be asked, the other for the list.
+    let keys = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect();
+    assert_eq!(
+        everything(&store, "inside"),
+        (keys(&["$state", "closed"]), 0)
+    );
+    assert_eq!(everything(&store, "outside"), (keys(&[]), 0));
+    assert_eq!(everything(&store, "outside-2"), (keys(&["$state"]), 0));
+}
+
+#[tokio::test]
+async fn an_actor_that_was_deleted_is_activated_anew_by_its_next_call() {
+    let host = Scratch::new().await;
+    call(&host, "k", "Ring", json!(1)).await;
+    host.delete_actor(&keeper("k")).await.unwrap();
+    assert_eq!(
+        call(&host, "k", "Life", Value::Null).await,
+        json!([0, 1, 0])
+    );
 }
 
 #[tokio::test]
