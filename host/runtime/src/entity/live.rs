@@ -58,6 +58,8 @@ pub(crate) struct Standing {
 }
 
 /// Runs the entity until it leaves the memory.
+///
+/// What a turn needs on its way is boxed: it is many times what an entity needs that waits, and most of them wait.
 pub(crate) async fn live(
     core: Arc<Core>,
     entity: Entity,
@@ -83,7 +85,7 @@ pub(crate) async fn live(
     };
     let mut standing = Standing::default();
     if passing {
-        match pass(&mut mail, &mut mailbox, &mut turns).await {
+        match Box::pin(pass(&mut mail, &mut mailbox, &mut turns)).await {
             Ok(true) => return,
             Ok(false) => {}
             Err(error) => return core.store_unreadable(&error),
@@ -98,14 +100,14 @@ pub(crate) async fn live(
             Next::Messages(messages) if messages.is_empty() => {}
             Next::Messages(messages) => {
                 mail.settled = false;
-                if let Err(error) = turns.handle(messages).await {
+                if let Err(error) = Box::pin(turns.handle(messages)).await {
                     return core.store_unreadable(&error);
                 }
                 standing = turns.standing();
                 core.entities.turned(&slot, core.clock.now(), standing);
             }
             Next::Leave => {
-                match turns.farewell().await {
+                match Box::pin(turns.farewell()).await {
                     Ok(changed) => mail.settled &= !changed,
                     Err(error) => return core.store_unreadable(&error),
                 }
