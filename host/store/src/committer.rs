@@ -1,7 +1,7 @@
 //! The only thing that writes: one thread that makes batches durable in the order in which they came.
 //!
 //! It takes what has queued up while the disk was busy, writes it as one group with one fdatasync, and
-//! only then tells those who wait; it never lingers for more. A write error closes it for good: nothing is
+//! only then tells those who wait; it lingers for more only while every processor has something else to do. A write error closes it for good: nothing is
 //! acknowledged any more. Knows nothing of what a batch means.
 
 use std::collections::VecDeque;
@@ -294,6 +294,9 @@ fn run(db: &Database, bounds: GroupBounds, mut stops: Stops, end: End) {
         let bytes: usize = group.iter().map(|queued| queued.batch.bytes()).sum();
         acknowledge(group, &Ok(()));
         shared.lock().backlog_bytes -= bytes;
+        // Where all processors are busy with turns, they are let go on first, and the next group is larger; where one
+        // is free, this is over at once.
+        thread::yield_now();
     }
     if let Err(error) = db.flush() {
         // The log has everything all the same; the next opening reads it.
