@@ -140,19 +140,24 @@ async fn serve_at(
     }
     let api = Api::new(Arc::clone(&session.runtime), session.tenant.clone());
     let wanted: Vec<_> = addresses.all().collect();
-    let server = Server::listen(&wanted, options).await;
+    // On the threads where plugins run: a request that a turn answers does not change threads for it.
+    let threads = session.runtime.handle();
+    let listening = threads.spawn(async move { Server::listen(&wanted, options).await });
+    let server = listening.await.context("listen").or_exit(Exit::Failed)?;
     let server = server.map_err(|error| addresses.not_listening(error));
     let server = server.or_exit(Exit::Failed)?;
     tell(session, scheme, &server.addresses());
     tell_supervisor(NotifyState::Ready);
-    let stopped = async {
+    let (console, router) = (Arc::clone(console), api.clone().router());
+    let stopped = async move {
         // Only a signal ends it, and the listener of signals lives as long as the process.
         let _ = stop.await;
         console.note("Stopping; requests that were taken are answered first");
         tell_supervisor(NotifyState::Stopping);
         api.stop();
     };
-    server.serve(api.clone().router(), stopped).await;
+    let serving = threads.spawn(server.serve(router, stopped));
+    serving.await.context("serve").or_exit(Exit::Failed)?;
     Ok(Exit::Done)
 }
 
