@@ -1,5 +1,5 @@
-//! What one client of a server feels of its neighbours: very many connections over which nothing is asked, and a
-//! client that reads a byte a second.
+//! What one client of a server feels of its neighbours: very many connections over which nothing is asked, streams of
+//! events of which none comes, and a client that reads a byte a second.
 //!
 //! The client is measured alone, in company, and alone again, in one run: what is compared has shared whatever else
 //! the machine does.
@@ -17,23 +17,28 @@ use host_base::TenantId;
 use tokio::sync::oneshot;
 
 use crate::disk::Disk;
-use crate::load::{Bench, wait_for};
+use crate::load::{Bench, start, wait_for};
 use crate::report::{Report, Row, median, millis, p99};
 
 const IDLE_MAX: usize = 10_000;
+/// Streams of events that are open.
+const STREAMS: usize = 1_000;
 /// Files that are open besides.
 const OTHER_FILES: usize = 500;
 /// Large answers that the slow client has asked for: more than fit between it and the server.
 const SLOW_ANSWERS: usize = 32;
+/// A workflow that waits for an event, and its id.
+const WAITS: &str = "await_event";
+const WAITING: &str = "waiting";
 /// How long the slow client takes for a byte.
 const SLOW: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(report: &mut Report, _: &Disk, scale: usize) {
-    let (calls, idle) = (5_000 / scale, idle_max() / scale);
+    let (calls, idle, streams) = (5_000 / scale, idle_max() / scale, STREAMS / scale);
     let served = Served::new();
     measure(served.address, calls / 10);
     let mut alone = measure(served.address, calls);
-    let company = Company::gather(served.address, idle);
+    let company = Company::gather(&served, idle, streams);
     let mut crowded = measure(served.address, 2 * calls);
     company.part();
     alone.extend(measure(served.address, calls));
@@ -46,7 +51,9 @@ pub(crate) fn run(report: &mut Report, _: &Disk, scale: usize) {
         millis(middles.0),
         middles.0.as_secs_f64() / middles.1.as_secs_f64(),
     );
-    let what = format!("call over HTTP beside {idle} idle connections and a slow reader");
+    let what = format!(
+        "call over HTTP beside {idle} idle connections, {streams} streams of events and a slow reader"
+    );
     report.add(what, Row::new(text, "p99 1.2 times that alone"));
 }
 
@@ -57,7 +64,7 @@ fn idle_max() -> usize {
     let files = lines.find_map(|line| line.strip_prefix("Max open files"));
     let files = files.unwrap().split_whitespace().next().unwrap();
     let files: usize = files.parse().unwrap_or(usize::MAX);
-    IDLE_MAX.min(files.saturating_sub(OTHER_FILES) / 2)
+    IDLE_MAX.min((files.saturating_sub(OTHER_FILES) / 2).saturating_sub(STREAMS))
 }
 
 /// A host behind an address, until it is dropped.
@@ -65,7 +72,7 @@ struct Served {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<tokio::task::JoinHandle<()>>,
-    _bench: Bench,
+    bench: Bench,
 }
 
 impl Served {
@@ -85,7 +92,7 @@ impl Served {
             address,
             stop: Some(stop),
             serving: Some(serving),
-            _bench: bench,
+            bench,
         }
     }
 }
@@ -115,12 +122,14 @@ fn measure(address: SocketAddr, calls: usize) -> Vec<Duration> {
 /// Those who are connected and want nothing, or want it slowly.
 struct Company {
     idle: Vec<TcpStream>,
+    streams: Vec<TcpStream>,
     leave: Sender<()>,
     slow: JoinHandle<()>,
 }
 
 impl Company {
-    fn gather(address: SocketAddr, idle: usize) -> Company {
+    fn gather(served: &Served, idle: usize, streams: usize) -> Company {
+        let address = served.address;
         let (leave, left) = mpsc::channel();
         let mut slow = ask_for_much(address);
         let slow = thread::spawn(move || {
@@ -129,13 +138,26 @@ impl Company {
             }
         });
         let idle = (0..idle).map(|_| fall_idle(address)).collect();
-        Company { idle, leave, slow }
+        let waiting = start(
+            &served.bench.runtime,
+            WAITS,
+            WAITING.to_owned(),
+            "null".to_owned(),
+        );
+        wait_for(waiting);
+        let streams = (0..streams).map(|_| watch(address)).collect();
+        Company {
+            idle,
+            streams,
+            leave,
+            slow,
+        }
     }
 
     fn part(self) {
         drop(self.leave);
         self.slow.join().unwrap();
-        drop(self.idle);
+        drop((self.idle, self.streams));
     }
 }
 
@@ -149,16 +171,27 @@ fn ask_for_much(address: SocketAddr) -> TcpStream {
 
 /// A connection over which something was asked once, so that the server has it.
 fn fall_idle(address: SocketAddr) -> TcpStream {
+    ask(address, "/v1.0/healthz", "HTTP/1.1 204")
+}
+
+/// A stream of the events of a workflow that waits.
+fn watch(address: SocketAddr) -> TcpStream {
+    let path = format!("/api/v1/workflows/{WAITING}/events");
+    ask(address, &path, "HTTP/1.1 200")
+}
+
+/// A connection over which this was asked, and the head of the answer has come.
+fn ask(address: SocketAddr, path: &str, status: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = b"GET /v1.0/healthz HTTP/1.1\r\nHost: host\r\n\r\n";
-    stream.write_all(request).unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: host\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    while !answer.contains("\r\n\r\n") {
         let mut part = [0; 512];
         let read = stream.read(&mut part).unwrap();
-        assert_ne!(read, 0, "the server has closed an idle connection");
-        answer.extend_from_slice(&part[..read]);
+        assert_ne!(read, 0, "the server has closed the connection");
+        answer.push_str(std::str::from_utf8(&part[..read]).unwrap());
     }
-    assert!(answer.starts_with(b"HTTP/1.1 204"));
+    assert!(answer.starts_with(status), "{answer}");
     stream
 }

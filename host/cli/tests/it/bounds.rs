@@ -79,6 +79,78 @@ fn one_request_too_many_is_refused_before_anything_is_done_for_it() {
     until("free", || server.get(path).status != 503);
 }
 
+/// Of HTTP/2: the kinds of frame that are looked for here, and the codes in them (RFC 9113).
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u8, body: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(body.len()).unwrap();
+    let head = [0, 0, length, kind, flags, 0, 0, 0, stream];
+    [&head, body].concat()
+}
+
+/// A frame that came.
+struct Frame {
+    kind: u8,
+    ends_stream: bool,
+    body: Vec<u8>,
+}
+
+/// The next frame of this stream.
+fn next_frame(stream: &mut TcpStream, of: u8) -> Frame {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).unwrap();
+        let mut body = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut body).unwrap();
+        let (kind, flags) = (head[3], head[4]);
+        let ends_stream = kind <= HEADERS && flags & END_STREAM != 0;
+        if head[8] == of {
+            return Frame {
+                kind,
+                ends_stream,
+                body,
+            };
+        }
+    }
+}
+
+#[test]
+fn one_stream_too_many_of_a_connection_is_refused_and_the_others_are_not() {
+    let server = serve("streams_max = 1");
+    let mut stream = server.connect().unwrap();
+    // GET or POST, scheme http, and a path, all as RFC 7541 writes them.
+    let head = |method: u8, path: &str| {
+        let length = u8::try_from(path.len()).unwrap();
+        [&[method, 0x86, 0x04, length][..], path.as_bytes()].concat()
+    };
+    let get = head(0x82, "/v1.0/healthz");
+    // Its body is waited for.
+    let post = head(0x83, "/v1.0/actors/A/a/method/M");
+    let open = frame(HEADERS, END_HEADERS, 1, &post);
+    let settings = [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        &frame(4, 0, 0, &[]),
+    ]
+    .concat();
+    let too_many = frame(HEADERS, END_HEADERS | END_STREAM, 3, &get);
+    stream
+        .write_all(&[settings, open, too_many].concat())
+        .unwrap();
+    let refused = next_frame(&mut stream, 3);
+    let wanted = (RST_STREAM, REFUSED_STREAM.to_vec());
+    assert_eq!((refused.kind, refused.body), wanted);
+    // The first one is not: it is answered, and then there is place again.
+    stream.write_all(&frame(0, END_STREAM, 1, &[])).unwrap();
+    while !next_frame(&mut stream, 1).ends_stream {}
+    let next = frame(HEADERS, END_HEADERS | END_STREAM, 5, &get);
+    stream.write_all(&next).unwrap();
+    assert_eq!(next_frame(&mut stream, 5).kind, HEADERS);
+}
+
 #[test]
 fn a_connection_that_asks_nothing_is_closed() {
     let server = serve("connection_idle_max = \"50ms\"");

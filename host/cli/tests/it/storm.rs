@@ -154,12 +154,13 @@ enum Deed {
         id: String,
         cents: i64,
     },
-    /// A workflow is started, with an id made of this one.
+    /// A workflow is started, with the id as its own or else as the key of the start.
     Transfer {
         from: String,
         to: String,
         id: String,
         cents: i64,
+        by_key: bool,
     },
 }
 
@@ -170,12 +171,13 @@ impl Deed {
         // The clearing house refuses none of these.
         let cents = i64::try_from(1 + below(12)).unwrap();
         let from = format!("a{account}");
-        match below(4) {
-            0 => Deed::Transfer {
+        match below(6) {
+            kind @ (0 | 1) => Deed::Transfer {
                 from,
                 to: format!("a{}", (account + 1 + other) % ACCOUNTS),
                 id,
                 cents,
+                by_key: kind == 1,
             },
             _ => Deed::Post {
                 account: from,
@@ -198,10 +200,10 @@ impl Deed {
                 to,
                 id,
                 cents,
+                by_key,
             } => {
-                let path = format!("/v1.0/workflows/dapr/transfer/start?instanceID={id}");
                 let input = json!({"transfer_id": id, "from": from, "to": to, "amount": cents});
-                client.post(&path, None, &input)?.expect(202);
+                start(client, id, *by_key, input)?;
             }
         }
         Some(())
@@ -210,7 +212,10 @@ impl Deed {
     /// The same, where it may have been done. A workflow of an id that has ended could be started once more, so
     /// whoever does not know looks whether it is there.
     fn ask_again(&self, client: &Client) -> Option<()> {
-        if let Deed::Transfer { id, .. } = self {
+        if let Deed::Transfer {
+            id, by_key: false, ..
+        } = self
+        {
             let found = client.get(&state_of(id))?;
             if found.status != 404 {
                 found.expect(200);
@@ -229,12 +234,26 @@ impl Deed {
                 to,
                 id,
                 cents,
+                ..
             } => vec![
                 (from.clone(), id.clone(), -cents),
                 (to.clone(), id.clone(), *cents),
             ],
         }
     }
+}
+
+/// Starts a transfer of this id, or one to which the host gives its id and of which this is the key.
+fn start(client: &Client, id: &str, by_key: bool, input: Value) -> Option<()> {
+    if by_key {
+        let start = json!({"workflow": "transfer", "input": input});
+        let started = client.post("/api/v1/workflows", Some(id), &start)?;
+        assert!(matches!(started.status, 200 | 201), "{started:?}");
+    } else {
+        let path = format!("/v1.0/workflows/dapr/transfer/start?instanceID={id}");
+        client.post(&path, None, &input)?.expect(202);
+    }
+    Some(())
 }
 
 type Entry = (String, String, i64);
@@ -264,7 +283,8 @@ impl Client {
     }
 
     fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Option<Answer> {
-        let mut request = self.agent.post(format!("{}{path}", self.address));
+        let request = self.agent.post(format!("{}{path}", self.address));
+        let mut request = request.content_type("application/json");
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
@@ -274,13 +294,13 @@ impl Client {
 
 /// Every workflow comes to its end, and the books say what was asked for, and nothing else or twice.
 fn check(server: &Server, deeds: &[Deed]) {
-    let starts = deeds.iter().filter_map(|deed| match deed {
-        Deed::Transfer { id, .. } => Some(id),
-        Deed::Post { .. } => None,
+    let is_start = |deed: &&Deed| matches!(deed, Deed::Transfer { .. });
+    let starts = deeds.iter().filter(is_start).count();
+    let ended = "/api/v1/workflows?status=completed&limit=1000";
+    server.until("/api/v1/workflows?limit=1000", |_| {
+        count(server, ended) == starts
     });
-    for id in starts {
-        server.until(&state_of(id), |one| one["runtimeStatus"] == "COMPLETED");
-    }
+    assert_eq!(count(server, "/api/v1/workflows?limit=1000"), starts);
     let mut wanted: Vec<_> = deeds.iter().flat_map(Deed::entries).collect();
     let mut found: Vec<_> = (0..ACCOUNTS)
         .flat_map(|number| entries_of(server, &format!("a{number}")))
@@ -289,6 +309,19 @@ fn check(server: &Server, deeds: &[Deed]) {
     found.sort();
     let differ = wanted.iter().zip(&found).find(|(one, other)| one != other);
     assert_eq!((differ, found.len()), (None, wanted.len()));
+}
+
+/// How many workflows there are, over all pages.
+fn count(server: &Server, list: &str) -> usize {
+    let (mut count, mut path) = (0, list.to_owned());
+    loop {
+        let page = server.get(&path).expect(200);
+        count += page["workflows"].as_array().unwrap().len();
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            return count;
+        };
+        path = format!("{list}&cursor={cursor}");
+    }
 }
 
 fn entries_of(server: &Server, account: &str) -> Vec<Entry> {
