@@ -97,9 +97,13 @@ fn the_example_leaves_an_empty_room() {
     let output = host.run(&["run", &plugin(PLUGIN)]).expect(0);
     let minutes: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(minutes[1]["from"], "bob");
-    host.run(&["topic", "list"])
-        .expect(0)
-        .says("Nobody has subscribed");
+    let is_empty = |_: &usize| {
+        // Nobody waits for who leaves: it may be delivered while the next host goes on.
+        host.run(&["resume"]).expect(0);
+        let listed = host.run(&["topic", "list"]).expect(0);
+        listed.stderr.contains("Nobody has subscribed")
+    };
+    assert!((0..500).find(is_empty).is_some());
 }
 
 #[test]
