@@ -118,6 +118,9 @@ pub struct Limits {
     /// Streams of events that a server's clients have open at once; one more is told to come back later.
     /// Default 2,048.
     pub event_streams_max: usize,
+    /// Changes of workflows that are kept for streams of them that broke off; whoever missed more begins anew.
+    /// Default 16,384.
+    pub changes_kept_max: usize,
     /// How long an answer is kept for a repeat. Default 24 h.
     #[serde(with = "duration::field")]
     #[schemars(with = "String")]
@@ -264,6 +267,7 @@ impl Default for Limits {
             attribute_value_bytes_max: KIB,
             query_time_max: Duration::from_secs(10),
             event_streams_max: 2_048,
+            changes_kept_max: 16_384,
             reply_retention: Duration::from_secs(24 * 60 * 60),
             retention: Retention::default(),
             server: ServerLimits::default(),

@@ -23,6 +23,7 @@ use crate::activity::Activities;
 use crate::actor::{self, ActorTurns};
 use crate::batches::Batches;
 use crate::chain::Chain;
+use crate::changes::Recent;
 use crate::components::Components;
 use crate::draft::Draft;
 use crate::effect::{Ask, Asked, Deed, Effect, Message, Order, WaitingCall};
@@ -70,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) watchers: Watchers,
     /// Those who wait for the next event of a workflow's history.
     pub(crate) histories: Watchers,
+    /// Which workflows have changed, for those who watch them all.
+    pub(crate) recent: Recent,
     pub(crate) updates: Updates,
     /// One permit for each workflow instance that the engine's pool holds.
     pub(crate) fibers: Arc<Semaphore>,
@@ -93,10 +96,15 @@ pub(crate) struct Core {
 /// Numbers of messages: each is used once, however often the host is started.
 pub(crate) struct Sequences(AtomicU64);
 
+/// Below every number that this opening of the store uses, and above those of all before.
+pub(crate) fn first_of_boot(boot: u64) -> u64 {
+    boot.saturating_mul(SEQUENCES_PER_BOOT)
+}
+
 impl Sequences {
     /// `boot` is the number of this opening of the store.
     pub(crate) fn of_boot(boot: u64) -> Sequences {
-        Sequences(AtomicU64::new(boot.saturating_mul(SEQUENCES_PER_BOOT)))
+        Sequences(AtomicU64::new(first_of_boot(boot)))
     }
 
     pub(crate) fn next(&self) -> u64 {

@@ -8,6 +8,7 @@ mod activity;
 mod actor;
 mod batches;
 mod chain;
+mod changes;
 mod components;
 mod control;
 mod core;
@@ -50,6 +51,7 @@ mod when;
 pub mod workflow;
 
 pub use batches::{BatchView, Selection};
+pub use changes::{Changes, Missed};
 pub use control::Purged;
 pub use effect::StateChange;
 pub use error::{

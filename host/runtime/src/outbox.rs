@@ -57,7 +57,10 @@ fn perform(core: &Arc<Core>, effect: Effect) {
         Effect::Begin(key) => core.notify(&Entity::Workflow(key), Message::Look),
         Effect::Arm(timer) => core.timers.arm(timer),
         Effect::Run(job) => core.activities.run(core, *job),
-        Effect::Changed(key) => core.watchers.tell(&key),
+        Effect::Changed(key) => {
+            core.watchers.tell(&key);
+            core.recent.put(&key);
+        }
         Effect::Recorded(key) => core.histories.tell(&key),
         Effect::Applied(key, run, id, outcome) => core.updates.applied(key, run, &id, &outcome),
         Effect::Unapplied(key, run) => core.updates.ended(key, run),

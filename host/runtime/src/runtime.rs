@@ -24,8 +24,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
 use crate::batches::{self, Batches};
+use crate::changes::Recent;
 use crate::components::Components;
-use crate::core::{Core, Sequences};
+use crate::core::{Core, Sequences, first_of_boot};
 use crate::dedup::{Calls, Cause};
 use crate::draft::Draft;
 use crate::effect::{self, Deed, Message, StateChange};
@@ -983,6 +984,7 @@ fn core(
         batches: Batches::default(),
         watchers: Watchers::default(),
         histories: Watchers::default(),
+        recent: Recent::new(first_of_boot(store.boot), options.limits.changes_kept_max),
         updates: Updates::default(),
         outbox,
         order: Mutex::default(),

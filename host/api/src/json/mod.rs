@@ -17,7 +17,7 @@ mod workflow;
 use std::str::Chars;
 
 use host_base::{Payload, Timestamp};
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -137,12 +137,41 @@ fn moment(text: &str) -> Option<Timestamp> {
     u64::try_from(time.as_millisecond()).ok().map(Timestamp)
 }
 
+/// Arrays and objects that may lie in one another. Parsers that build values go no deeper, here and in plugins.
+const DEPTH_MAX: usize = 128;
+
 /// Whether this is JSON: the parser's complaint where it is not.
 ///
 /// # Errors
-/// It is not.
+/// It is not, or it is nested in more than 128 levels.
 pub fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
-    serde_json::from_slice::<IgnoredAny>(bytes).map(|_| ())
+    serde_json::from_slice::<IgnoredAny>(bytes)?;
+    if depth(bytes) > DEPTH_MAX {
+        let text = format!("it is nested in more than {DEPTH_MAX} levels");
+        return Err(serde_json::Error::custom(text));
+    }
+    Ok(())
+}
+
+/// How many arrays and objects lie in one another at most, in what is JSON.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// A payload as a value tree, to look fields up.

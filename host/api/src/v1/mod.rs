@@ -5,12 +5,14 @@
 mod activities;
 mod actors;
 mod batches;
+mod changes;
 mod extract;
 mod paging;
 mod patience;
 mod plugins;
 mod problem;
 mod schedules;
+mod stream;
 mod topics;
 mod workflows;
 
@@ -102,6 +104,7 @@ fn parts(limits: &Limits) -> OpenApiRouter<Api> {
         .merge(schedules::routes())
         .merge(topics::routes())
         .merge(plugins::routes(limits))
+        .routes(routes!(changes::changes))
         .routes(routes!(document))
         .layer(DefaultBodyLimit::max(body_bytes_max))
 }

@@ -24,6 +24,7 @@ const TYPE: &str = "urn:host:problem:";
 pub(super) enum Kind {
     BadInput,
     NotFound,
+    Gone,
     NoSuchRoute,
     NoSuchMethod,
     AlreadyExists,
@@ -61,6 +62,7 @@ impl Kind {
         match self {
             Kind::BadInput => StatusCode::BAD_REQUEST,
             Kind::NotFound | Kind::NoSuchRoute => StatusCode::NOT_FOUND,
+            Kind::Gone => StatusCode::GONE,
             Kind::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Kind::AlreadyExists
             | Kind::AlreadyEnded
@@ -82,6 +84,7 @@ impl Kind {
         match self {
             Kind::BadInput
             | Kind::NotFound
+            | Kind::Gone
             | Kind::NoSuchRoute
             | Kind::NoSuchMethod
             | Kind::AlreadyExists
@@ -104,6 +107,7 @@ impl Kind {
         match self {
             Kind::BadInput => ("bad-input", "The request is not as it should be"),
             Kind::NotFound => ("not-found", "What was named is not there"),
+            Kind::Gone => ("gone", "Not all of it is kept any more"),
             Kind::NoSuchRoute => ("no-such-route", "Nothing is at that path"),
             Kind::NoSuchMethod => ("no-such-method", "That path takes other methods"),
             Kind::AlreadyExists => ("already-exists", "The name is in use"),

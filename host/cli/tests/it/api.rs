@@ -696,6 +696,26 @@ fn a_value_is_published_once_for_a_key_and_activities_under_way_are_listed() {
     );
 }
 
+#[test]
+fn what_is_nested_too_deep_is_refused_before_anybody_parses_it() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(APPROVAL)]);
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let start = |levels| {
+        let body = format!(r#"{{"workflow":"approve","input":{}}}"#, nested(levels));
+        server.post_with(&at("/workflows"), &[JSON], &body)
+    };
+    start(127).expect(201);
+    let (kind, detail) = problem(&start(128), 400);
+    assert!(
+        kind == "bad-input" && detail.contains("nested in more than 128 levels"),
+        "{detail}"
+    );
+    problem(&start(100_000), 400);
+    let operations = server.post("/v1.0/actors/TaskActor/t/state", &nested(100_000));
+    assert_eq!(operations.status, 400);
+}
+
 /// The next event of a stream: its id and what it says; none where the stream has ended.
 fn next_event(stream: &mut impl BufRead) -> Option<(String, Value)> {
     let (mut id, mut data) = (None, None);
@@ -753,6 +773,38 @@ fn a_workflows_events_are_streamed_as_they_happen_and_gone_on_with_where_they_br
         "bad-input"
     );
     assert_eq!(kind(&get(&server, "/workflows/x/events"), 404), "not-found");
+}
+
+#[test]
+fn what_changes_is_streamed_and_whoever_missed_too_much_is_told_to_begin_anew() {
+    let host = Host::new();
+    host.limit("changes_kept_max = 4");
+    let server = Server::start(&host, &[&plugin(APPROVAL)]);
+    let path = at("/changes");
+    let mut stream = server.stream(&path, &[]);
+    let (begin, _) = next_event(&mut stream).unwrap();
+    approval(&server, "w");
+    let (begun, workflow) = next_event(&mut stream).unwrap();
+    assert_eq!(
+        (&workflow["id"], &workflow["status"]),
+        (&json!("w"), &json!("running"))
+    );
+    drop(stream);
+    post(&server, "/workflows/w/terminate", &json!({}));
+    let mut stream = server.stream(&path, &[("Last-Event-ID", &begun)]);
+    let (_, workflow) = next_event(&mut stream).unwrap();
+    assert_eq!(workflow["status"], "terminated");
+    let mut last = String::new();
+    for number in 0..4 {
+        approval(&server, &format!("w-{number}"));
+        last = next_event(&mut stream).unwrap().0;
+    }
+    let missed = server.get_with(&path, &[("Last-Event-ID", &begin)]);
+    assert_eq!(kind(&missed, 410), "gone");
+    drop(server);
+    let server = Server::start(&host, &[]);
+    let missed = server.get_with(&path, &[("Last-Event-ID", &last)]);
+    assert_eq!(kind(&missed, 410), "gone");
 }
 
 #[test]

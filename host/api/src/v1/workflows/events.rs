@@ -4,21 +4,15 @@
 //! who reads slowly is sent slowly.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::FromRequestParts;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 use host_base::WorkflowKey;
 use host_runtime::StoreError;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use super::read::known;
@@ -27,12 +21,10 @@ use crate::Api;
 use crate::json::{EventLine, Raw};
 use crate::v1::extract::{Path, Query};
 use crate::v1::problem::{Kind, Problem};
+use crate::v1::stream::{LastSeen, answer, place};
 
 /// Events that are read at once.
 const READ_AT_ONCE: usize = 64;
-/// After how long without an event something is sent all the same, so that nobody takes the silence for an end.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
-const LAST_EVENT_ID: &str = "last-event-id";
 
 /// Where the stream begins.
 #[derive(Deserialize, IntoParams)]
@@ -45,41 +37,6 @@ pub(super) struct StreamOptions {
     from: Option<u64>,
 }
 
-/// The last event that a client has seen.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-pub(super) struct LastSeen {
-    /// The id of the last event that was seen; the stream begins behind it, whatever the options say.
-    #[param(rename = "Last-Event-ID", pattern = "^[0-9]+\\.[0-9]+$")]
-    id: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for LastSeen {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<LastSeen, Problem> {
-        let id = parts.headers.get(LAST_EVENT_ID);
-        let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-        Ok(LastSeen { id })
-    }
-}
-
-impl LastSeen {
-    /// The run and the number behind it.
-    fn next(&self) -> Result<Option<(u32, u64)>, Problem> {
-        let Some(id) = &self.id else { return Ok(None) };
-        let next = id.split_once('.').and_then(|(run, number)| {
-            let number: u64 = number.parse().ok()?;
-            Some((run.parse().ok()?, number.checked_add(1)?))
-        });
-        let wrong = || {
-            let text = "the header Last-Event-ID must be the id of an event of this stream";
-            Problem::bad_input(text)
-        };
-        next.map(Some).ok_or_else(wrong)
-    }
-}
-
 /// Streams a workflow's history
 ///
 /// Server-sent events: those that are recorded already, then each as soon as it is durable. Where the workflow continues as new, the stream goes on with the next run; it ends when the workflow has.
@@ -89,7 +46,9 @@ impl LastSeen {
     path = "/workflows/{id}/events",
     operation_id = "stream_workflow_events",
     tag = "workflows",
-    params(One, StreamOptions, LastSeen),
+    params(One, StreamOptions,
+        ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]+\\.[0-9]+$",
+        description = "The id of the last event that was seen; the stream begins behind it, whatever the options say.")),
     responses(
         (status = 200, description = "Events as they are recorded; the data of each is an Event as JSON.",
             body = String, content_type = "text/event-stream"),
@@ -104,33 +63,32 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     let key = key_of(&api, id)?;
     let view = known(&api, &key)?;
-    let seen = seen.next()?;
+    let seen = seen.read(behind)?;
     let (run, next) = seen.unwrap_or((options.run.unwrap_or(view.run), options.from.unwrap_or(0)));
     if run > view.run || api.runtime.history(&key, run, 0, 1)?.is_empty() {
         let (id, latest) = (&key.id, view.run);
         let text = format!("workflow {id} has no history of run {run}; the latest run is {latest}");
         return Err(Problem::new(Kind::NotFound, text));
     }
-    let place = Arc::clone(&api.event_streams).try_acquire_owned();
-    let place = place.map_err(|_| {
-        let max = api.runtime.limits().event_streams_max;
-        let text =
-            format!("{max} streams of events are open, which is `event_streams_max`; try again");
-        Problem::new(Kind::Busy, text)
-    })?;
+    let place = place(&api)?;
     let mut tail = Tail {
         api,
         key,
         run,
         next,
         ready: VecDeque::new(),
-        _place: place,
     };
     if seen.is_some() && tail.is_over()? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let alive = KeepAlive::new().interval(SILENCE_MAX);
-    Ok(Sse::new(tail.stream()).keep_alive(alive).into_response())
+    Ok(answer(tail.stream(), place))
+}
+
+/// The run and the number behind the event of this id.
+fn behind(id: &str) -> Option<(u32, u64)> {
+    let (run, number) = id.split_once('.')?;
+    let number: u64 = number.parse().ok()?;
+    Some((run.parse().ok()?, number.checked_add(1)?))
 }
 
 /// A stream, as far as it is.
@@ -141,7 +99,6 @@ struct Tail {
     /// The number of the next event to read.
     next: u64,
     ready: VecDeque<Event>,
-    _place: OwnedSemaphorePermit,
 }
 
 /// What there is to do for a stream.
@@ -155,10 +112,10 @@ enum Step {
 }
 
 impl Tail {
-    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+    fn stream(self) -> impl Stream<Item = Event> {
         stream::unfold(self, |mut tail| async move {
             let event = tail.event().await?;
-            Some((Ok(event), tail))
+            Some((event, tail))
         })
     }
 
