@@ -188,9 +188,12 @@ pub(crate) enum Command {
     /// Has workflows started and actors called again and again, by a cron expression or an interval.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
-    /// Drives actors.
+    /// Reads and drives actors.
     #[command(subcommand)]
     Actor(ActorCommand),
+    /// Reads activities.
+    #[command(subcommand)]
+    Activity(ActivityCommand),
     /// Reads and drives workflows.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -479,8 +482,39 @@ pub(crate) enum Overlap {
     Terminate,
 }
 
+impl From<Overlap> for json::OverlapPolicy {
+    fn from(overlap: Overlap) -> json::OverlapPolicy {
+        match overlap {
+            Overlap::Skip => json::OverlapPolicy::Skip,
+            Overlap::Queue => json::OverlapPolicy::Queue,
+            Overlap::Allow => json::OverlapPolicy::Allow,
+            Overlap::Cancel => json::OverlapPolicy::Cancel,
+            Overlap::Terminate => json::OverlapPolicy::Terminate,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ActivityCommand {
+    /// Lists activities that have not ended: those that run, wait for their turn, or wait to be tried again.
+    List {
+        /// How many at most.
+        #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = one_or_more())]
+        limit: usize,
+    },
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ActorCommand {
+    /// Lists actors that have state: by type, then by id.
+    List {
+        /// Only those of this type.
+        #[arg(value_name = "TYPE")]
+        actor_type: Option<String>,
+        /// How many at most.
+        #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = one_or_more())]
+        limit: usize,
+    },
     /// Calls a method, and writes its answer to standard output.
     Call(CallArgs),
     /// Sets a reminder: has a method run when it is due, also when it is due again.
@@ -555,6 +589,16 @@ pub(crate) enum CatchUp {
     All,
 }
 
+impl From<CatchUp> for json::CatchUpPolicy {
+    fn from(catch_up: CatchUp) -> json::CatchUpPolicy {
+        match catch_up {
+            CatchUp::Once => json::CatchUpPolicy::Once,
+            CatchUp::Skip => json::CatchUpPolicy::Skip,
+            CatchUp::All => json::CatchUpPolicy::All,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct CallArgs {
     #[command(flatten)]
@@ -567,7 +611,8 @@ pub(crate) struct CallArgs {
     /// Names this call: a repeat with the same key gets the same answer and has no second effect.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
-    /// Goes on with what is unfinished, and waits until all of it has ended.
+    /// Goes on with what is unfinished, and waits until all of it has ended. A server goes on by itself: there, all
+    /// that runs is waited for.
     #[arg(long)]
     pub(crate) wait: bool,
 }
@@ -831,6 +876,13 @@ pub(crate) enum PluginCommand {
         /// The plugin's name.
         name: String,
     },
+    /// Has an older component of a plugin stand for it again, which is kept because workflows run on it.
+    Activate {
+        /// The plugin's name.
+        name: String,
+        /// The component's digest, or its beginning; "host plugin show" tells them.
+        component: String,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -848,6 +900,17 @@ pub(crate) struct DeployArgs {
     /// Changes nothing and only says what would agree; ends with exit code 1 where something does not.
     #[arg(long, conflicts_with_all = ["moves", "pin"])]
     pub(crate) check: bool,
+}
+
+impl DeployArgs {
+    /// What becomes of unfinished workflows.
+    pub(crate) fn rollout(&self) -> json::RolloutPolicy {
+        match (self.check, self.moves) {
+            (true, _) => json::RolloutPolicy::Check,
+            (false, true) => json::RolloutPolicy::Move,
+            (false, false) => json::RolloutPolicy::Pin,
+        }
+    }
 }
 
 /// Where a workflow stands.

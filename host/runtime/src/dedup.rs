@@ -102,6 +102,10 @@ pub(crate) enum What {
     Rerun,
     /// Something is done to many workflows.
     Batch,
+    /// A schedule does now what it does at its times.
+    Trigger,
+    /// Times of a schedule are made up for.
+    Backfill,
 }
 
 impl What {
@@ -116,6 +120,8 @@ impl What {
             What::Start => "start",
             What::Rerun => "rerun",
             What::Batch => "batch",
+            What::Trigger => "trigger",
+            What::Backfill => "backfill",
         }
     }
 }

@@ -47,6 +47,14 @@ pub struct ActivityUnderWay {
 }
 
 impl Runtime {
+    /// Behind which lie all activities of a tenant.
+    pub fn before_all_activities(tenant: &TenantId) -> (WorkflowKey, u32, u32) {
+        let tenant = tenant.clone();
+        // No workflow has it.
+        let id = String::new();
+        (WorkflowKey { tenant, id }, 0, 0)
+    }
+
     /// A page of the activities of a tenant that have not ended, by workflow, run and handle, behind `after`.
     ///
     /// # Errors

@@ -68,12 +68,12 @@ pub use rerun::Rerun;
 pub use rollout::{KeptComponent, RolledOut, Rollout, Trial};
 pub use runtime::{Deployed, Runtime, Unfinished};
 pub use schedules::{Fired, ScheduleView};
-pub use start::Start;
+pub use start::{IdReuse, Start};
 pub use topics::SubscriptionView;
 pub use view::{WorkflowView, status_name};
 
 pub use host_engine::{
-    Alarm, CatchUp, ConstantRetry, LoadError, Manifest, Moment, NewReminder, ReminderInfo,
-    WorkflowStatus,
+    Alarm, CatchUp, ConstantRetry, LoadError, LogLevel, Manifest, Moment, NewReminder,
+    ReminderInfo, WorkflowStatus,
 };
 pub use host_store::{StateValue, WorkflowFilter, attributes_of_records, records};

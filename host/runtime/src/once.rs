@@ -50,17 +50,37 @@ pub(crate) fn remembering(
 ) -> Result<Once, Failure> {
     let mut batch = Batch::new();
     if let Some(key) = key {
-        let done = core.reader.reply(tenant, &key).map_err(unreadable)?;
-        if let Some(done) = done {
-            let outcome = Outcome::from(done.outcome.unwrap_or_default());
-            return outcome.map(Once::Again);
+        if let Some(answer) = done_before(core, tenant, &key)? {
+            return Ok(Once::Again(answer));
         }
-        let reply = Reply {
-            outcome: Some(OutcomeRecord::from(Ok(answer))),
-            expires_ms: core.clock.now().after(core.limits.reply_retention).0,
-            ..Reply::default()
-        };
-        batch.put_reply(tenant, &key, &reply);
+        keep(core, &mut batch, tenant, &key, answer);
     }
     Ok(Once::First(batch))
+}
+
+/// What came of what has that key, if it was done.
+pub(crate) fn done_before(
+    core: &Core,
+    tenant: &TenantId,
+    key: &Digest,
+) -> Result<Option<Payload>, Failure> {
+    let done = core.reader.reply(tenant, key).map_err(unreadable)?;
+    let outcome = done.map(|done| Outcome::from(done.outcome.unwrap_or_default()));
+    outcome.transpose()
+}
+
+/// Has the batch keep that what has that key is done, and what came of it.
+pub(crate) fn keep(
+    core: &Core,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    key: &Digest,
+    answer: Payload,
+) {
+    let reply = Reply {
+        outcome: Some(OutcomeRecord::from(Ok(answer))),
+        expires_ms: core.clock.now().after(core.limits.reply_retention).0,
+        ..Reply::default()
+    };
+    batch.put_reply(tenant, key, &reply);
 }

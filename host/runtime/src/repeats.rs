@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Digest, Failure, Payload, TenantId, WorkflowKey};
+use host_base::{ActorKey, Digest, Failure, Payload, TenantId, Timestamp, WorkflowKey};
 use host_store::records::EventRaised;
 
 use crate::core::Core;
@@ -16,7 +16,8 @@ use crate::error::{RerunError, StartError};
 use crate::limits;
 use crate::rerun::Rerun;
 use crate::runtime::Runtime;
-use crate::start::{self, Start, unreadable};
+use crate::schedules::{Deed, Fired};
+use crate::start::{self, IdReuse, Start, unreadable};
 use crate::topics;
 use crate::view::WorkflowView;
 
@@ -60,7 +61,7 @@ impl Runtime {
         let id = id.unwrap_or_else(|| start::made_id(once.0));
         let key = WorkflowKey::new(tenant.clone(), id);
         let key = key.map_err(|error| StartError::Refused(error.into()))?;
-        self.begin(key, start, Some(once), |_| true).await
+        self.begin(key, start, Some(once)).await
     }
 
     /// Begins a run again once; durable when this returns. Without an id, the host makes one of the key.
@@ -133,6 +134,39 @@ impl Runtime {
         self.to_the_end(publish).await
     }
 
+    /// Has a schedule do once, now, what it does at its times; durable when this returns.
+    ///
+    /// # Errors
+    /// There is no such schedule, what it starts or calls is busy, or the store failed.
+    pub async fn trigger_schedule_once(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        idempotency_key: &str,
+    ) -> Result<Fired, Failure> {
+        let target = target_of(tenant, "schedule", name)?;
+        let once = digest(What::Trigger, &target, "trigger", &[], idempotency_key);
+        self.order(tenant, name, Deed::Trigger, Some(once)).await
+    }
+
+    /// Makes up once for a schedule's times from `from` to `to`.
+    ///
+    /// # Errors
+    /// There is no such schedule, there are too many such times, or the store failed.
+    pub async fn backfill_schedule_once(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        (from, to): (Timestamp, Timestamp),
+        idempotency_key: &str,
+    ) -> Result<Fired, Failure> {
+        let target = target_of(tenant, "schedule", name)?;
+        let range = [from.0.to_be_bytes(), to.0.to_be_bytes()].concat();
+        let once = digest(What::Backfill, &target, "backfill", &range, idempotency_key);
+        let deed = Deed::Backfill(from, to);
+        self.order(tenant, name, deed, Some(once)).await
+    }
+
     /// Does it to the end, whatever becomes of whoever asked: the next one must look once it is durable.
     pub(crate) async fn to_the_end<T: Send + 'static>(
         &self,
@@ -150,12 +184,13 @@ fn content_of(start: &Start) -> Cow<'_, [u8]> {
         input,
         attributes,
         at,
+        id_reuse,
         ..
     } = start;
-    if attributes.is_empty() && at.is_none() {
+    if attributes.is_empty() && at.is_none() && *id_reuse == IdReuse::default() {
         return Cow::Borrowed(input);
     }
-    Cow::Owned(format!("{input:?} {attributes:?} {at:?}").into_bytes())
+    Cow::Owned(format!("{input:?} {attributes:?} {at:?} {id_reuse:?}").into_bytes())
 }
 
 /// What an earlier request has begun.

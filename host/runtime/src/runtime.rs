@@ -45,7 +45,7 @@ use crate::rerun::{self, Rerun};
 use crate::retention::{self, Retention};
 use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Tell, Trial};
 use crate::schedules::{self, Ask, Schedules};
-use crate::start::{self, Former, IdState, NewWorkflow, Start, unreadable};
+use crate::start::{self, IdState, NewWorkflow, Start, unreadable};
 use crate::starts::{StartPermit, Starts};
 use crate::timers::Timers;
 use crate::topics::{self, SubscriptionView};
@@ -391,21 +391,7 @@ impl Runtime {
         start: Start,
     ) -> Result<WorkflowView, StartError> {
         let key = self.key_of_start(tenant, &start)?;
-        Ok(self.begin(key, start, None, |_| true).await?.view())
-    }
-
-    /// The same under an id that was never used, as far as that is still known.
-    ///
-    /// # Errors
-    /// See [`StartError`]; nothing was started.
-    pub async fn start_workflow_of_new_id(
-        &self,
-        tenant: &TenantId,
-        start: Start,
-    ) -> Result<WorkflowView, StartError> {
-        let key = self.key_of_start(tenant, &start)?;
-        let is_unused = |before: &Former| !before.was_used();
-        Ok(self.begin(key, start, None, is_unused).await?.view())
+        Ok(self.begin(key, start, None).await?.view())
     }
 
     fn key_of_start(&self, tenant: &TenantId, start: &Start) -> Result<WorkflowKey, StartError> {
@@ -421,7 +407,6 @@ impl Runtime {
         key: WorkflowKey,
         start: Start,
         once: Option<Digest>,
-        may_follow: impl FnOnce(&Former) -> bool,
     ) -> Result<Begun, StartError> {
         let core = &self.core;
         let Start {
@@ -429,6 +414,7 @@ impl Runtime {
             input,
             attributes,
             at,
+            id_reuse,
             ..
         } = start;
         limits::check_payload(&core.limits, "a workflow's input", &input)
@@ -449,14 +435,10 @@ impl Runtime {
         let state = start::id_state(core, &key);
         match state.map_err(|error| StartError::Refused(unreadable(error)))? {
             IdState::Active(view) => Err(StartError::AlreadyExists(view)),
-            IdState::Free(before) if !may_follow(&before) => {
-                let text = format!("the id {} was used before", key.id);
-                Err(StartError::Refused(Failure::new(
-                    code::ALREADY_EXISTS,
-                    text,
-                )))
-            }
             IdState::Free(before) => {
+                if let Some(refusal) = before.forbids(&key, id_reuse) {
+                    return Err(refusal);
+                }
                 let new = NewWorkflow {
                     key,
                     name,

@@ -9,6 +9,7 @@ use host_store::records::{Attribute, Event, EventKind, Instance, Started, Status
 use host_store::{Batch, ReadError, TimerKey, TimerOf};
 
 use crate::core::Core;
+use crate::error::StartError;
 use crate::plugins::Plugins;
 use crate::view::{WorkflowView, is_active};
 use crate::when;
@@ -26,6 +27,20 @@ pub struct Start {
     pub attributes: Attributes,
     /// When it begins; none, or a time that is over: at once.
     pub at: Option<Moment>,
+    /// Whether the id may be one that another workflow has had.
+    pub id_reuse: IdReuse,
+}
+
+/// Whether a workflow may have the id of another one, which must have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdReuse {
+    /// It may, and takes its place.
+    #[default]
+    Ended,
+    /// Only of one that is deleted.
+    Deleted,
+    /// It may not, as far as it is still known that there was one.
+    Never,
 }
 
 /// A workflow that is to be started.
@@ -58,6 +73,21 @@ impl Former {
     /// Whether there was anything.
     pub(crate) fn was_used(&self) -> bool {
         self.runs > 0
+    }
+
+    /// Why a workflow may not follow on it, where it may not.
+    pub(crate) fn forbids(&self, key: &WorkflowKey, reuse: IdReuse) -> Option<StartError> {
+        match (reuse, &self.instance) {
+            (IdReuse::Ended, _) | (IdReuse::Deleted, None) => None,
+            (IdReuse::Deleted, Some(kept)) => {
+                let view = WorkflowView::new(key.clone(), Instance::clone(kept));
+                Some(StartError::AlreadyExists(Box::new(view)))
+            }
+            (IdReuse::Never, _) => self.was_used().then(|| {
+                let text = format!("the id {} was used before", key.id);
+                StartError::Refused(Failure::new(code::ALREADY_EXISTS, text))
+            }),
+        }
     }
 
     /// Writes the instance that takes its place.

@@ -7,7 +7,7 @@ use std::future::Future;
 use host_base::{Payload, Timestamp, WorkflowKey};
 use host_runtime::records::{BatchDeed, BatchPurge, BatchStage, Status as Stage};
 use host_runtime::{
-    BatchView, ControlError, Moment, Rerun, Selection, Start, StoreError, WorkflowFilter,
+    BatchView, ControlError, IdReuse, Moment, Rerun, Selection, Start, StoreError, WorkflowFilter,
     WorkflowView,
 };
 use tonic::codegen::BoxStream;
@@ -185,11 +185,12 @@ impl TaskHub {
             input: payload(input),
             attributes: state::attributes(tags),
             at: start_at.map(Moment::At),
+            id_reuse: match enforce_unique_id {
+                true => IdReuse::Never,
+                false => IdReuse::Ended,
+            },
         };
-        let started = match enforce_unique_id && start.id.is_some() {
-            false => runtime.start_workflow_with(tenant, start).await,
-            true => runtime.start_workflow_of_new_id(tenant, start).await,
-        };
+        let started = runtime.start_workflow_with(tenant, start).await;
         let view = started.map_err(|error| of_start(&error))?;
         Ok(StartResponse {
             instance_id: view.key.id,

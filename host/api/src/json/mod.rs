@@ -4,6 +4,8 @@
 //! Pure. Payloads keep the plugin's order of fields and all digits of its numbers: what is shown never goes
 //! through a value tree, which would sort fields and round numbers.
 
+mod activity;
+mod actor;
 mod attribute;
 mod batch;
 mod event;
@@ -12,6 +14,7 @@ mod plugin;
 mod reminder;
 mod schedule;
 mod topic;
+mod trial;
 mod workflow;
 
 use std::str::Chars;
@@ -25,6 +28,8 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+pub use activity::ActivityUnderWayLine;
+pub use actor::ActorLine;
 pub(crate) use attribute::read as read_attributes;
 pub use attribute::{AttributeLine, AttributeLines, TimeLine, shown as shown_attributes};
 pub use batch::{
@@ -34,10 +39,11 @@ pub use event::{
     ActivityLine, CallLine, ChildLine, EventLine, KindLine, OriginLine, OutcomeLine, RetryLine,
 };
 pub use failure::{CauseReport, FailureReport};
-pub use plugin::{ComponentLine, Tally};
-pub use reminder::ReminderLine;
-pub use schedule::{FiredReport, OverlapPolicy, SCHEDULED_ID_DEFAULT, ScheduleLine};
+pub use plugin::{Brings, ComponentLine, DefinitionLine, Deployed, RolloutPolicy, Tally};
+pub use reminder::{CatchUpPolicy, ReminderLine};
+pub use schedule::{FiredReport, OverlapPolicy, SCHEDULED_ID_DEFAULT, ScheduleLine, Target};
 pub use topic::{Subscriber, SubscriptionLine};
+pub use trial::{Agreement, ForkReport, LogLine, TrialReport, VerdictReport, level_name};
 pub use workflow::{ActivityReport, Report, StallReport, Status, SuspensionReport};
 
 /// No bytes stand for this.

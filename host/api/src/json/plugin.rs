@@ -2,14 +2,51 @@
 //!
 //! Pure.
 
-use host_runtime::{KeptComponent, Manifest, Trial, Verdict};
-use serde::Serialize;
+use std::borrow::Cow;
+
+use host_runtime::{KeptComponent, Manifest, RolledOut, Rollout, Trial, Verdict};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::rfc3339;
+use super::{TrialReport, rfc3339};
+
+/// What becomes of workflows that have not ended and run on another component of the plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Rollout)]
+pub enum RolloutPolicy {
+    /// They stay on their component; those that stall move where they can.
+    #[default]
+    Pin,
+    /// Those move whose history agrees with the new component.
+    Move,
+    /// Nothing is changed, deployed or moved: it is only told what would be.
+    Check,
+}
+
+impl RolloutPolicy {
+    /// As one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            RolloutPolicy::Pin => "pin",
+            RolloutPolicy::Move => "move",
+            RolloutPolicy::Check => "check",
+        }
+    }
+}
+
+impl From<RolloutPolicy> for Rollout {
+    fn from(policy: RolloutPolicy) -> Rollout {
+        match policy {
+            RolloutPolicy::Pin => Rollout::Pin,
+            RolloutPolicy::Move => Rollout::Move,
+            RolloutPolicy::Check => Rollout::Check,
+        }
+    }
+}
 
 /// Workflows that have not ended and were tried on the component.
-#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Tally {
     /// Whose history agrees with it.
     pub agree: usize,
@@ -44,44 +81,106 @@ impl Tally {
 }
 
 /// A component.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Component)]
 pub struct ComponentLine<'a> {
     /// The plugin's name.
-    name: &'a str,
+    pub name: Cow<'a, str>,
     /// The plugin's version, as it says itself.
-    version: &'a str,
+    pub version: Cow<'a, str>,
     /// The component's digest.
-    component: String,
+    pub component: String,
     /// The file that it came from.
-    file: &'a str,
+    pub file: Cow<'a, str>,
     /// When it was deployed last (RFC 3339, UTC).
     #[schema(format = DateTime)]
-    deployed: String,
+    pub deployed: String,
     /// Whether new workflows are started on it.
-    stands: bool,
+    pub stands: bool,
     /// Workflows that have not ended and run on it.
-    unfinished: usize,
+    pub unfinished: usize,
+    /// What it brings, where it stands for its plugin.
     #[serde(flatten)]
-    brings: Option<Brings<'a>>,
+    pub brings: Option<Brings<'a>>,
 }
 
-/// What a plugin brings, by name.
-#[derive(Serialize, ToSchema)]
-struct Brings<'a> {
-    workflows: Vec<&'a str>,
-    actors: Vec<&'a str>,
-    activities: Vec<&'a str>,
+/// What a plugin brings.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Brings<'a> {
+    /// Its workflows.
+    pub workflows: Vec<DefinitionLine<'a>>,
+    /// Its actor types.
+    pub actors: Vec<DefinitionLine<'a>>,
+    /// Its activities.
+    pub activities: Vec<DefinitionLine<'a>>,
+}
+
+/// Something that a plugin brings.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Definition)]
+pub struct DefinitionLine<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// What it is, for people.
+    pub description: Cow<'a, str>,
+}
+
+/// What a deployment did.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Deployed<'a> {
+    /// The plugin's name.
+    pub name: Cow<'a, str>,
+    /// Its version, as it says itself.
+    pub version: Cow<'a, str>,
+    /// The component's digest.
+    pub component: String,
+    /// Whether it stands for its plugin now; false where that was only tried.
+    pub deployed: bool,
+    /// Whether another component stood for the plugin before.
+    pub changed: bool,
+    /// The workflows that have not ended.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// Those of which it is not known that they agree, a hundred at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<TrialReport<'a>>,
+}
+
+impl<'a> Deployed<'a> {
+    /// What is known of it; nothing is deployed where it was only checked.
+    pub fn new(rolled_out: &'a RolledOut, tally: Tally, checked: bool) -> Deployed<'a> {
+        let manifest = &rolled_out.manifest;
+        Deployed {
+            name: (&manifest.name).into(),
+            version: (&manifest.version).into(),
+            component: rolled_out.component.to_string(),
+            deployed: !checked,
+            changed: rolled_out.changed,
+            tally,
+            trials: Vec::new(),
+        }
+    }
+
+    /// The same with workflows that were tried.
+    pub fn with_trials(self, trials: &'a [Trial]) -> Deployed<'a> {
+        let trials = trials.iter().map(TrialReport::new).collect();
+        Deployed { trials, ..self }
+    }
 }
 
 impl<'a> ComponentLine<'a> {
     /// What is known of it; the manifest of one that stands for its plugin says what it brings.
-    pub fn new(kept: &'a KeptComponent, manifest: Option<&'a Manifest>) -> ComponentLine<'a> {
+    pub fn new(
+        kept: &'a KeptComponent,
+        manifests: impl IntoIterator<Item = &'a Manifest>,
+    ) -> ComponentLine<'a> {
+        let mut standing = manifests.into_iter().filter(|_| kept.stands);
+        let manifest = standing.find(|manifest| manifest.name == kept.plugin);
         ComponentLine {
-            name: &kept.plugin,
-            version: &kept.version,
+            name: (&kept.plugin).into(),
+            version: (&kept.version).into(),
             component: kept.digest.to_string(),
-            file: &kept.file,
+            file: (&kept.file).into(),
             deployed: rfc3339(kept.deployed),
             stands: kept.stands,
             unfinished: kept.instances,
@@ -96,9 +195,22 @@ impl<'a> Brings<'a> {
         let actors = manifest.actors.iter();
         let activities = manifest.activities.iter();
         Brings {
-            workflows: workflows.map(|one| one.name.as_str()).collect(),
-            actors: actors.map(|one| one.actor_type.as_str()).collect(),
-            activities: activities.map(|one| one.definition.name.as_str()).collect(),
+            workflows: workflows
+                .map(|one| DefinitionLine::new(&one.name, &one.description))
+                .collect(),
+            actors: actors
+                .map(|one| DefinitionLine::new(&one.actor_type, &one.description))
+                .collect(),
+            activities: activities
+                .map(|one| DefinitionLine::new(&one.definition.name, &one.definition.description))
+                .collect(),
         }
+    }
+}
+
+impl<'a> DefinitionLine<'a> {
+    fn new(name: &'a str, description: &'a str) -> DefinitionLine<'a> {
+        let (name, description) = (name.into(), description.into());
+        DefinitionLine { name, description }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use host_runtime::ReminderInfo;
+use host_runtime::{CatchUp, ReminderInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,6 +39,30 @@ pub struct ReminderLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub ends: Option<String>,
+}
+
+/// What becomes of times at which a reminder was due while the host was away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = CatchUp)]
+pub enum CatchUpPolicy {
+    /// It fires once for all of them.
+    #[default]
+    Once,
+    /// It does not fire for them.
+    Skip,
+    /// It fires for each of them, for a hundred at most.
+    All,
+}
+
+impl From<CatchUpPolicy> for CatchUp {
+    fn from(policy: CatchUpPolicy) -> CatchUp {
+        match policy {
+            CatchUpPolicy::Once => CatchUp::Once,
+            CatchUpPolicy::Skip => CatchUp::Skip,
+            CatchUpPolicy::All => CatchUp::All,
+        }
+    }
 }
 
 impl<'a> ReminderLine<'a> {

@@ -2,13 +2,15 @@
 //!
 //! Pure.
 
+use std::borrow::Cow;
+
 use host_base::Timestamp;
 use host_runtime::records::{Overlap, ScheduleTarget};
 use host_runtime::{Fired, ScheduleView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Raw, rfc3339};
+use super::{Raw, present, rfc3339};
 
 /// The id of a workflow that a schedule starts, where nothing else is said.
 pub const SCHEDULED_ID_DEFAULT: &str = "{schedule}-{time}";
@@ -32,96 +34,106 @@ pub enum OverlapPolicy {
 }
 
 /// A schedule.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Schedule)]
 pub struct ScheduleLine<'a> {
     /// Its name.
-    name: &'a str,
+    pub name: Cow<'a, str>,
     /// When, as a cron expression.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    cron: &'a str,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub cron: Cow<'a, str>,
     /// The time zone in which the expression is read.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    zone: &'a str,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub zone: Cow<'a, str>,
     /// After how long again, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    interval_ms: Option<u64>,
+    pub interval_ms: Option<u64>,
     /// Earlier than this it is not due (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    from: Option<String>,
+    pub from: Option<String>,
     /// Later than this it is not due any more (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    until: Option<String>,
+    pub until: Option<String>,
+    /// What it does at its times.
     #[serde(flatten)]
-    target: Target<'a>,
+    pub target: Target<'a>,
     /// What the workflow or the method takes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Raw, required = false)]
-    input: Option<Raw>,
-    overlap: OverlapPolicy,
+    pub input: Option<Raw>,
+    /// What becomes of a time at which the workflow that it started last still goes on.
+    pub overlap: OverlapPolicy,
     /// Times are made up for that passed no longer ago than this while no host ran.
-    catch_up_ms: u64,
+    pub catch_up_ms: u64,
     /// Each time is put off by up to so much.
-    jitter_ms: u64,
+    pub jitter_ms: u64,
     /// Whether nothing is done at its times.
-    paused: bool,
+    pub paused: bool,
     /// When it is due next (RFC 3339, UTC).
-    upcoming: Vec<String>,
+    pub upcoming: Vec<String>,
     /// Times that wait until what stands before them has ended.
-    queued: Vec<String>,
+    pub queued: Vec<String>,
     /// Times that are still to be made up for.
-    backfill: Vec<String>,
+    pub backfill: Vec<String>,
     /// For how many times something was started or called.
-    started: u64,
+    pub started: u64,
     /// For how many times nothing was done, because the last workflow still went on.
-    skipped: u64,
+    pub skipped: u64,
     /// How many times passed while no host ran and were not made up for.
-    missed: u64,
+    pub missed: u64,
     /// The time that was met last (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    last: Option<String>,
+    pub last: Option<String>,
     /// The workflow that was started last.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    last_workflow: &'a str,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub last_workflow: Cow<'a, str>,
     /// Why nothing was done the last time.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    problem: &'a str,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub problem: Cow<'a, str>,
 }
 
-/// What it does at its times.
-#[derive(Serialize, ToSchema)]
+/// What a schedule does at its times.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = ScheduleTarget)]
-enum Target<'a> {
+pub enum Target<'a> {
     /// Starts a workflow.
     Workflow {
-        workflow: &'a str,
+        /// The name of what is to run.
+        workflow: Cow<'a, str>,
         /// The workflow's id; {schedule} and {time} stand for the schedule's name and the time that is met.
-        id: &'a str,
+        id: Cow<'a, str>,
     },
     /// Calls an actor.
     Actor {
-        actor_type: &'a str,
-        actor_id: &'a str,
-        method: &'a str,
+        /// Its type.
+        actor_type: Cow<'a, str>,
+        /// Its id.
+        actor_id: Cow<'a, str>,
+        /// The method.
+        method: Cow<'a, str>,
     },
     /// Something that a newer host knows.
     Nothing {},
 }
 
 /// What came of a trigger or a backfill.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Fired)]
 pub struct FiredReport {
     /// For how many times something was started or called.
-    started: u64,
+    pub started: u64,
     /// How many times wait now.
-    queued: u64,
+    pub queued: u64,
     /// For how many times nothing was done.
-    skipped: u64,
+    pub skipped: u64,
 }
 
 impl FiredReport {
@@ -184,9 +196,9 @@ impl<'a> ScheduleLine<'a> {
         let at = |ms: u64| rfc3339(Timestamp(ms));
         let bound = |ms: u64| Some(ms).filter(|ms| *ms != 0).map(at);
         ScheduleLine {
-            name: &view.name,
-            cron: &schedule.cron,
-            zone: &schedule.zone,
+            name: (&view.name).into(),
+            cron: (&schedule.cron).into(),
+            zone: (&schedule.zone).into(),
             interval_ms: Some(schedule.interval_ms).filter(|ms| *ms != 0),
             from: bound(schedule.from_ms),
             until: bound(schedule.until_ms),
@@ -203,8 +215,8 @@ impl<'a> ScheduleLine<'a> {
             skipped: schedule.skipped,
             missed: schedule.missed,
             last: bound(schedule.last_ms),
-            last_workflow: &schedule.running,
-            problem: &schedule.problem,
+            last_workflow: (&schedule.running).into(),
+            problem: (&schedule.problem).into(),
         }
     }
 }
@@ -213,13 +225,13 @@ impl<'a> Target<'a> {
     fn new(target: Option<&'a ScheduleTarget>) -> Target<'a> {
         match target {
             Some(ScheduleTarget::Workflow(workflow)) => Target::Workflow {
-                workflow: &workflow.name,
-                id: &workflow.id,
+                workflow: (&workflow.name).into(),
+                id: (&workflow.id).into(),
             },
             Some(ScheduleTarget::Actor(call)) => Target::Actor {
-                actor_type: &call.actor_type,
-                actor_id: &call.actor_id,
-                method: &call.method,
+                actor_type: (&call.actor_type).into(),
+                actor_id: (&call.actor_id).into(),
+                method: (&call.method).into(),
             },
             None => Target::Nothing {},
         }

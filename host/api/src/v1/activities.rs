@@ -5,6 +5,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use host_base::WorkflowKey;
+use host_runtime::Runtime;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,23 +15,12 @@ use super::extract::Query;
 use super::paging::{Page, PageOptions};
 use super::problem::Problem;
 use crate::Api;
-use crate::json::{ActivityReport, Raw};
-
-/// An activity, and whose it is.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ActivityUnderWay)]
-struct UnderWay<'a> {
-    /// The id of the workflow that scheduled it.
-    workflow: &'a str,
-    /// In which run.
-    run: u32,
-    activity: ActivityReport<'a>,
-}
+use crate::json::{ActivityUnderWayLine, Raw};
 
 /// A page of activities: by workflow, run and handle.
 #[derive(Serialize, ToSchema)]
 struct Activities {
-    #[schema(value_type = Vec<UnderWay<'static>>)]
+    #[schema(value_type = Vec<ActivityUnderWayLine<'static>>)]
     activities: Vec<Raw>,
     /// Where the next page begins; absent at the end of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,13 +54,7 @@ async fn list(
         let found = api.runtime.activities(after.clone(), wanted)?;
         more = found.len() == wanted;
         for one in found {
-            let (workflow, run) = (&one.workflow.id, one.run);
-            let activity = ActivityReport::new(&one.activity);
-            page.put(&UnderWay {
-                workflow,
-                run,
-                activity,
-            });
+            page.put(&ActivityUnderWayLine::new(&one));
             after = (one.workflow, one.run, one.activity.handle);
         }
     }
@@ -87,10 +71,7 @@ async fn list(
 /// Behind which activity the page begins.
 fn start(api: &Api, cursor: Option<&str>) -> Result<(WorkflowKey, u32, u32), Problem> {
     let Some(cursor) = cursor else {
-        let tenant = api.tenant.clone();
-        // No workflow has it: what is behind it is everything.
-        let id = String::new();
-        return Ok((WorkflowKey { tenant, id }, 0, 0));
+        return Ok(Runtime::before_all_activities(&api.tenant));
     };
     let parts = cursor.split_once(':').and_then(|(run, rest)| {
         let (handle, id) = rest.split_once(':')?;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use host_base::{ActorKey, Payload};
-use host_runtime::{Alarm, CatchUp, ConstantRetry, Moment};
+use host_runtime::{Alarm, ConstantRetry, Moment};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -17,7 +17,7 @@ use super::paging::{Page, PageOptions};
 use super::problem::Problem;
 use crate::Api;
 use crate::actors::{RETRIES_MAX, RETRY_INTERVAL};
-use crate::json::{Raw, ReminderLine, rfc3339};
+use crate::json::{ActorLine, CatchUpPolicy, Raw, ReminderLine, rfc3339};
 
 /// One actor.
 #[derive(Deserialize, IntoParams)]
@@ -74,18 +74,10 @@ struct StateOptions {
     limit: Option<u32>,
 }
 
-/// An actor's address.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Actor)]
-struct Address<'a> {
-    actor_type: &'a str,
-    id: &'a str,
-}
-
 /// A page of actors: by type, then by id.
 #[derive(Serialize, ToSchema)]
 struct Actors {
-    #[schema(value_type = Vec<Address<'static>>)]
+    #[schema(value_type = Vec<ActorLine<'static>>)]
     actors: Vec<Raw>,
     /// Where the next page begins; absent at the end of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,6 +143,8 @@ struct NewReminder {
     replace: Option<bool>,
     /// How often its method is run again, a second later, where it fails. Default 3.
     retries: Option<u32>,
+    /// Default: `once`.
+    catch_up: Option<CatchUpPolicy>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -223,8 +217,8 @@ async fn list(
             .runtime
             .actors(&api.tenant, actor_type, after.as_ref(), wanted)?;
         more = actors.len() == wanted;
-        for ActorKey { actor_type, id, .. } in &actors {
-            page.put(&Address { actor_type, id });
+        for actor in &actors {
+            page.put(&ActorLine::new(actor));
         }
         after = actors.into_iter().next_back().or(after);
     }
@@ -384,7 +378,7 @@ async fn set_reminder(
             period: new.period.map(Moment::Text),
             ttl: new.ttl.map(Moment::Text),
         },
-        catch_up: CatchUp::Once,
+        catch_up: new.catch_up.unwrap_or_default().into(),
         retry: Some(ConstantRetry {
             interval: RETRY_INTERVAL,
             max_retries: Some(new.retries.unwrap_or(RETRIES_MAX)),

@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use host_base::{Digest, Limits};
-use host_runtime::{RolledOut, Rollout, Trial};
+use host_runtime::{Rollout, Trial};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -18,12 +18,14 @@ use utoipa_axum::routes;
 use super::extract::{Body, Json, Path, Query};
 use super::problem::{Kind, Problem};
 use crate::Api;
-use crate::json::{ComponentLine, Tally};
+use crate::json::{ComponentLine, Deployed, RolloutPolicy, Tally};
 
 /// What a component is sent as.
 const COMPONENT: &str = "application/wasm";
 /// What stands for the file where nothing is said.
 const FILE_DEFAULT: &str = "uploaded";
+/// Workflows that are told one by one of which it is not known that they agree.
+const DOUBTFUL_TOLD_MAX: usize = 100;
 
 /// One plugin.
 #[derive(Deserialize, IntoParams)]
@@ -31,20 +33,6 @@ const FILE_DEFAULT: &str = "uploaded";
 struct One {
     /// The plugin's name.
     name: String,
-}
-
-/// What becomes of workflows that have not ended and run on another component of the plugin.
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Rollout)]
-enum RolloutPolicy {
-    /// They stay on their component; those that stall move where they can.
-    #[default]
-    Pin,
-    /// Those move whose history agrees with the new component.
-    Move,
-    /// Nothing is changed, deployed or moved: it is only told what would be.
-    Check,
 }
 
 /// How it is deployed.
@@ -88,19 +76,6 @@ struct Activate {
     component: String,
 }
 
-/// What a deployment did.
-#[derive(Serialize, ToSchema)]
-struct Deployed {
-    name: String,
-    version: String,
-    /// The component's digest.
-    component: String,
-    /// Whether another component stood for the plugin before.
-    changed: bool,
-    #[serde(flatten)]
-    tally: Tally,
-}
-
 /// Components.
 #[derive(Serialize, ToSchema)]
 struct Components<'a> {
@@ -129,7 +104,7 @@ pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
     tag = "plugins",
     params(DeployOptions),
     request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component."),
-    responses((status = 200, description = "It is deployed, or checked.", body = Deployed))
+    responses((status = 200, description = "It is deployed, or checked.", body = Deployed<'static>))
 )]
 async fn deploy(
     State(api): State<Api>,
@@ -144,39 +119,44 @@ async fn deploy(
         let text = "a component must say that it is one: Content-Type: application/wasm";
         return Err(Problem::new(Kind::NotJson, text));
     }
-    let rollout = match rollout.unwrap_or_default() {
-        RolloutPolicy::Pin => Rollout::Pin,
-        RolloutPolicy::Move => Rollout::Move,
-        RolloutPolicy::Check => Rollout::Check,
-    };
+    let rollout = Rollout::from(rollout.unwrap_or_default());
     let file = file.as_deref().unwrap_or(FILE_DEFAULT);
-    let tally: Arc<Mutex<Tally>> = Arc::default();
-    let count = {
-        let tally = Arc::clone(&tally);
+    let tried: Arc<Mutex<Tried>> = Arc::default();
+    let tell = {
+        let tried = Arc::clone(&tried);
         move |trial: Trial| {
-            tally
+            tried
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .add(&trial)
+                .add(trial)
         }
     };
     let deployed = api
         .runtime
-        .roll_out(&api.tenant, file, &component, rollout, count);
+        .roll_out(&api.tenant, file, &component, rollout, tell);
     let deployed = deployed.await?;
-    let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(told(deployed, tally))
+    let tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
+    let checked = rollout == Rollout::Check;
+    let told = Deployed::new(&deployed, tried.tally, checked).with_trials(&tried.doubtful);
+    Ok(axum::Json(told).into_response())
 }
 
-fn told(deployed: RolledOut, tally: Tally) -> Response {
-    let body = Deployed {
-        name: deployed.manifest.name,
-        version: deployed.manifest.version,
-        component: deployed.component.to_string(),
-        changed: deployed.changed,
-        tally,
-    };
-    (StatusCode::OK, axum::Json(body)).into_response()
+/// The workflows that were tried.
+#[derive(Default)]
+struct Tried {
+    tally: Tally,
+    /// Some of which it is not known that they agree.
+    doubtful: Vec<Trial>,
+}
+
+impl Tried {
+    fn add(&mut self, trial: Trial) {
+        self.tally.add(&trial);
+        let agrees = trial.rehearsal.verdict.agrees();
+        if !agrees && self.doubtful.len() < DOUBTFUL_TOLD_MAX {
+            self.doubtful.push(trial);
+        }
+    }
 }
 
 /// Lists the components of all plugins
@@ -219,11 +199,9 @@ async fn components(
     let mut kept = api.runtime.components(&api.tenant).await?;
     kept.retain(|one| wanted(&one.plugin));
     let plugins = api.runtime.plugins(&api.tenant)?;
-    let components = kept.iter().map(|one| {
-        let manifests = plugins.iter().map(|(manifest, _)| manifest);
-        let mut standing = manifests.filter(|_| one.stands);
-        ComponentLine::new(one, standing.find(|it| it.name == one.plugin))
-    });
+    let components = kept
+        .iter()
+        .map(|one| ComponentLine::new(one, plugins.iter().map(|(manifest, _)| manifest)));
     let components = components.collect();
     Ok((
         axum::Json(Components { components }).into_response(),
@@ -286,7 +264,7 @@ async fn remove_version(
     tag = "plugins",
     params(One),
     request_body = Activate,
-    responses((status = 200, description = "It stands for its plugin.", body = Deployed))
+    responses((status = 200, description = "It stands for its plugin.", body = Deployed<'static>))
 )]
 async fn activate(
     State(api): State<Api>,
@@ -296,7 +274,8 @@ async fn activate(
     let digest = digest(&api, &name, &component).await?;
     let activated = api.runtime.activate(&api.tenant, &digest).await?;
     let activated = activated.ok_or_else(|| no_component(&name, &component))?;
-    Ok(told(activated, Tally::default()))
+    let told = Deployed::new(&activated, Tally::default(), false);
+    Ok(axum::Json(told).into_response())
 }
 
 /// The digest of a component that is kept.

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, Query, length, moment};
+use super::extract::{IdempotencyKey, Json, Path, Query, length, moment};
 use super::paging::{Page, PageOptions};
 use super::problem::Problem;
 use crate::Api;
@@ -322,14 +322,19 @@ async fn resume(
     path = "/schedules/{name}/trigger",
     operation_id = "trigger_schedule",
     tag = "schedules",
-    params(One),
+    params(One, IdempotencyKey),
     responses((status = 200, description = "What came of it.", body = FiredReport))
 )]
 async fn trigger(
     State(api): State<Api>,
     Path(One { name }): Path<One>,
+    key: IdempotencyKey,
 ) -> Result<Response, Problem> {
-    let fired = api.runtime.trigger_schedule(&api.tenant, &name).await?;
+    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let fired = match key.get() {
+        Some(key) => runtime.trigger_schedule_once(tenant, &name, key).await?,
+        None => runtime.trigger_schedule(tenant, &name).await?,
+    };
     Ok(axum::Json(FiredReport::new(fired)).into_response())
 }
 
@@ -341,19 +346,26 @@ async fn trigger(
     path = "/schedules/{name}/backfill",
     operation_id = "backfill_schedule",
     tag = "schedules",
-    params(One),
+    params(One, IdempotencyKey),
     request_body = Backfill,
     responses((status = 200, description = "What came of it.", body = FiredReport))
 )]
 async fn backfill(
     State(api): State<Api>,
     Path(One { name }): Path<One>,
+    key: IdempotencyKey,
     Json(Backfill { from, to }): Json<Backfill>,
 ) -> Result<Response, Problem> {
     let (from, to) = (moment("from", &from)?, moment("to", &to)?);
-    let fired = api
-        .runtime
-        .backfill_schedule(&api.tenant, &name, from, to)
-        .await?;
+    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let fired = match key.get() {
+        Some(key) => {
+            let range = (from, to);
+            runtime
+                .backfill_schedule_once(tenant, &name, range, key)
+                .await?
+        }
+        None => runtime.backfill_schedule(tenant, &name, from, to).await?,
+    };
     Ok(axum::Json(FiredReport::new(fired)).into_response())
 }

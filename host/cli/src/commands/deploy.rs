@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use host_api::json::Tally;
+use host_api::json::{Tally, TrialReport};
 use host_engine::Manifest;
 use host_runtime::{RolledOut, Rollout, Trial};
 
@@ -96,7 +96,7 @@ pub(crate) async fn roll_out(
 /// Whoever runs a plugin wants to know which workflows do not follow, and not of all that do.
 fn tell_of_one(console: &Console, trial: &Trial, tally: &Tally) {
     if !trial.moved && !trial.rehearsal.verdict.agrees() && tally.doubtful() <= TOLD_MAX {
-        console.note(&trial::told(trial));
+        console.note(&trial::told(&TrialReport::new(trial)));
     }
 }
 

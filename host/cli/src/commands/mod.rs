@@ -2,6 +2,7 @@
 //!
 //! Owns which command is done by whom.
 
+mod activity;
 mod actor;
 mod choice;
 mod config;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Resume(args) => resume::run(common, args),
         Command::Serve(args) => serve::run(common, args),
         Command::Schedule(command) => schedule::run(common, command),
+        Command::Activity(command) => activity::run(common, command),
         Command::Actor(command) => actor::run(common, command),
         Command::Workflow(command) => workflow::run(common, command),
         Command::Topic(command) => topic::run(common, command),
@@ -49,12 +51,13 @@ fn check_place(common: &Common, command: &Command) -> Result<(), Problem> {
         Command::Run(_) => never(common, "run"),
         Command::Resume(_) => never(common, "resume"),
         Command::Serve(_) => never(common, "serve"),
-        Command::Schedule(_) => not_here(common, "schedule"),
-        Command::Topic(_) => not_here(common, "topic"),
-        Command::Plugin(_) => not_here(common, "plugin"),
         Command::Workflow(WorkflowCommand::Move { .. }) => not_here(common, "workflow move"),
         Command::Workflow(WorkflowCommand::Fork { .. }) => not_here(common, "workflow fork"),
-        Command::Actor(_)
+        Command::Activity(_)
+        | Command::Actor(_)
+        | Command::Plugin(_)
+        | Command::Schedule(_)
+        | Command::Topic(_)
         | Command::Workflow(_)
         | Command::Login { .. }
         | Command::Logout

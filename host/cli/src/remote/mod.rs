@@ -5,6 +5,8 @@
 
 mod choice;
 mod context;
+mod events;
+mod lists;
 mod trouble;
 
 use std::path::Path;
@@ -16,19 +18,23 @@ use anyhow::{Context, Result, anyhow, ensure};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::crypto::ring;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use ureq::http::{Method, Request, Response, StatusCode, Uri};
+use ureq::http::{Method, Request, Response, StatusCode, Uri, request};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, AsSendBody};
 use uuid::Uuid;
 
 pub(crate) use choice::{Sources, chosen, never, not_here, said};
 pub(crate) use context::Login;
+pub(crate) use events::Event;
 pub(crate) use trouble::{ALREADY_EXISTS, NOT_ENDED, NOT_FOUND, Trouble};
 
 /// Where the API is.
 const PREFIX: &str = "/api/v1";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+const JSON: &str = "application/json";
+const COMPONENT: &str = "application/wasm";
 /// How long it may take to reach the server.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often a request is sent that a server has no room for.
@@ -48,8 +54,30 @@ pub(crate) struct Remote {
 struct Asked<'a> {
     method: Method,
     path: &'a str,
-    body: Option<&'a [u8]>,
+    body: Option<(&'static str, &'a [u8])>,
     key: Option<&'a str>,
+    /// The last event of a stream that was seen.
+    last_event: Option<&'a str>,
+    /// For how long nothing may come.
+    silence_max: Option<Duration>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(method: Method, path: &'a str) -> Asked<'a> {
+        Asked {
+            method,
+            path,
+            body: None,
+            key: None,
+            last_event: None,
+            silence_max: None,
+        }
+    }
+
+    fn with_body(self, media_type: &'static str, body: &'a [u8]) -> Asked<'a> {
+        let body = Some((media_type, body));
+        Asked { body, ..self }
+    }
 }
 
 impl Remote {
@@ -98,12 +126,7 @@ impl Remote {
 
     /// Reads something.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
-        self.json(&Asked {
-            method: Method::GET,
-            path,
-            body: None,
-            key: None,
-        })
+        self.json(&Asked::new(Method::GET, path))
     }
 
     /// Asks a plugin or has something done, once.
@@ -118,54 +141,68 @@ impl Remote {
         body: &[u8],
         key: &str,
     ) -> Result<T, Trouble> {
-        self.json(&Asked {
-            method: Method::POST,
-            path,
-            body: Some(body),
-            key: Some(key),
-        })
+        let asked = Asked::new(Method::POST, path).with_body(JSON, body);
+        let key = Some(key);
+        self.json(&Asked { key, ..asked })
+    }
+
+    /// Sends a component, which changes nothing a second time.
+    pub(crate) fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        component: &[u8],
+    ) -> Result<T, Trouble> {
+        self.json(&Asked::new(Method::POST, path).with_body(COMPONENT, component))
     }
 
     /// Sets something, which stays the same however often it is set.
     pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Trouble> {
-        self.json(&Asked {
-            method: Method::PUT,
-            path,
-            body: Some(body),
-            key: None,
-        })
+        self.json(&Asked::new(Method::PUT, path).with_body(JSON, body))
     }
 
     /// Deletes something.
     pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
-        self.json(&Asked {
-            method: Method::DELETE,
-            path,
-            body: None,
-            key: None,
-        })
+        self.json(&Asked::new(Method::DELETE, path))
     }
 
     fn json<T: DeserializeOwned>(&self, asked: &Asked<'_>) -> Result<T, Trouble> {
         let body = self.answer(asked)?;
         // An answer without a body stands for nothing.
         let body = if body.is_empty() { b"null" } else { &body[..] };
-        let read = serde_json::from_slice(body);
-        read.map_err(|error| self.unreadable(asked.path, &error.to_string()))
+        self.parse(asked.path, body)
+    }
+
+    /// What was answered there.
+    pub(crate) fn parse<T: DeserializeOwned>(&self, path: &str, json: &[u8]) -> Result<T, Trouble> {
+        let read = serde_json::from_slice(json);
+        read.map_err(|error| self.unreadable(path, &error.to_string()))
     }
 
     fn answer(&self, asked: &Asked<'_>) -> Result<Vec<u8>, Trouble> {
+        let response = self.respond(asked)?;
+        self.read(asked, response)
+    }
+
+    /// The whole answer, if it is one.
+    fn read(
+        &self,
+        asked: &Asked<'_>,
+        mut response: Response<ureq::Body>,
+    ) -> Result<Vec<u8>, Trouble> {
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        let body = body.read_to_vec().map_err(|error| self.unreached(&error))?;
+        self.judged(asked, response.status(), body)
+    }
+
+    /// What is answered, once there is room for the request.
+    fn respond(&self, asked: &Asked<'_>) -> Result<Response<ureq::Body>, Trouble> {
         let mut attempt = 1;
         loop {
-            let mut response = self.send(asked)?;
+            let response = self.send(asked)?;
             let wait = wait_before_next(&response);
             match wait.filter(|_| attempt < ATTEMPTS_MAX) {
                 Some(wait) => thread::sleep(wait),
-                None => {
-                    let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-                    let body = body.read_to_vec().map_err(|error| self.unreached(&error))?;
-                    return self.judged(asked, response.status(), body);
-                }
+                None => return Ok(response),
             }
             attempt += 1;
         }
@@ -179,22 +216,33 @@ impl Remote {
         if let Some(token) = &self.login.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        if let Some(key) = asked.key {
-            request = request.header(IDEMPOTENCY_KEY, key);
+        let headers = [
+            (IDEMPOTENCY_KEY, asked.key),
+            (LAST_EVENT_ID, asked.last_event),
+        ];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
         }
         let response = match asked.body {
-            Some(body) => {
-                let request = request.header(CONTENT_TYPE, "application/json").body(body);
-                request
-                    .map_err(ureq::Error::from)
-                    .and_then(|request| self.agent.run(request))
+            Some((media_type, body)) => {
+                self.run(asked, request.header(CONTENT_TYPE, media_type), body)
             }
-            None => request
-                .body(())
-                .map_err(ureq::Error::from)
-                .and_then(|request| self.agent.run(request)),
+            None => self.run(asked, request, ()),
         };
         response.map_err(|error| self.unreached(&error))
+    }
+
+    fn run(
+        &self,
+        asked: &Asked<'_>,
+        request: request::Builder,
+        body: impl AsSendBody,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
+        let request = self.agent.configure_request(request.body(body)?);
+        let request = request.timeout_per_read(asked.silence_max).build();
+        self.agent.run(request)
     }
 
     fn judged(
@@ -223,7 +271,7 @@ impl Remote {
         } else {
             "\"host serve\" starts one, --server URL names another, --data DIR a directory"
         };
-        Trouble::Server(anyhow!("ask the server {server}: {error}; {advice}"))
+        Trouble::Unreached(anyhow!("ask the server {server}: {error}; {advice}"))
     }
 
     fn unauthorized(&self) -> Trouble {

@@ -12,6 +12,7 @@ use crate::exit::{self, Exit, Problem};
 /// What the names of kinds begin with.
 const TYPE: &str = "urn:host:problem:";
 
+const BUSY: &str = "busy";
 pub(super) const NO_SUCH_ROUTE: &str = "no-such-route";
 pub(crate) const NOT_FOUND: &str = "not-found";
 pub(crate) const NOT_ENDED: &str = "not-ended";
@@ -21,8 +22,10 @@ pub(crate) const ALREADY_EXISTS: &str = "already-exists";
 pub(crate) enum Trouble {
     /// The server says why.
     Told(Box<Told>),
-    /// There is no server that could.
+    /// What is there is no server that could.
     Server(Error),
+    /// Nobody has answered.
+    Unreached(Error),
 }
 
 /// What the server says.
@@ -57,21 +60,24 @@ impl Trouble {
     pub(crate) fn is(&self, kind: &str) -> bool {
         match self {
             Trouble::Told(told) => told.failure.is_none() && told.kind() == kind,
-            Trouble::Server(_) => false,
+            Trouble::Server(_) | Trouble::Unreached(_) => false,
         }
     }
 
-    /// The problem of a workflow that is not there, in words of this program; any other one as it is.
-    pub(crate) fn of_workflow(self, id: &str, server: &str) -> Trouble {
-        match self {
-            Trouble::Told(mut told) if told.failure.is_none() && told.kind() == NOT_FOUND => {
-                told.detail = format!(
-                    "no workflow has the id {id} on {server}; \"host workflow list\" shows those there are"
-                );
-                Trouble::Told(told)
-            }
-            other => other,
+    /// Whether it may be gone when the same is asked for once more.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Trouble::Unreached(_)) || self.is(BUSY)
+    }
+
+    /// The problem in words of this program where it is of this kind; any other one as it is. The server's own words
+    /// say what to do over HTTP.
+    pub(crate) fn worded(mut self, kind: &str, words: impl FnOnce() -> String) -> Trouble {
+        if self.is(kind)
+            && let Trouble::Told(told) = &mut self
+        {
+            told.detail = words();
         }
+        self
     }
 
     /// The problem where a plugin's code was asked, and may have failed.
@@ -86,7 +92,9 @@ impl Trouble {
 
     fn with(self, of_failure: impl FnOnce(Failure) -> Problem) -> Problem {
         match self {
-            Trouble::Server(error) => Problem::new(Exit::BadData, error),
+            Trouble::Server(error) | Trouble::Unreached(error) => {
+                Problem::new(Exit::BadData, error)
+            }
             Trouble::Told(told) => match told.failure() {
                 Some(failure) => of_failure(failure),
                 None => Problem::new(told.exit(), anyhow!(told.detail)),

@@ -9,6 +9,23 @@ use serde::Serialize;
 use super::console::Console;
 use super::table::table;
 
+/// Shows so many entries at most, and says whether there are more.
+pub(crate) fn first<T: Serialize, const N: usize>(
+    console: &Console,
+    heads: [&str; N],
+    entries: &[T],
+    limit: usize,
+    row: impl Fn(&T) -> [String; N],
+    none: &str,
+) -> io::Result<()> {
+    let shown = entries.get(..limit).unwrap_or(entries);
+    show(console, heads, shown, row, none)?;
+    if shown.len() < entries.len() {
+        console.note(&format!("There are more than {limit}; --limit shows more"));
+    }
+    Ok(())
+}
+
 /// Shows the entries, of which people see these columns; says so where there are none.
 pub(crate) fn show<T: Serialize, const N: usize>(
     console: &Console,

@@ -3,7 +3,6 @@
 //! Pure.
 
 use host_api::json::StallReport;
-use host_base::Digest;
 
 use super::text;
 
@@ -31,11 +30,6 @@ pub(crate) fn lines(stall: &StallReport<'_>) -> Vec<String> {
 }
 
 /// The beginning of a component's digest.
-pub(crate) fn short(digest: &Digest) -> String {
-    beginning(&digest.to_string()).to_owned()
-}
-
-/// The same of one that is written down.
 pub(crate) fn beginning(digest: &str) -> &str {
     digest.get(..DIGEST_DIGITS).unwrap_or(digest)
 }

@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-pub(crate) use host_api::json::rfc3339;
-
 /// How long after a beginning: "+0.250 s", "+2:03:04.005".
 pub(crate) fn offset(duration: Duration) -> String {
     let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());

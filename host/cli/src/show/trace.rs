@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use host_api::json::{FailureReport, Raw, StallReport};
+use host_api::json::{FailureReport, Raw, StallReport, level_name};
 use host_base::{ActorKey, Outcome};
 use host_engine::{LogLevel, WorkflowStatus};
 use host_runtime::{Happening, Observer, Speaker, status_name};
@@ -232,15 +232,6 @@ fn level_word(level: LogLevel) -> &'static str {
 }
 
 /// A level as a program reads it.
-pub(crate) fn level_name(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "error",
-    }
-}
-
 fn ending(status: WorkflowStatus, outcome: &Outcome) -> String {
     match outcome {
         Ok(output) => format!("completed with {}", json::excerpt(output, EXCERPT_CHARS)),

@@ -23,6 +23,7 @@ mod crashes;
 mod dapr_grpc;
 mod deadline;
 mod directories;
+mod driven;
 mod grpc;
 mod host;
 mod http2;

@@ -34,12 +34,12 @@ fn directory() -> Host {
     host
 }
 
-fn words(command: &str) -> Vec<&str> {
+pub(crate) fn words(command: &str) -> Vec<&str> {
     command.split(' ').collect()
 }
 
 /// Runs a command against the server, from a directory that has nothing to do with it.
-fn drive(from: &Host, server: &Server, command: &str) -> Output {
+pub(crate) fn drive(from: &Host, server: &Server, command: &str) -> Output {
     let server = ["--server", server.url()];
     from.run(&[&words(command)[..], &server].concat())
 }
@@ -127,22 +127,28 @@ const COMMANDS: [&str; 62] = [
 
 #[test]
 fn what_a_command_shows_of_a_directory_it_shows_of_a_server() {
-    let host = directory();
+    check_alike(&directory(), &COMMANDS);
+}
+
+/// Runs each command on the directory and on a server of a copy of it: the same is shown, with the same exit code.
+pub(crate) fn check_alike(host: &Host, commands: &[&str]) {
     let served = host.copy();
     let from = Host::new();
     let server = Server::start(&served, &[]);
-    for command in COMMANDS {
+    for command in commands {
         let here = host.run(&words(command));
         let there = drive(&from, &server, command);
         assert_eq!(there.code, here.code, "{command}: {there:#?} {here:#?}");
         let shown = [&there, &here].map(|output| timeless(&output.stdout));
-        assert_eq!(shown[0], shown[1], "{command}: {there:#?}");
+        assert_eq!(shown[0], shown[1], "{command}: {there:#?} {here:#?}");
         let is_told = there.stderr.starts_with("error: ");
         assert_eq!(
             is_told,
             here.stderr.contains("error: "),
             "{command}: {there:#?} {here:#?}"
         );
+        let of_http = ["/api/v1", "force=true"].map(|words| there.stderr.contains(words));
+        assert_eq!(of_http, [false; 2], "{command}: {there:#?}");
     }
     assert!(
         !from.dir().join(".host/db").exists(),
@@ -151,7 +157,11 @@ fn what_a_command_shows_of_a_directory_it_shows_of_a_server() {
 }
 
 /// What is done with actors, in this order.
-const OF_ACTORS: [&str; 13] = [
+const OF_ACTORS: [&str; 19] = [
+    "actor list",
+    "actor list TaskActor --output jsonl",
+    "actor list NoSuchActor",
+    "actor list --limit 0",
     "actor call TaskActor task-123 GetTask",
     "actor call TaskActor task-123 GetTask --output jsonl",
     "actor call TaskActor task-123 NoSuchMethod",
@@ -160,6 +170,8 @@ const OF_ACTORS: [&str; 13] = [
     "actor remind TaskActor task-123 later GetTask --due 1h --every R5/PT10S",
     "actor remind TaskActor task-123 later GetTask --due 1h --keep-existing",
     "actor remind TaskActor task-123 never GetTask --due soon",
+    "actor remind TaskActor task-123 all GetTask --due 1h --every 1h --catch-up all",
+    "actor call TaskActor task-123 GetTask --wait",
     "actor reminders TaskActor task-123",
     "actor cancel-reminder TaskActor task-123 later",
     "actor cancel-reminder TaskActor task-123 later",
@@ -169,24 +181,7 @@ const OF_ACTORS: [&str; 13] = [
 
 #[test]
 fn an_actor_is_driven_on_a_server_as_in_a_directory() {
-    let host = Host::with_tasks();
-    let served = host.copy();
-    let from = Host::new();
-    let server = Server::start(&served, &[]);
-    for command in OF_ACTORS {
-        let here = host.run(&words(command));
-        let there = drive(&from, &server, command);
-        assert_eq!(there.code, here.code, "{command}: {there:#?} {here:#?}");
-        let shown = [&there, &here].map(|output| timeless(&output.stdout));
-        assert_eq!(shown[0], shown[1], "{command}: {there:#?}");
-    }
-    drive(
-        &from,
-        &server,
-        "actor call TaskActor task-123 GetTask --wait",
-    )
-    .expect(2)
-    .says("a server goes on by itself");
+    check_alike(&Host::with_tasks(), &OF_ACTORS);
 }
 
 #[test]

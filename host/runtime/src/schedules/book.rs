@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{Failure, TenantId, Timestamp, WorkflowKey};
+use host_base::{Digest, Failure, TenantId, Timestamp, WorkflowKey};
 use host_store::ReadError;
 use host_store::records::Schedule;
 use tokio::sync::mpsc;
 
 use crate::core::Core;
+use crate::once;
 use crate::schedules::turn::{Came, Line, Turn, aim, has_waiting};
 use crate::schedules::{Ask, Deed, Fired, Order};
 use crate::view::is_active;
@@ -137,9 +138,15 @@ impl Book {
                     tenant,
                     name,
                     deed,
+                    once,
                     answer,
                 } = *order;
-                let done = self.carry_out(&(tenant, name), deed).await?;
+                let name = (tenant, name);
+                let done = match done_before(&self.core, &name, once.as_ref()) {
+                    Ok(Some(fired)) => Ok(fired),
+                    Ok(None) => self.carry_out(&name, deed, once).await?,
+                    Err(failure) => Err(failure),
+                };
                 // Whoever no longer waits does not want to know.
                 drop(answer.send(done));
             }
@@ -151,6 +158,7 @@ impl Book {
         &mut self,
         name: &Name,
         deed: Deed,
+        once: Option<Digest>,
     ) -> Result<Result<Fired, Failure>, ReadError> {
         let core = Arc::clone(&self.core);
         let mut turn = Turn::new(&core, core.clock.now());
@@ -159,6 +167,9 @@ impl Book {
         let row = self.rows.get(name);
         if let Some(row) = row.filter(|row| done.is_ok() && before.as_ref() != Some(row)) {
             turn.draft.batch.put_schedule(&name.0, &name.1, row);
+        }
+        if let (Ok(fired), Some(key)) = (&done, once) {
+            once::keep(&core, &mut turn.draft.batch, &name.0, &key, fired.kept());
         }
         if done.is_ok() && !turn.commit().await {
             let why = core.closed().to_string();
@@ -210,6 +221,13 @@ impl Book {
             }
         }))
     }
+}
+
+/// What came of it, if it has a key and was done before.
+fn done_before(core: &Core, name: &Name, key: Option<&Digest>) -> Result<Option<Fired>, Failure> {
+    let Some(key) = key else { return Ok(None) };
+    let kept = once::done_before(core, &name.0, key)?;
+    Ok(kept.map(|kept| Fired::read(&kept)))
 }
 
 async fn trigger(

@@ -11,7 +11,7 @@ mod turn;
 
 use host_base::failure::code;
 use host_base::ids::check_id;
-use host_base::{ActorKey, Failure, TenantId, Timestamp, WorkflowKey};
+use host_base::{ActorKey, Digest, Failure, Payload, TenantId, Timestamp, WorkflowKey};
 use host_store::records::{Overlap, Schedule, ScheduleTarget, ScheduledWorkflow};
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,6 +58,30 @@ pub struct Fired {
     pub skipped: u64,
 }
 
+impl Fired {
+    /// As it is kept for a repeat.
+    fn kept(&self) -> Payload {
+        let Fired {
+            started,
+            queued,
+            skipped,
+        } = self;
+        format!("{started} {queued} {skipped}").into_bytes()
+    }
+
+    /// What was kept.
+    fn read(kept: &[u8]) -> Fired {
+        let kept = String::from_utf8_lossy(kept);
+        let mut numbers = kept.split(' ').map(|number| number.parse().unwrap_or(0));
+        let mut next = || numbers.next().unwrap_or(0);
+        Fired {
+            started: next(),
+            queued: next(),
+            skipped: next(),
+        }
+    }
+}
+
 /// The way to the task that owns all schedules.
 pub(crate) struct Schedules(mpsc::Sender<Ask>);
 
@@ -76,6 +100,8 @@ pub(crate) struct Order {
     tenant: TenantId,
     name: String,
     deed: Deed,
+    /// Under which key it is kept that it was done.
+    once: Option<Digest>,
     answer: oneshot::Sender<Result<Fired, Failure>>,
 }
 
@@ -119,7 +145,7 @@ impl Runtime {
     ) -> Result<(), Failure> {
         let schedule = checked(&self.core, tenant, name, schedule)?;
         let deed = Deed::Create(Box::new(schedule), replace);
-        self.order(tenant, name, deed).await.map(drop)
+        self.order(tenant, name, deed, None).await.map(drop)
     }
 
     /// Has nothing done at its times until it is resumed.
@@ -127,17 +153,17 @@ impl Runtime {
     /// # Errors
     /// There is no such schedule; so for all functions here.
     pub async fn pause_schedule(&self, tenant: &TenantId, name: &str) -> Result<(), Failure> {
-        self.order(tenant, name, Deed::Pause).await.map(drop)
+        self.order(tenant, name, Deed::Pause, None).await.map(drop)
     }
 
     /// Goes on with it from now; times at which it was paused are not made up for.
     pub async fn resume_schedule(&self, tenant: &TenantId, name: &str) -> Result<(), Failure> {
-        self.order(tenant, name, Deed::Resume).await.map(drop)
+        self.order(tenant, name, Deed::Resume, None).await.map(drop)
     }
 
     /// Does now what it does at its times.
     pub async fn trigger_schedule(&self, tenant: &TenantId, name: &str) -> Result<Fired, Failure> {
-        self.order(tenant, name, Deed::Trigger).await
+        self.order(tenant, name, Deed::Trigger, None).await
     }
 
     /// Makes up for its times from `from` to `to`: one after the other, unless they may overlap. A time that was
@@ -150,12 +176,13 @@ impl Runtime {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Fired, Failure> {
-        self.order(tenant, name, Deed::Backfill(from, to)).await
+        self.order(tenant, name, Deed::Backfill(from, to), None)
+            .await
     }
 
     /// Deletes it. What it has started goes on.
     pub async fn delete_schedule(&self, tenant: &TenantId, name: &str) -> Result<(), Failure> {
-        self.order(tenant, name, Deed::Delete).await.map(drop)
+        self.order(tenant, name, Deed::Delete, None).await.map(drop)
     }
 
     /// One schedule, with so many of its next times.
@@ -183,12 +210,20 @@ impl Runtime {
             .collect())
     }
 
-    async fn order(&self, tenant: &TenantId, name: &str, deed: Deed) -> Result<Fired, Failure> {
+    /// Has it done; where it has a key, only if it was not done before under that one.
+    pub(crate) async fn order(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        deed: Deed,
+        once: Option<Digest>,
+    ) -> Result<Fired, Failure> {
         let (answer, answered) = oneshot::channel();
         let order = Order {
             tenant: tenant.clone(),
             name: name.to_owned(),
             deed,
+            once,
             answer,
         };
         self.core.schedules.ask(Ask::Do(Box::new(order))).await;

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, future, stream};
 use host_base::WorkflowKey;
 use host_runtime::StoreError;
 use serde::Deserialize;
@@ -18,13 +18,15 @@ use utoipa::IntoParams;
 use super::read::known;
 use super::{One, key_of};
 use crate::Api;
-use crate::json::{EventLine, Raw};
+use crate::json::{EventLine, Raw, Report, Status};
 use crate::v1::extract::{Path, Query};
 use crate::v1::problem::{Kind, Problem};
 use crate::v1::stream::{LastSeen, answer, place};
 
 /// Events that are read at once.
 const READ_AT_ONCE: usize = 64;
+/// The type of the event that tells that the workflow does not go on by itself.
+const REST: &str = "rest";
 
 /// Where the stream begins.
 #[derive(Deserialize, IntoParams)]
@@ -39,7 +41,9 @@ pub(super) struct StreamOptions {
 
 /// Streams a workflow's history
 ///
-/// Server-sent events: those that are recorded already, then each as soon as it is durable. Where the workflow continues as new, the stream goes on with the next run; it ends when the workflow has.
+/// Server-sent events: those that are recorded already, then each as soon as it is durable. Where the workflow
+/// continues as new, the stream goes on with the next run; it ends when the workflow has. While the workflow stalls or
+/// is suspended, an event of the type `rest` says so: it has no id, and its data is the Workflow as JSON.
 /// Whoever goes on behind the last event of a workflow that has ended is answered with 204, as `EventSource` expects.
 #[utoipa::path(
     get,
@@ -77,6 +81,7 @@ pub(super) async fn events(
         run,
         next,
         ready: VecDeque::new(),
+        rest_is_told: false,
     };
     if seen.is_some() && tail.is_over()? {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -99,6 +104,8 @@ struct Tail {
     /// The number of the next event to read.
     next: u64,
     ready: VecDeque<Event>,
+    /// Whether it was told, since the last event, that the workflow does not go on by itself.
+    rest_is_told: bool,
 }
 
 /// What there is to do for a stream.
@@ -132,14 +139,26 @@ impl Tail {
                 Step::Go => {}
                 Step::End => return None,
                 Step::Wait => {
-                    let stopping = self.api.stopping();
                     tokio::select! {
-                        () = stopping => return None,
+                        () = self.api.stopping() => return None,
                         there_is_more = recorded => there_is_more.then_some(())?,
+                        rests = self.rests() => rests.ok()?,
                     }
                 }
             }
         }
+    }
+
+    /// Ends when the workflow does not go on by itself; never where that was told.
+    async fn rests(&self) -> Result<(), StoreError> {
+        if self.rest_is_told {
+            return future::pending().await;
+        }
+        self.api
+            .runtime
+            .wait_for_workflow(&self.key)
+            .await
+            .map(drop)
     }
 
     /// Whether there is nothing to send and never will be.
@@ -164,6 +183,7 @@ impl Tail {
                 .iter()
                 .map(|(number, event)| told(run, *number, &EventLine::new(*number, event)));
             self.ready.extend(told);
+            self.rest_is_told = false;
             return Ok(Step::Go);
         }
         if view.run > self.run {
@@ -171,11 +191,17 @@ impl Tail {
             self.next = 0;
             return Ok(Step::Go);
         }
-        Ok(if view.has_ended() {
-            Step::End
-        } else {
-            Step::Wait
-        })
+        if view.has_ended() {
+            return Ok(Step::End);
+        }
+        if Status::from(view.status).rests() && !self.rest_is_told {
+            let report = Raw::of(&Report::new(&view));
+            let rest = Event::default().event(REST).data(report.text());
+            self.ready.push_back(rest);
+            self.rest_is_told = true;
+            return Ok(Step::Go);
+        }
+        Ok(Step::Wait)
     }
 }
 

@@ -8,7 +8,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use futures_util::future;
 use host_base::{Limits, Payload};
-use host_runtime::{self as runtime, Begun, Moment, Rerun};
+use host_runtime::{self as runtime, Begun, IdReuse, Moment, Rerun};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -49,6 +49,34 @@ pub(super) struct Start {
     /// When it begins: a time such as `2030-01-31T12:00:00Z`, or after how long, such as `PT1H30M` or `1h30m`. It is
     /// there until then, and `pending`. Default, and where that is over: at once.
     start_at: Option<String>,
+    /// Whether the id may be one that another workflow has had. Default: `ended`.
+    #[serde(default)]
+    #[schema(required = false)]
+    id_reuse: IdReusePolicy,
+}
+
+/// Whether a workflow may have the id of another one, which must have ended.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = IdReuse)]
+enum IdReusePolicy {
+    /// It may, and takes its place.
+    #[default]
+    Ended,
+    /// Only of one that is deleted.
+    Deleted,
+    /// It may not, as far as it is still known that there was one.
+    Never,
+}
+
+impl From<IdReusePolicy> for IdReuse {
+    fn from(policy: IdReusePolicy) -> IdReuse {
+        match policy {
+            IdReusePolicy::Ended => IdReuse::Ended,
+            IdReusePolicy::Deleted => IdReuse::Deleted,
+            IdReusePolicy::Never => IdReuse::Never,
+        }
+    }
 }
 
 /// Workflows that are to be started.
@@ -222,6 +250,7 @@ async fn begin(api: &Api, start: Start, key: Option<&str>) -> Result<Begun, Prob
         id: start.id,
         attributes: json::read_attributes(start.attributes)?,
         at: start.start_at.map(Moment::Text),
+        id_reuse: start.id_reuse.into(),
     };
     let (runtime, tenant) = (&api.runtime, &api.tenant);
     Ok(match key {

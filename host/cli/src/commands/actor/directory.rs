@@ -1,8 +1,9 @@
-//! Actors in a data directory: calls a method and writes its answer, or deletes the actor.
+//! Actors in a data directory: lists them, calls a method and writes its answer, or deletes the actor.
 //!
 //! Owns when a call is over: once the answer is durable, or with `--wait` once nothing runs any more.
 
 use anyhow::Error;
+use host_api::json::ActorLine;
 use host_base::ActorKey;
 
 use super::told;
@@ -12,7 +13,39 @@ use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::trace::Detail;
 
-/// Does it.
+/// Actors that are read at once.
+const PAGE: usize = 1_000;
+
+/// Lists them.
+pub(super) fn list(common: &Common, actor_type: Option<&str>, limit: usize) -> Ending {
+    let detail = session::detail(common, Detail::Normal);
+    session::run(common, detail, async move |session| {
+        // Whether there are more is told, too.
+        let actors = first(session, actor_type, limit.saturating_add(1))?;
+        let lines: Vec<_> = actors.iter().map(ActorLine::new).collect();
+        told::listed(&session.console, &lines, limit)
+    })
+}
+
+fn first(
+    session: &Session,
+    actor_type: Option<&str>,
+    number: usize,
+) -> Result<Vec<ActorKey>, Problem> {
+    let mut found: Vec<ActorKey> = Vec::new();
+    loop {
+        let limit = PAGE.min(number - found.len());
+        let (runtime, tenant) = (&session.runtime, &session.tenant);
+        let page = runtime.actors(tenant, actor_type, found.last(), limit)?;
+        let full = page.len() == limit;
+        found.extend(page);
+        if !full || found.len() == number {
+            return Ok(found);
+        }
+    }
+}
+
+/// Calls it.
 pub(super) fn call(common: &Common, args: &CallArgs) -> Ending {
     let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
     let detail = session::detail(common, Detail::Normal);

@@ -17,6 +17,9 @@ pub(crate) fn run(common: &Common, command: &ActorCommand) -> Ending {
         return server::run(&remote, common, command);
     }
     match command {
+        ActorCommand::List { actor_type, limit } => {
+            directory::list(common, actor_type.as_deref(), *limit)
+        }
         ActorCommand::Call(args) => directory::call(common, args),
         ActorCommand::Remind(args) => reminder::set(common, args),
         ActorCommand::Reminders(args) => reminder::list(common, args),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use host_api::json::ReminderLine;
-use host_engine::{self as engine, Alarm, ConstantRetry, Moment, NewReminder, ReminderInfo};
+use host_api::json::{CatchUpPolicy, ReminderLine};
+use host_engine::{Alarm, ConstantRetry, Moment, NewReminder, ReminderInfo};
 
 use super::directory::key;
 use super::told;
-use crate::args::{ActorArgs, CatchUp, Common, RemindArgs};
+use crate::args::{ActorArgs, Common, RemindArgs};
 use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
@@ -31,11 +31,7 @@ pub(super) fn set(common: &Common, args: &RemindArgs) -> Ending {
             period: args.every.as_ref().map(text),
             ttl: args.ttl.as_ref().map(text),
         },
-        catch_up: match args.catch_up {
-            CatchUp::Once => engine::CatchUp::Once,
-            CatchUp::Skip => engine::CatchUp::Skip,
-            CatchUp::All => engine::CatchUp::All,
-        },
+        catch_up: CatchUpPolicy::from(args.catch_up).into(),
         retry: Some(ConstantRetry {
             interval: RETRY_INTERVAL,
             max_retries: Some(args.retries),

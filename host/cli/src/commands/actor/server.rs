@@ -2,24 +2,17 @@
 //!
 //! Knows the routes; how things look is told elsewhere.
 
-use anyhow::anyhow;
-use host_api::json::{Raw, ReminderLine};
-use serde::{Deserialize, Serialize};
+use host_api::json::{CatchUpPolicy, Raw, ReminderLine};
+use serde::Serialize;
 
 use super::told;
-use crate::args::{ActorArgs, ActorCommand, CallArgs, CatchUp, Common, RemindArgs};
-use crate::exit::{Exit, OrExit, Problem};
+use crate::args::{ActorArgs, ActorCommand, CallArgs, Common, RemindArgs};
+use crate::commands::workflow::rest;
+use crate::exit::{Exit, OrExit};
 use crate::input;
 use crate::remote::{self, Remote, Trouble};
 use crate::session::Ending;
 use crate::show::console::{self, Console};
-
-/// A page of an actor's reminders.
-#[derive(Deserialize)]
-struct Reminders {
-    reminders: Vec<ReminderLine<'static>>,
-    next_cursor: Option<String>,
-}
 
 #[derive(Serialize)]
 struct Reminder<'a> {
@@ -30,12 +23,18 @@ struct Reminder<'a> {
     ttl: Option<&'a str>,
     replace: bool,
     retries: u32,
+    catch_up: CatchUpPolicy,
 }
 
 /// Does what the command says.
 pub(super) fn run(remote: &Remote, common: &Common, command: &ActorCommand) -> Ending {
     let console = Console::new(common.output);
     match command {
+        ActorCommand::List { actor_type, limit } => {
+            let options = [("actor_type", actor_type.as_deref())];
+            let actors = remote.first("/actors", &options, limit.saturating_add(1))?;
+            told::listed(&console, &actors, *limit)
+        }
         ActorCommand::Call(args) => call(remote, &console, args),
         ActorCommand::Remind(args) => remind(remote, &console, args),
         ActorCommand::Reminders(args) => reminders(remote, &console, args),
@@ -51,11 +50,6 @@ pub(super) fn run(remote: &Remote, common: &Common, command: &ActorCommand) -> E
 }
 
 fn call(remote: &Remote, console: &Console, args: &CallArgs) -> Ending {
-    if args.wait {
-        let error =
-            anyhow!("a server goes on by itself, and --wait is for a data directory: leave it out");
-        return Err(Problem::new(Exit::BadUsage, error));
-    }
     let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
     let path = path(&args.actor, &["call", &args.method]);
     let answer = match &args.idempotency_key {
@@ -64,16 +58,13 @@ fn call(remote: &Remote, console: &Console, args: &CallArgs) -> Ending {
     };
     let answer: Raw = answer.map_err(Trouble::of_code)?;
     console.result(&console.payload(answer.bytes()))?;
+    if args.wait {
+        return rest::wait_for_all(remote);
+    }
     Ok(Exit::Done)
 }
 
 fn remind(remote: &Remote, console: &Console, args: &RemindArgs) -> Ending {
-    if args.catch_up != CatchUp::Once {
-        let error = anyhow!(
-            "--catch-up cannot be said over a server; an actor of a plugin can set such a reminder"
-        );
-        return Err(Problem::new(Exit::BadUsage, error));
-    }
     let input = input::read_optional(args.input.as_deref()).or_exit(Exit::BadUsage)?;
     let reminder = Reminder {
         method: &args.method,
@@ -83,6 +74,7 @@ fn remind(remote: &Remote, console: &Console, args: &RemindArgs) -> Ending {
         ttl: args.ttl.as_deref(),
         replace: !args.keep_existing,
         retries: args.retries,
+        catch_up: args.catch_up.into(),
     };
     let body = console::encode(&reminder).into_bytes();
     let path = path(&args.actor, &["reminders", &args.name]);
@@ -92,18 +84,8 @@ fn remind(remote: &Remote, console: &Console, args: &RemindArgs) -> Ending {
 }
 
 fn reminders(remote: &Remote, console: &Console, args: &ActorArgs) -> Ending {
-    let path = path(args, &["reminders"]);
-    let mut all = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let options = [("limit", Some("1000")), ("cursor", cursor.as_deref())];
-        let page: Reminders = remote.get(&remote::with_options(&path, &options))?;
-        all.extend(page.reminders);
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => return told::reminders(console, &all),
-        }
-    }
+    let all: Vec<ReminderLine<'_>> = remote.all(&path(args, &["reminders"]))?;
+    told::reminders(console, &all)
 }
 
 fn cancel_reminder(

@@ -3,14 +3,26 @@
 //! Owns the words; knows what programs are shown and asks for nothing.
 
 use anyhow::anyhow;
-use host_api::json::ReminderLine;
+use host_api::json::{ActorLine, ReminderLine};
 
 use crate::exit::{Exit, Problem};
 use crate::session::Ending;
 use crate::show::console::Console;
 use crate::show::{list, text};
 
+const ACTOR_HEADS: [&str; 2] = ["TYPE", "ID"];
 const HEADS: [&str; 5] = ["NAME", "METHOD", "DUE", "PERIOD", "LEFT"];
+
+/// Those that have state.
+pub(super) fn listed(console: &Console, actors: &[ActorLine<'_>], limit: usize) -> Ending {
+    let none = "There are no such actors";
+    list::first(console, ACTOR_HEADS, actors, limit, actor_row, none)?;
+    Ok(Exit::Done)
+}
+
+fn actor_row(actor: &ActorLine<'_>) -> [String; 2] {
+    [&actor.actor_type, &actor.id].map(|name| text::printable(name))
+}
 
 pub(super) fn reminder_set(console: &Console, actor: &str, name: &str) -> Ending {
     console.note(&format!("Reminder {name} of actor {actor} is set"));

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Error};
-use host_api::json::{EventLine, Report, Status};
+use anyhow::{Context, Error, anyhow};
+use host_api::json::{EventLine, ForkReport, Report, Status, TrialReport};
 use host_base::{Outcome, Payload, WorkflowKey};
-use host_runtime::{ControlError, Moment, Rerun, Start, StartError, WorkflowView};
+use host_runtime::{ControlError, IdReuse, Moment, Rerun, Start, StartError, WorkflowView};
 use host_store::WorkflowFilter;
 
 use super::told::{self, Historian, Purged};
@@ -20,7 +20,7 @@ use crate::input;
 use crate::session::{self, Ending, Session};
 use crate::show::console;
 use crate::show::trace::Detail;
-use crate::show::trial::{self, ForkReport, TrialReport};
+use crate::show::trial;
 
 /// Records that are read at once.
 const PAGE: usize = 1000;
@@ -165,11 +165,19 @@ async fn purge(session: &Session, args: &PurgeArgs) -> Ending {
         Some(id) => {
             let key = session.known(id)?.key;
             session.trace.leave_end_of(&key.id);
-            purged(session.runtime.purge_workflow(&key, args.force).await?)
+            let purging = session.runtime.purge_workflow(&key, args.force).await;
+            purged(purging.map_err(|error| not_purged(error, id))?)
         }
         None => purge_all(session, args).await?,
     };
     told::purged(&session.console, &purged)
+}
+
+fn not_purged(error: ControlError, id: &str) -> Problem {
+    match error {
+        ControlError::NotEnded(_) => Problem::new(Exit::Failed, anyhow!(told::not_ended(id))),
+        other => other.into(),
+    }
 }
 
 /// All ended ones that fit, page by page. One that is deleted with its parent is not there any more when its
@@ -218,28 +226,20 @@ fn on(common: &Common, work: impl AsyncFnOnce(&Session) -> Ending) -> Ending {
 }
 
 async fn start(session: &Session, args: &StartArgs, input: Payload) -> Ending {
-    let id = args.id.as_deref();
-    let known = match id {
-        Some(id) => session.runtime.workflow(&session.key(id)?)?,
-        None => None,
+    let wanted = Start {
+        name: args.name.clone(),
+        id: args.id.clone(),
+        input,
+        attributes: args.labels.attributes(),
+        at: args.begins().map(|at| Moment::Text(at.to_owned())),
+        // What has the id already, ended or not, is left as it is.
+        id_reuse: IdReuse::Deleted,
     };
-    let view = match known {
-        Some(view) => known_already(session, view),
-        None => {
-            let wanted = Start {
-                name: args.name.clone(),
-                id: args.id.clone(),
-                input,
-                attributes: args.labels.attributes(),
-                at: args.begins().map(|at| Moment::Text(at.to_owned())),
-            };
-            let started = session.runtime.start_workflow_with(&session.tenant, wanted);
-            match started.await {
-                Ok(view) => view,
-                Err(StartError::AlreadyExists(view)) => known_already(session, *view),
-                Err(refused @ StartError::Refused(_)) => return Err(refused.into()),
-            }
-        }
+    let started = session.runtime.start_workflow_with(&session.tenant, wanted);
+    let view = match started.await {
+        Ok(view) => view,
+        Err(StartError::AlreadyExists(view)) => known_already(session, *view),
+        Err(refused @ StartError::Refused(_)) => return Err(refused.into()),
     };
     told::started(&session.console, &Report::new(&view))?;
     session.tell_unfinished()?;
@@ -253,8 +253,8 @@ fn known_already(session: &Session, view: WorkflowView) -> WorkflowView {
 
 fn list(session: &Session, args: &ListArgs) -> Ending {
     let views = first(session, args, args.limit.saturating_add(1))?;
-    let reports = views.iter().map(Report::new).collect();
-    told::listed(&session.console, args, reports)
+    let reports: Vec<_> = views.iter().map(Report::new).collect();
+    told::listed(&session.console, args, &reports)
 }
 
 /// So many workflows that fit, page by page: a page that is too large would be held in memory twice.
@@ -370,10 +370,11 @@ async fn wait_for(session: &Session, key: &WorkflowKey, time: Duration) -> Resul
 async fn change_over(session: &Session, id: &str, force: bool) -> Ending {
     let key = session.known(id)?.key;
     let trial = session.runtime.move_workflow(&key, force).await?;
+    let report = TrialReport::new(&trial);
     let shown = if session.console.is_for_programs() {
-        console::encode(&TrialReport::new(&trial))
+        console::encode(&report)
     } else {
-        trial::told(&trial)
+        trial::told(&report)
     };
     session.console.result(&shown)?;
     session.tell_unfinished()?;
@@ -399,10 +400,11 @@ async fn fork(session: &Session, id: &str, component: Option<Component>) -> Endi
     let given = component.as_ref();
     let given = given.map(|component| (component.file.as_str(), component.bytes.as_slice()));
     let rehearsal = session.runtime.rehearse(&view.key, given).await?;
+    let report = ForkReport::new(id, &view.name, view.run, &rehearsal);
     let shown = if session.console.is_for_programs() {
-        console::encode(&ForkReport::new(id, &view.name, view.run, &rehearsal))
+        console::encode(&report)
     } else {
-        trial::fork(id, &rehearsal)
+        trial::fork(&report)
     };
     session.console.result(&shown)?;
     Ok(if rehearsal.verdict.agrees() {

@@ -3,6 +3,8 @@
 //! Owns which of the two does it; both show the same in the same words.
 
 mod directory;
+mod follow;
+pub(super) mod rest;
 mod server;
 pub(super) mod told;
 

@@ -2,14 +2,13 @@
 //!
 //! Knows the routes and how to page through lists; how things look is told elsewhere.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use host_api::json::{self, AttributeLines, EventLine, Raw, Report, Status};
 use host_base::{Payload, Search};
 use serde::{Deserialize, Serialize};
 
 use super::told::{self, Historian, Purged};
+use super::{follow, rest};
 use crate::args::{
     Common, ControlArgs, ListArgs, PurgeArgs, RerunArgs, StartArgs, WorkflowCommand,
 };
@@ -21,22 +20,11 @@ use crate::show::console::{self, Console};
 
 /// Entries of a page: as many as a server gives.
 const PAGE: usize = 1_000;
-/// How long one request waits for a result: shorter than what lies between may cut off an answer that does not come.
-const WAIT: Duration = Duration::from_secs(25);
-/// How long a history that is followed is not looked at.
-const LOOK: &str = "500ms";
 
 /// A server and those who are told of it.
-struct Server<'a> {
-    remote: &'a Remote,
-    console: Console,
-}
-
-/// A page of workflows.
-#[derive(Deserialize)]
-struct Listed {
-    workflows: Vec<Report<'static>>,
-    next_cursor: Option<String>,
+pub(super) struct Server<'a> {
+    pub(super) remote: &'a Remote,
+    pub(super) console: Console,
 }
 
 /// A page of a history.
@@ -54,6 +42,7 @@ struct Start<'a> {
     attributes: AttributeLines,
     #[serde(skip_serializing_if = "Option::is_none")]
     start_at: Option<&'a str>,
+    id_reuse: &'static str,
 }
 
 #[derive(Serialize)]
@@ -75,13 +64,10 @@ pub(super) fn run(remote: &Remote, common: &Common, command: &WorkflowCommand) -
         WorkflowCommand::Start(args) => server.start(args),
         WorkflowCommand::List(args) => server.list(args),
         WorkflowCommand::Show { id } => told::show(&server.console, &server.known(&one(id), id)?),
-        WorkflowCommand::History { id, run, follow } => match server.history(id, *run, *follow)? {
-            Some(last) => told::followed(&server.console, &last),
-            None => {
-                server.console.end_of_list()?;
-                Ok(Exit::Done)
-            }
-        },
+        WorkflowCommand::History {
+            id, follow: true, ..
+        } => follow::follow(&server, id),
+        WorkflowCommand::History { id, run, .. } => server.history(id, *run),
         WorkflowCommand::Result { id, wait } => server.result(id, wait.as_deref()),
         WorkflowCommand::Query { id, name, input } => {
             server.ask(id, &["query", name], input.as_deref(), None)
@@ -109,138 +95,56 @@ pub(super) fn run(remote: &Remote, common: &Common, command: &WorkflowCommand) -
 impl Server<'_> {
     fn start(&self, args: &StartArgs) -> Ending {
         let input = given(args.input.as_deref())?;
-        let report = match self.started_before(args.id.as_deref())? {
-            Some(report) => report,
-            None => self.begin(args, &input)?,
+        let id = args.id.as_deref();
+        let start = Start {
+            workflow: &args.name,
+            id,
+            input: Raw::new(&input),
+            attributes: json::shown_attributes(&args.labels.attributes()),
+            start_at: args.begins(),
+            // What has the id already, ended or not, is left as it is.
+            id_reuse: "deleted",
+        };
+        let report = match (self.remote.post("/workflows", &body(&start)), id) {
+            (Ok(report), _) => by_us(report),
+            (Err(trouble), Some(id)) if trouble.is(remote::ALREADY_EXISTS) => self.before(id)?,
+            (Err(trouble), _) => return Err(trouble.of_start()),
         };
         told::started(&self.console, &report)?;
         Ok(Exit::Done)
     }
 
-    fn begin(&self, args: &StartArgs, input: &Payload) -> Result<Report<'static>, Problem> {
-        let id = args.id.as_deref();
-        let start = Start {
-            workflow: &args.name,
-            id,
-            input: Raw::new(input),
-            attributes: json::shown_attributes(&args.labels.attributes()),
-            start_at: args.begins(),
+    /// What has the id already.
+    fn before(&self, id: &str) -> Result<Report<'static>, Problem> {
+        let report = self.known(&one(id), id)?;
+        // What it was started with is not told of a start.
+        let report = Report {
+            input: None,
+            activities: Vec::new(),
+            ..report
         };
-        match self.remote.post("/workflows", &body(&start)) {
-            Ok(report) => Ok(by_us(report)),
-            // Somebody else was faster.
-            Err(trouble) if trouble.is(remote::ALREADY_EXISTS) => {
-                let there = self.started_before(id)?;
-                there.ok_or_else(|| trouble.of_start())
-            }
-            Err(trouble) => Err(trouble.of_start()),
-        }
-    }
-
-    /// What has the id already, ended or not, is left as it is.
-    fn started_before(&self, id: Option<&str>) -> Result<Option<Report<'static>>, Problem> {
-        let Some(id) = id else {
-            return Ok(None);
-        };
-        match self.remote.get(&remote::path(&["workflows", id])) {
-            Ok(report) => {
-                // What it was started with is not told of a start.
-                let report = Report {
-                    input: None,
-                    activities: Vec::new(),
-                    ..report
-                };
-                told::known_already(&self.console, &report);
-                Ok(Some(report))
-            }
-            Err(trouble) if trouble.is(remote::NOT_FOUND) => Ok(None),
-            Err(trouble) => Err(trouble.into()),
-        }
+        told::known_already(&self.console, &report);
+        Ok(report)
     }
 
     fn list(&self, args: &ListArgs) -> Ending {
+        let search = args.search.as_ref().map(Search::text);
+        let [status, name] = fits(args.status.map(Status::from), args.name.as_deref());
+        let options = [status, name, ("where", search)];
         let number = args.limit.saturating_add(1);
-        let mut reports = Vec::new();
-        let options = [
-            (
-                "status",
-                args.status.map(|status| Status::from(status).name()),
-            ),
-            ("name", args.name.as_deref()),
-            ("where", args.search.as_ref().map(Search::text)),
-        ];
-        self.pages(&options, number, |page| {
-            reports.extend(page);
-            Ok(reports.len() < number)
-        })?;
-        told::listed(&self.console, args, reports)
+        let reports = self.remote.first("/workflows", &options, number)?;
+        told::listed(&self.console, args, &reports)
     }
 
-    /// Reads page by page as long as more are wanted.
-    fn pages(
-        &self,
-        options: &[(&str, Option<&str>)],
-        number: usize,
-        mut more: impl FnMut(Vec<Report<'static>>) -> Result<bool, Problem>,
-    ) -> Result<(), Problem> {
-        let limit = number.min(PAGE).to_string();
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = [
-                ("limit", Some(limit.as_str())),
-                ("cursor", cursor.as_deref()),
-            ];
-            let path = remote::with_options("/workflows", &[options, &page].concat());
-            let page: Listed = self.remote.get(&path)?;
-            let wants_more = more(page.workflows)?;
-            match page.next_cursor {
-                Some(next) if wants_more => cursor = Some(next),
-                Some(_) | None => return Ok(()),
-            }
-        }
-    }
-
-    /// Tells all that has happened. A history that is followed is told until its workflow rests, which is returned.
-    fn history(
-        &self,
-        id: &str,
-        run: Option<u32>,
-        follow: bool,
-    ) -> Result<Option<Report<'static>>, Problem> {
-        let path = one(id);
-        let mut report = self.known(&path, id)?;
-        let mut run = run.unwrap_or(report.run);
-        let mut historian = Historian::new(&self.console);
-        let mut from = 0;
-        loop {
-            from = self.tell_run(&mut historian, &report, run, from)?;
-            if !follow {
-                return Ok(None);
-            }
-            if report.run > run {
-                (run, from) = (run + 1, 0);
-                historian = Historian::new(&self.console);
-            } else if report.status.rests() {
-                return Ok(Some(report));
-            } else {
-                let result =
-                    remote::with_options(&format!("{path}/result"), &[("wait", Some(LOOK))]);
-                report = self.known(&result, id)?;
-            }
-        }
-    }
-
-    /// Tells the events of a run from a number on; returns the number behind the last one.
-    fn tell_run(
-        &self,
-        historian: &mut Historian<'_>,
-        report: &Report<'_>,
-        run: u32,
-        mut from: u64,
-    ) -> Result<u64, Problem> {
-        let path = format!("{}/history", one(&report.id));
+    /// Tells all that has happened in a run.
+    fn history(&self, id: &str, run: Option<u32>) -> Ending {
+        let report = self.known(&one(id), id)?;
+        let run = run.unwrap_or(report.run);
+        let path = format!("{}/history", one(id));
         let (run_text, limit) = (run.to_string(), PAGE.to_string());
-        loop {
+        let mut historian = Historian::new(&self.console);
+        let mut next = Some(0);
+        while let Some(from) = next {
             let first = from.to_string();
             let options = [
                 ("run", Some(run_text.as_str())),
@@ -249,36 +153,26 @@ impl Server<'_> {
             ];
             let page = self.remote.get(&remote::with_options(&path, &options));
             let page: History = page.map_err(|trouble| match trouble.is(remote::NOT_FOUND) {
-                true => told::no_such_run(report, run),
+                true => told::no_such_run(&report, run),
                 false => trouble.into(),
             })?;
             for event in &page.events {
                 historian.tell(event)?;
-                from = event.number + 1;
             }
-            if page.next_from.is_none() {
-                return Ok(from);
-            }
+            next = page.next_from;
         }
+        self.console.end_of_list()?;
+        Ok(Exit::Done)
     }
 
     fn result(&self, id: &str, wait: Option<&str>) -> Ending {
         let wait = wait.map(host_base::duration::read).transpose();
-        let mut left = wait
-            .context("read --wait")
-            .or_exit(Exit::BadUsage)?
-            .unwrap_or_default();
-        let path = format!("{}/result", one(id));
-        loop {
-            let now = left.min(WAIT);
-            left -= now;
-            let wait = format!("{}ms", now.as_millis());
-            let options = [("wait", Some(wait.as_str()).filter(|_| !now.is_zero()))];
-            let report = self.known(&remote::with_options(&path, &options), id)?;
-            if report.status.rests() || left.is_zero() {
-                return told::ending(&self.console, &report);
-            }
-        }
+        let wait = wait.context("read --wait").or_exit(Exit::BadUsage)?;
+        let report = rest::wait_for(self.remote, id, wait.unwrap_or_default());
+        told::ending(
+            &self.console,
+            &report.map_err(|trouble| self.of(trouble, id))?,
+        )
     }
 
     /// Has the workflow's code answer.
@@ -343,21 +237,18 @@ impl Server<'_> {
         let force = force.then_some("true");
         let path = remote::with_options(&one(id), &[("force", force)]);
         let purged = self.remote.delete(&path);
-        purged.map_err(|trouble| self.of(trouble, id))
+        purged.map_err(|trouble| {
+            let trouble = self.of(trouble, id);
+            trouble.worded(remote::NOT_ENDED, || told::not_ended(id))
+        })
     }
 
     /// All ended ones that fit, page by page. One that is deleted with its parent is not there any more when its
     /// turn comes.
     fn purge_all(&self, args: &PurgeArgs) -> Result<Purged, Problem> {
         let mut all = Purged::default();
-        let options = [
-            (
-                "status",
-                args.status.map(|status| Status::from(status).name()),
-            ),
-            ("name", args.name.as_deref()),
-        ];
-        self.pages(&options, usize::MAX, |page| {
+        let options = fits(args.status.map(Status::from), args.name.as_deref());
+        let one_by_one = |page: Vec<Report<'static>>| {
             for report in page.iter().filter(|report| report.status.has_ended()) {
                 match self.purge_one(&report.id, false) {
                     Ok(purged) => {
@@ -370,19 +261,31 @@ impl Server<'_> {
                 }
             }
             Ok(true)
-        })?;
+        };
+        self.remote
+            .pages("/workflows", &options, usize::MAX, one_by_one)?;
         Ok(all)
     }
 
     /// The workflow of this id, which the user expects to be there.
-    fn known(&self, path: &str, id: &str) -> Result<Report<'static>, Problem> {
+    pub(super) fn known(&self, path: &str, id: &str) -> Result<Report<'static>, Problem> {
         let report = self.remote.get(path);
         report.map_err(|trouble| self.of(trouble, id).into())
     }
 
-    fn of(&self, trouble: Trouble, id: &str) -> Trouble {
-        trouble.of_workflow(id, self.remote.name())
+    /// The problem in words of this program.
+    pub(super) fn of(&self, trouble: Trouble, id: &str) -> Trouble {
+        let server = self.remote.name();
+        trouble.worded(remote::NOT_FOUND, || {
+            format!(
+                "no workflow has the id {id} on {server}; \"host workflow list\" shows those there are"
+            )
+        })
     }
+}
+
+fn fits(status: Option<Status>, name: Option<&str>) -> [(&'static str, Option<&str>); 2] {
+    [("status", status.map(Status::name)), ("name", name)]
 }
 
 fn one(id: &str) -> String {

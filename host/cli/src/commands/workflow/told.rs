@@ -53,14 +53,9 @@ impl<'a> Historian<'a> {
 }
 
 /// The first of those that fit, and whether there are more.
-pub(super) fn listed(console: &Console, args: &ListArgs, mut reports: Vec<Report<'_>>) -> Ending {
-    let more = reports.len() > args.limit;
-    reports.truncate(args.limit);
-    list::show(console, HEADS, &reports, row, "There are no such workflows")?;
-    if more {
-        let shown = text::count(reports.len(), "workflow");
-        console.note(&format!("There are more than {shown}; --limit shows more"));
-    }
+pub(super) fn listed(console: &Console, args: &ListArgs, reports: &[Report<'_>]) -> Ending {
+    let none = "There are no such workflows";
+    list::first(console, HEADS, reports, args.limit, row, none)?;
     Ok(Exit::Done)
 }
 
@@ -178,6 +173,11 @@ pub(super) fn followed(console: &Console, report: &Report<'_>) -> Ending {
         console.note(&format!("Workflow {id} is {status}"));
     }
     Ok(crate::exit::of(report.status))
+}
+
+/// Why one is not deleted, and what to do.
+pub(super) fn not_ended(id: &str) -> String {
+    format!("workflow {id} has not ended; --force ends it first")
 }
 
 pub(super) fn no_such_run(report: &Report<'_>, run: u32) -> Problem {

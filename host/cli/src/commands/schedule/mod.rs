@@ -1,0 +1,20 @@
+//! `host schedule …`: workflows that are started and actors that are called again and again, in a data directory or on
+//! a server.
+//!
+//! Owns which of the two does it.
+
+mod directory;
+mod server;
+mod told;
+
+use crate::args::{Common, ScheduleCommand};
+use crate::remote;
+use crate::session::Ending;
+
+/// Does what the command says.
+pub(crate) fn run(common: &Common, command: &ScheduleCommand) -> Ending {
+    match remote::chosen(common)? {
+        Some(remote) => server::run(&remote, common, command),
+        None => directory::run(common, command),
+    }
+}
