@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::{EnumValueParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use clap::{
     ArgGroup, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
@@ -197,6 +197,9 @@ pub(crate) enum Command {
     /// Reads and drives workflows.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
+    /// Looks after what is done to many workflows at once.
+    #[command(subcommand)]
+    Batch(BatchCommand),
     /// Publishes to topics, and reads who has subscribed.
     #[command(subcommand)]
     Topic(TopicCommand),
@@ -681,17 +684,14 @@ pub(crate) enum WorkflowCommand {
         #[arg(long, value_name = "PLUGIN")]
         plugin: Option<PathBuf>,
     },
-    /// Asks a workflow to end: it may clean up first, and so may the children that it waits for.
+    /// Asks a workflow, or all that fit, to end: it may clean up first, and so may the children that it waits for.
     Cancel(ControlArgs),
-    /// Ends a workflow at once, without running its code again.
+    /// Ends a workflow, or all that fit, at once, without running its code again.
     Terminate(ControlArgs),
-    /// Holds a workflow: what reaches it is kept, and nothing moves until it is resumed.
+    /// Holds a workflow, or all that fit: what reaches it is kept, and nothing moves until it is resumed.
     Suspend(ControlArgs),
-    /// Lets a workflow go on that is suspended.
-    Resume {
-        /// The workflow's id.
-        id: String,
-    },
+    /// Lets a workflow, or all that fit, go on that is suspended.
+    Resume(Which),
     /// Deletes workflows that have ended, with their histories and with their children that have ended.
     Purge(PurgeArgs),
     /// Raises an event for a workflow.
@@ -706,11 +706,87 @@ pub(crate) enum WorkflowCommand {
     },
 }
 
+/// What says that not one workflow is meant.
+const MANY: [&str; 6] = [
+    "status",
+    "name",
+    "created_from",
+    "created_until",
+    "search",
+    "all",
+];
+
+/// One workflow, or all that fit.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("meant").args(["id"]).args(MANY).multiple(true).required(true))]
+pub(crate) struct Which {
+    /// The workflow's id.
+    #[arg(conflicts_with_all = MANY)]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) many: Many,
+}
+
+impl Which {
+    /// The one that is meant.
+    pub(crate) fn one(&self) -> &str {
+        let id = self.id.as_deref();
+        id.expect("where no id is said many are meant, and that is a batch")
+    }
+}
+
+/// All workflows that fit everything that is said, instead of one. It is a batch: shown with how far it is, and gone
+/// on with where it is broken off.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Many workflows instead of one")]
+pub(crate) struct Many {
+    /// All that stand there.
+    #[arg(long)]
+    pub(crate) status: Option<Status>,
+    /// All of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// All that were started then or later, such as 2030-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) created_from: Option<String>,
+    /// All that were started earlier.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) created_until: Option<String>,
+    /// All whose attributes fit all these conditions, as "host workflow list" takes them.
+    #[arg(long = "where", value_name = "CONDITIONS")]
+    pub(crate) search: Option<Search>,
+    /// All there are.
+    #[arg(long, conflicts_with_all = ["status", "name", "created_from", "created_until", "search"])]
+    pub(crate) all: bool,
+    /// Does nothing, and tells how many fit.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BatchCommand {
+    /// Lists batches, the latest first.
+    List,
+    /// Shows one batch and how far it is.
+    Show {
+        /// The batch's id.
+        id: String,
+        /// Waits for its end. On a data directory, what is unfinished there is gone on with meanwhile.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Gives a batch up: what it has done stays done.
+    Abort {
+        /// The batch's id.
+        id: String,
+    },
+}
+
 /// Which workflow, and why.
 #[derive(Args, Debug)]
 pub(crate) struct ControlArgs {
-    /// The workflow's id.
-    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) which: Which,
     /// Why, for whoever looks at the workflow later.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,
@@ -755,35 +831,18 @@ fn period(text: &str) -> Result<String, duration::InvalidDuration> {
     duration::read(text).map(|_| text.to_owned())
 }
 
-/// Which workflows are deleted: one, or all ended ones that fit.
+/// Which workflows are deleted.
 #[derive(Args, Debug)]
 pub(crate) struct PurgeArgs {
-    /// The workflow's id.
-    #[arg(required_unless_present_any = ["status", "name"], conflicts_with_all = ["status", "name"])]
-    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) which: Which,
     /// Terminates first what has not ended, its children included.
-    #[arg(long, conflicts_with_all = ["status", "name"])]
+    #[arg(long)]
     pub(crate) force: bool,
-    /// All that ended so: completed, failed, cancelled or terminated.
-    #[arg(long, value_parser = ended_status())]
-    pub(crate) status: Option<Status>,
-    /// All ended ones of this name.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
 }
 
 fn one_or_more() -> impl TypedValueParser<Value = usize> {
     RangedU64ValueParser::<usize>::new().range(1..)
-}
-
-/// The statuses of what has ended.
-fn ended_status() -> impl TypedValueParser<Value = Status> {
-    EnumValueParser::<Status>::new().try_map(|status| match status {
-        Status::Completed | Status::Failed | Status::Cancelled | Status::Terminated => Ok(status),
-        Status::Pending | Status::Running | Status::Stalled | Status::Suspended => {
-            Err("only what has ended is purged")
-        }
-    })
 }
 
 #[derive(Args, Debug)]
@@ -875,6 +934,14 @@ pub(crate) enum PluginCommand {
     Show {
         /// The plugin's name.
         name: String,
+    },
+    /// Removes a plugin that nothing needs any more, with its components.
+    Remove {
+        /// The plugin's name.
+        name: String,
+        /// Its actors may have state, which stays for whichever plugin brings their type next.
+        #[arg(long)]
+        keep_state: bool,
     },
     /// Has an older component of a plugin stand for it again, which is kept because workflows run on it.
     Activate {
@@ -968,6 +1035,24 @@ mod tests {
     }
 
     #[test]
+    fn one_workflow_is_meant_or_many_and_all_only_where_that_is_said() {
+        let refused = |arguments| parse(arguments).unwrap_err();
+        for silent in ["workflow purge", "workflow purge --dry-run"] {
+            assert_eq!(refused(silent), ErrorKind::MissingRequiredArgument);
+        }
+        for both in [
+            "workflow cancel w --all",
+            "workflow suspend w --name x",
+            "workflow resume w --dry-run",
+            "workflow purge --all --status failed",
+        ] {
+            assert_eq!(refused(both), ErrorKind::ArgumentConflict, "{both}");
+        }
+        assert!(parse("workflow purge --status failed --name x --dry-run").is_ok());
+        assert!(parse("workflow terminate --all --reason enough").is_ok());
+    }
+
+    #[test]
     fn a_run_needs_a_plugin_and_takes_several() {
         let missing = ErrorKind::MissingRequiredArgument;
         assert_eq!(parse("run").unwrap_err(), missing);
@@ -1015,20 +1100,6 @@ mod tests {
     fn nothing_in_flight_would_be_no_run() {
         let none = parse("run a.wasm --each f --concurrency 0");
         assert_eq!(none.unwrap_err(), ErrorKind::ValueValidation);
-    }
-
-    #[test]
-    fn a_purge_is_of_one_workflow_or_of_ended_ones_that_fit() {
-        assert!(parse("workflow purge w --force").is_ok());
-        assert!(parse("workflow purge --status failed --name n").is_ok());
-        let missing = ErrorKind::MissingRequiredArgument;
-        assert_eq!(parse("workflow purge").unwrap_err(), missing);
-        let forced = parse("workflow purge --name n --force");
-        assert_eq!(forced.unwrap_err(), ErrorKind::ArgumentConflict);
-        let both = parse("workflow purge w --name n").unwrap_err();
-        assert_eq!(both, ErrorKind::ArgumentConflict);
-        let running = parse("workflow purge --status running").unwrap_err();
-        assert_eq!(running, ErrorKind::ValueValidation);
     }
 
     #[test]

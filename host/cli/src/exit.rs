@@ -10,8 +10,8 @@ use host_api::json::Status;
 use host_base::failure::code;
 use host_base::{Failure, Fault};
 use host_runtime::{
-    ControlError, DeployError, MoveError, RehearseError, RerunError, StartError, StartupError,
-    StoreError,
+    ControlError, DeployError, MoveError, RehearseError, RemoveError, RerunError, StartError,
+    StartupError, StoreError,
 };
 
 use crate::args::Output;
@@ -130,6 +130,16 @@ impl From<DeployError> for Problem {
         let exit = match &error {
             DeployError::Load(_) | DeployError::Taken { .. } => Exit::BadUsage,
             DeployError::Store(_) => Exit::BadData,
+        };
+        Problem::new(exit, error)
+    }
+}
+
+impl From<RemoveError> for Problem {
+    fn from(error: RemoveError) -> Problem {
+        let exit = match &error {
+            RemoveError::Unknown(_) | RemoveError::Needed { .. } => Exit::Failed,
+            RemoveError::Store(_) => Exit::BadData,
         };
         Problem::new(exit, error)
     }

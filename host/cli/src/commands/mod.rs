@@ -4,6 +4,7 @@
 
 mod activity;
 mod actor;
+mod batch;
 mod choice;
 mod config;
 mod deploy;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Activity(command) => activity::run(common, command),
         Command::Actor(command) => actor::run(common, command),
         Command::Workflow(command) => workflow::run(common, command),
+        Command::Batch(command) => batch::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
         Command::Login { url } => login::keep(common, url),
@@ -55,6 +57,7 @@ fn check_place(common: &Common, command: &Command) -> Result<(), Problem> {
         Command::Workflow(WorkflowCommand::Fork { .. }) => not_here(common, "workflow fork"),
         Command::Activity(_)
         | Command::Actor(_)
+        | Command::Batch(_)
         | Command::Plugin(_)
         | Command::Schedule(_)
         | Command::Topic(_)

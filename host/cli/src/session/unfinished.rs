@@ -38,6 +38,11 @@ impl Session {
     /// Waits until nothing runs any more; tells whether all of it ended well.
     pub(crate) async fn wait_for_all(&self) -> Ending {
         let mut exit = Exit::Done;
+        for batch in self.runtime.batches(&self.tenant)? {
+            // One that has ended is there at once.
+            let ended = self.runtime.wait_for_batch(&self.tenant, &batch.id);
+            ended.await?;
+        }
         loop {
             // First: whatever a schedule starts later, it starts because something waits now.
             let waits = self.schedule_waits()?;

@@ -45,9 +45,14 @@ impl Progress {
 
     /// One more has ended.
     pub(crate) fn one_more(&mut self) {
-        self.ended += 1;
+        self.set(self.ended + 1);
+    }
+
+    /// So many have ended.
+    pub(crate) fn set(&mut self, ended: usize) {
+        self.ended = ended;
         match &self.bar {
-            Some(bar) => bar.inc(1),
+            Some(bar) => bar.set_position(ended as u64),
             None => self.tell_now_and_then(),
         }
     }

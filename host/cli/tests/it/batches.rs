@@ -98,6 +98,78 @@ fn workflows_are_ended_and_deleted_by_a_filter_and_it_is_told_how_many() {
     assert_eq!(listed["batches"].as_array().unwrap().len(), 2);
 }
 
+/// Workflows that wait, in a data directory.
+fn directory(number: usize) -> Host {
+    let host = Host::new();
+    host.run(&["plugin", "deploy", &plugin(PROBE)]).expect(0);
+    for number in 0..number {
+        let id = format!("w-{number}");
+        host.run(&["workflow", "start", "tally", "--id", &id, "--input", "1"])
+            .expect(0);
+    }
+    host
+}
+
+fn report(output: &str) -> Value {
+    serde_json::from_str(output).unwrap()
+}
+
+#[test]
+fn a_command_about_many_workflows_does_the_same_to_a_directory_and_to_a_server() {
+    let host = directory(3);
+    let served = host.copy();
+    let server = Server::start(&served, &[]);
+    let from = Host::new();
+    let both = |command: &str| {
+        let words: Vec<_> = command.split(' ').collect();
+        let here = host.run(&words);
+        let there = from.run(&[&words[..], &["--server", server.url()]].concat());
+        [here, there]
+    };
+    for output in both("workflow suspend --status failed --dry-run") {
+        output.expect(0).answers("0 workflows fit");
+    }
+    for output in both("workflow terminate --name tally --dry-run") {
+        output.expect(0).answers("3 workflows fit");
+    }
+    for output in both("workflow purge --all") {
+        output
+            .expect(0)
+            .says("Deleted 0 workflows")
+            .says("Kept 3 workflows");
+    }
+    for output in both("workflow terminate --name tally --reason enough") {
+        output.expect(0).says("Terminated 3 workflows");
+    }
+    for output in both("workflow terminate --all") {
+        output.expect(0).says("Terminated 0 workflows, skipped 3");
+    }
+    let purged = both("workflow purge --status terminated --output json");
+    for (place, output) in purged.into_iter().enumerate() {
+        let batch = report(&output.expect(0).stdout);
+        assert_eq!(
+            (&batch["state"], &batch["deleted"]),
+            (&json!("completed"), &json!(3))
+        );
+        let id = batch["id"].as_str().unwrap();
+        // What has ended is left as it is.
+        for deed in ["show", "abort"] {
+            let shown = both(&format!("batch {deed} {id} --output json"));
+            assert_eq!(report(&shown[place].stdout), batch);
+        }
+    }
+    for output in both("batch list --output json") {
+        let batches = report(&output.expect(0).stdout);
+        assert_eq!(batches.as_array().unwrap().len(), 4, "{batches}");
+    }
+    for output in both("workflow purge") {
+        output.expect(2).says("<ID|--status <STATUS>|");
+    }
+    for output in both("workflow purge --created-from yesterday") {
+        output.expect(2).says("created_from is `yesterday`");
+    }
+}
+
 #[test]
 fn an_order_that_does_not_say_enough_is_a_problem_that_says_what_is_missing() {
     let host = Host::new();

@@ -92,6 +92,11 @@ fn a_plugin_is_driven_on_a_server_as_in_a_directory() {
         &format!("plugin deploy {none}"),
         "plugin deploy not-there.wasm",
         "plugin list",
+        "plugin remove nothing",
+        "plugin remove task_workflow",
+        "plugin remove task_workflow --keep-state",
+        "plugin remove task_workflow",
+        "plugin show task_workflow",
     ];
     check_alike(&host, &commands);
 }

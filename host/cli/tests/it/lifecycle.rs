@@ -91,7 +91,10 @@ fn a_purge_leaves_nothing_of_what_has_ended_and_refuses_the_rest() {
     host.run(&["resume"]).expect(0);
     let purged = host.run(&["workflow", "purge", "--name", "nap", "--output=jsonl"]);
     let report: Value = serde_json::from_str(&purged.expect(0).stdout).unwrap();
-    assert_eq!(report, json!({"deleted": 2, "left": 0}));
+    assert_eq!(
+        (&report["deleted"], &report["left"]),
+        (&json!(2), &json!(0))
+    );
     host.run(&["workflow", "list"]).expect(0).answers("");
 }
 
@@ -307,6 +310,33 @@ fn a_workflow_is_purged_with_its_children_wherever_the_process_is_killed() {
 }
 
 #[test]
+fn many_workflows_are_ended_by_a_batch_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("await_event", "a", "null"))
+        .repeat(&start("await_event", "b", "null"))
+        .once(&["workflow", "terminate", "--name", "await_event"])
+        .resume()
+        .ends("a", "terminated", r#""terminated""#)
+        .ends("b", "terminated", r#""terminated""#)
+        .check();
+}
+
+#[test]
+fn many_workflows_are_purged_by_a_batch_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE])
+        .repeat(&start("nap", "a", "1"))
+        .repeat(&start("nap", "b", "1"))
+        .repeat(&start("fan_out", "other", "1"))
+        .resume()
+        .once(&["workflow", "purge", "--name", "nap"])
+        .resume()
+        .gone("a")
+        .gone("b")
+        .ends("other", "completed", "0")
+        .check();
+}
+
+#[test]
 fn a_dry_run_and_a_rerun_leave_the_first_one_as_it_was_wherever_the_process_is_killed() {
     let double = r#"{"name":"double","input":21}"#;
     let again = ["--from", "2", "--result", "7", "--id", "again"];
@@ -321,5 +351,16 @@ fn a_dry_run_and_a_rerun_leave_the_first_one_as_it_was_wherever_the_process_is_k
         .ends("forked", "completed", "1")
         .ends("w", "completed", "42")
         .ends("again", "completed", "7")
+        .check();
+}
+
+#[test]
+fn a_plugin_is_removed_wherever_the_process_is_killed() {
+    Scenario::new(&[PROBE, "approval.wasm"])
+        .insist(&["plugin", "remove", "approval"])
+        .refused(&["plugin", "show", "approval"])
+        .repeat(&start("nap", "w", "1"))
+        .resume()
+        .ends("w", "completed", r#""rested""#)
         .check();
 }

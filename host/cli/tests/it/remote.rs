@@ -60,7 +60,7 @@ fn timeless(text: &str) -> String {
 }
 
 /// What reads and what changes a directory or a server, in this order.
-const COMMANDS: [&str; 62] = [
+const COMMANDS: [&str; 65] = [
     "workflow list",
     "workflow list --output jsonl",
     "workflow list --status failed",
@@ -122,7 +122,10 @@ const COMMANDS: [&str; 62] = [
     "workflow rerun w --from 999",
     "workflow rerun w --from 0 --id w",
     "workflow purge w --force --output jsonl",
-    "workflow purge --status completed --output jsonl",
+    "workflow purge --all",
+    "workflow terminate --all --dry-run",
+    "batch show x",
+    "batch abort x",
 ];
 
 #[test]

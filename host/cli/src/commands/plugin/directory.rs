@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use host_api::json::{ComponentLine, Deployed, Tally, TrialReport};
 use host_engine::Manifest;
-use host_runtime::{KeptComponent, Rollout, Trial};
+use host_runtime::{KeptComponent, RemoveError, Rollout, Trial};
 
 use super::told;
 use crate::args::{Common, DeployArgs, PluginCommand};
@@ -39,6 +39,18 @@ pub(super) fn run(common: &Common, command: &PluginCommand) -> Ending {
             let kept = Kept::of(session, name).await?;
             told::show(&session.console, name, &kept.lines())
         }),
+        PluginCommand::Remove { name, keep_state } => {
+            session::run(common, detail, async |session| {
+                let (runtime, tenant) = (&session.runtime, &session.tenant);
+                let removed = runtime.remove_plugin(tenant, name, *keep_state).await;
+                removed.map_err(|error| match error {
+                    RemoveError::Unknown(_) => told::unknown(name),
+                    other => other.into(),
+                })?;
+                told::removed(&session.console, name);
+                Ok(Exit::Done)
+            })
+        }
         PluginCommand::Activate { name, component } => {
             session::run(common, detail, async |session| {
                 activate(session, name, component).await

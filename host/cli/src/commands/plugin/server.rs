@@ -9,7 +9,7 @@ use super::told;
 use crate::args::{Common, DeployArgs, PluginCommand};
 use crate::commands::deploy::{self, Component};
 use crate::exit::{Exit, Problem};
-use crate::remote::{self, Remote};
+use crate::remote::{self, Remote, Trouble};
 use crate::session::Ending;
 use crate::show::console::{self, Console};
 
@@ -36,6 +36,18 @@ pub(super) fn run(remote: &Remote, common: &Common, command: &PluginCommand) -> 
             told::listed(&console, &all.components)
         }
         PluginCommand::Show { name } => told::show(&console, name, &of(remote, name)?),
+        PluginCommand::Remove { name, keep_state } => {
+            let path = remote::path(&["plugins", name]);
+            let keep_state = keep_state.then_some("true");
+            let path = remote::with_options(&path, &[("keep_state", keep_state)]);
+            let removed: Result<(), Trouble> = remote.delete(&path);
+            removed.map_err(|trouble| match trouble.is(remote::NOT_FOUND) {
+                true => told::unknown(name),
+                false => trouble.into(),
+            })?;
+            told::removed(&console, name);
+            Ok(Exit::Done)
+        }
         PluginCommand::Activate { name, component } => {
             let components = of(remote, name)?;
             let component = told::chosen(&components, name, component)?;

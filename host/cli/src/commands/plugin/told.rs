@@ -134,6 +134,10 @@ pub(super) fn chosen<'a>(
     Err(Problem::new(Exit::Failed, error))
 }
 
+pub(super) fn removed(console: &Console, name: &str) {
+    console.note(&format!("Removed plugin {name}"));
+}
+
 pub(super) fn unknown(name: &str) -> Problem {
     let error = anyhow!("no plugin {name} is deployed; \"host plugin list\" shows those there are");
     Problem::new(Exit::Failed, error)

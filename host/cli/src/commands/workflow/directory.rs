@@ -85,7 +85,9 @@ pub(super) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
             on(common, async |session| terminate(session, args).await)
         }
         WorkflowCommand::Suspend(args) => on(common, async |session| suspend(session, args).await),
-        WorkflowCommand::Resume { id } => on(common, async |session| resume(session, id).await),
+        WorkflowCommand::Resume(which) => {
+            on(common, async |session| resume(session, which.one()).await)
+        }
         WorkflowCommand::Purge(args) => on(common, async |session| purge(session, args).await),
         WorkflowCommand::Raise { id, name, value } => {
             let value = input::read_optional(value.as_deref()).or_exit(Exit::BadUsage)?;
@@ -134,20 +136,20 @@ fn answer(session: &Session, outcome: Outcome) -> Ending {
 }
 
 async fn cancel(session: &Session, args: &ControlArgs) -> Ending {
-    let key = session.known(&args.id)?.key;
+    let key = session.known(args.which.one())?.key;
     let view = session.runtime.cancel_workflow(&key, &args.reason).await?;
     tell_done(session, &view, "Asked to end:")
 }
 
 async fn terminate(session: &Session, args: &ControlArgs) -> Ending {
-    let key = session.known(&args.id)?.key;
+    let key = session.known(args.which.one())?.key;
     session.trace.leave_end_of(&key.id);
     let view = session.runtime.terminate_workflow(&key, &args.reason);
     tell_done(session, &view.await?, "Terminated:")
 }
 
 async fn suspend(session: &Session, args: &ControlArgs) -> Ending {
-    let key = session.known(&args.id)?.key;
+    let key = session.known(args.which.one())?.key;
     session.trace.leave_end_of(&key.id);
     let view = session.runtime.suspend_workflow(&key, &args.reason);
     tell_done(session, &view.await?, "Suspended:")
@@ -161,16 +163,13 @@ async fn resume(session: &Session, id: &str) -> Ending {
 }
 
 async fn purge(session: &Session, args: &PurgeArgs) -> Ending {
-    let purged = match &args.id {
-        Some(id) => {
-            let key = session.known(id)?.key;
-            session.trace.leave_end_of(&key.id);
-            let purging = session.runtime.purge_workflow(&key, args.force).await;
-            purged(purging.map_err(|error| not_purged(error, id))?)
-        }
-        None => purge_all(session, args).await?,
-    };
-    told::purged(&session.console, &purged)
+    let id = args.which.one();
+    let key = session.known(id)?.key;
+    session.trace.leave_end_of(&key.id);
+    let purged = session.runtime.purge_workflow(&key, args.force).await;
+    let purged = purged.map_err(|error| not_purged(error, id))?;
+    let host_runtime::Purged { deleted, left } = purged;
+    told::purged(&session.console, &Purged { deleted, left })
 }
 
 fn not_purged(error: ControlError, id: &str) -> Problem {
@@ -178,40 +177,6 @@ fn not_purged(error: ControlError, id: &str) -> Problem {
         ControlError::NotEnded(_) => Problem::new(Exit::Failed, anyhow!(told::not_ended(id))),
         other => other.into(),
     }
-}
-
-/// All ended ones that fit, page by page. One that is deleted with its parent is not there any more when its
-/// turn comes.
-async fn purge_all(session: &Session, args: &PurgeArgs) -> Result<Purged, Problem> {
-    let filter = WorkflowFilter {
-        status: args.status.map(|status| Status::from(status).into()),
-        name: args.name.clone(),
-    };
-    let mut all = Purged::default();
-    let mut after: Option<String> = None;
-    loop {
-        let runtime = &session.runtime;
-        let page = runtime.workflows(&session.tenant, &filter, after.as_deref(), PAGE)?;
-        for view in page.iter().filter(|view| view.has_ended()) {
-            match runtime.purge_workflow(&view.key, false).await {
-                Ok(purged) => {
-                    all.deleted += purged.deleted;
-                    all.left += purged.left;
-                }
-                Err(ControlError::NotFound { .. } | ControlError::NotEnded(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.key.id.clone()),
-            Some(_) | None => return Ok(all),
-        }
-    }
-}
-
-fn purged(purged: host_runtime::Purged) -> Purged {
-    let host_runtime::Purged { deleted, left } = purged;
-    Purged { deleted, left }
 }
 
 /// Reports a workflow as it stands now that something was done to it.

@@ -8,12 +8,16 @@ pub(super) mod rest;
 mod server;
 pub(super) mod told;
 
+use super::batch;
 use crate::args::{Common, WorkflowCommand};
 use crate::remote;
 use crate::session::Ending;
 
 /// Does what the command says.
 pub(crate) fn run(common: &Common, command: &WorkflowCommand) -> Ending {
+    if let Some(order) = batch::ordered(command) {
+        return batch::carry_out(common, &order);
+    }
     match remote::chosen(common)? {
         Some(remote) => server::run(&remote, common, command),
         None => directory::run(common, command),

@@ -77,13 +77,10 @@ pub(super) fn run(remote: &Remote, common: &Common, command: &WorkflowCommand) -
             server.ask(&args.workflow, &names, input, args.id.as_deref())
         }
         WorkflowCommand::Rerun(args) => server.rerun(args),
-        WorkflowCommand::Cancel(args) => server.control(args, "cancel", "Asked to end:"),
-        WorkflowCommand::Terminate(args) => server.control(args, "terminate", "Terminated:"),
-        WorkflowCommand::Suspend(args) => server.control(args, "suspend", "Suspended:"),
-        WorkflowCommand::Resume { id } => {
-            let (id, reason) = (id.clone(), String::new());
-            server.control(&ControlArgs { id, reason }, "resume", "Resumed:")
-        }
+        WorkflowCommand::Cancel(args) => server.control_for(args, "cancel", "Asked to end:"),
+        WorkflowCommand::Terminate(args) => server.control_for(args, "terminate", "Terminated:"),
+        WorkflowCommand::Suspend(args) => server.control_for(args, "suspend", "Suspended:"),
+        WorkflowCommand::Resume(which) => server.control(which.one(), None, "resume", "Resumed:"),
         WorkflowCommand::Purge(args) => server.purge(args),
         WorkflowCommand::Raise { id, name, value } => server.raise(id, name, value.as_deref()),
         WorkflowCommand::Move { .. } | WorkflowCommand::Fork { .. } => {
@@ -206,12 +203,16 @@ impl Server<'_> {
         Ok(Exit::Done)
     }
 
-    fn control(&self, args: &ControlArgs, deed: &str, done: &str) -> Ending {
-        let path = format!("{}/{deed}", one(&args.id));
+    fn control_for(&self, args: &ControlArgs, deed: &str, done: &str) -> Ending {
         let reason = Some(args.reason.as_str()).filter(|reason| !reason.is_empty());
+        self.control(args.which.one(), reason, deed, done)
+    }
+
+    fn control(&self, id: &str, reason: Option<&str>, deed: &str, done: &str) -> Ending {
+        let path = format!("{}/{deed}", one(id));
         let path = remote::with_options(&path, &[("reason", reason)]);
         let report = self.remote.post(&path, &[]);
-        let report = report.map_err(|trouble| self.of(trouble, &args.id))?;
+        let report = report.map_err(|trouble| self.of(trouble, id))?;
         told::done(&self.console, &report, done)?;
         Ok(Exit::Done)
     }
@@ -226,45 +227,15 @@ impl Server<'_> {
     }
 
     fn purge(&self, args: &PurgeArgs) -> Ending {
-        let purged = match &args.id {
-            Some(id) => self.purge_one(id, args.force)?,
-            None => self.purge_all(args)?,
-        };
-        told::purged(&self.console, &purged)
-    }
-
-    fn purge_one(&self, id: &str, force: bool) -> Result<Purged, Trouble> {
-        let force = force.then_some("true");
+        let id = args.which.one();
+        let force = args.force.then_some("true");
         let path = remote::with_options(&one(id), &[("force", force)]);
-        let purged = self.remote.delete(&path);
-        purged.map_err(|trouble| {
+        let purged: Result<Purged, Trouble> = self.remote.delete(&path);
+        let purged = purged.map_err(|trouble| {
             let trouble = self.of(trouble, id);
             trouble.worded(remote::NOT_ENDED, || told::not_ended(id))
-        })
-    }
-
-    /// All ended ones that fit, page by page. One that is deleted with its parent is not there any more when its
-    /// turn comes.
-    fn purge_all(&self, args: &PurgeArgs) -> Result<Purged, Problem> {
-        let mut all = Purged::default();
-        let options = fits(args.status.map(Status::from), args.name.as_deref());
-        let one_by_one = |page: Vec<Report<'static>>| {
-            for report in page.iter().filter(|report| report.status.has_ended()) {
-                match self.purge_one(&report.id, false) {
-                    Ok(purged) => {
-                        all.deleted += purged.deleted;
-                        all.left += purged.left;
-                    }
-                    Err(trouble) if trouble.is(remote::NOT_FOUND) => {}
-                    Err(trouble) if trouble.is(remote::NOT_ENDED) => {}
-                    Err(trouble) => return Err(trouble.into()),
-                }
-            }
-            Ok(true)
-        };
-        self.remote
-            .pages("/workflows", &options, usize::MAX, one_by_one)?;
-        Ok(all)
+        });
+        told::purged(&self.console, &purged?)
     }
 
     /// The workflow of this id, which the user expects to be there.

@@ -132,13 +132,18 @@ pub(super) fn purged(console: &Console, purged: &Purged) -> Ending {
     }
     let deleted = text::count(purged.deleted, "workflow");
     console.note(&format!("Deleted {deleted}"));
-    if purged.left > 0 {
-        let left = text::count(purged.left, "child workflow");
+    kept(console, purged.left);
+    Ok(Exit::Done)
+}
+
+/// So many were not deleted.
+pub(in crate::commands) fn kept(console: &Console, left: usize) {
+    if left > 0 {
+        let left = text::count(left, "workflow");
         console.note(&format!(
             "Kept {left} that did not end; --force ends what is purged first"
         ));
     }
-    Ok(Exit::Done)
 }
 
 /// How one ended that was waited for, or why it is not waited for any longer.
