@@ -23,7 +23,7 @@ use crate::json::{ComponentLine, Deployed, RolloutPolicy, Tally};
 /// What a component is sent as.
 const COMPONENT: &str = "application/wasm";
 /// What stands for the file where nothing is said.
-const FILE_DEFAULT: &str = "uploaded";
+pub(super) const FILE_DEFAULT: &str = "uploaded";
 /// Workflows that are told one by one of which it is not known that they agree.
 const DOUBTFUL_TOLD_MAX: usize = 100;
 
@@ -112,13 +112,7 @@ async fn deploy(
     headers: HeaderMap,
     Body(component): Body,
 ) -> Result<Response, Problem> {
-    if headers
-        .get(CONTENT_TYPE)
-        .is_none_or(|kind| kind != COMPONENT)
-    {
-        let text = "a component must say that it is one: Content-Type: application/wasm";
-        return Err(Problem::new(Kind::NotJson, text));
-    }
+    check_component(&headers)?;
     let rollout = Rollout::from(rollout.unwrap_or_default());
     let file = file.as_deref().unwrap_or(FILE_DEFAULT);
     let tried: Arc<Mutex<Tried>> = Arc::default();
@@ -139,6 +133,18 @@ async fn deploy(
     let checked = rollout == Rollout::Check;
     let told = Deployed::new(&deployed, tried.tally, checked).with_trials(&tried.doubtful);
     Ok(axum::Json(told).into_response())
+}
+
+/// Whether a body says that it is a component.
+pub(super) fn check_component(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == COMPONENT)
+    {
+        return Ok(());
+    }
+    let text = "a component must say that it is one: Content-Type: application/wasm";
+    Err(Problem::new(Kind::NotJson, text))
 }
 
 /// The workflows that were tried.

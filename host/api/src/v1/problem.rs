@@ -9,7 +9,10 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::failure::code;
 use host_base::{Failure, InvalidAttribute, InvalidId};
-use host_runtime::{ControlError, DeployError, RemoveError, RerunError, StartError, StoreError};
+use host_runtime::{
+    ControlError, DeployError, MoveError, RehearseError, RemoveError, RerunError, StartError,
+    StoreError,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -307,6 +310,39 @@ impl From<RerunError> for Problem {
             RerunError::Refused(failure) => failure.into(),
             RerunError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<MoveError> for Problem {
+    fn from(error: MoveError) -> Problem {
+        let text = error.to_string();
+        match error {
+            MoveError::Unknown(id) => Problem::unknown_workflow(&id),
+            MoveError::Ended(_) => Problem::new(Kind::AlreadyEnded, text),
+            MoveError::NotDeployed(_) => absent(&text),
+            MoveError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RehearseError> for Problem {
+    fn from(error: RehearseError) -> Problem {
+        let text = error.to_string();
+        match error {
+            RehearseError::Unknown(id) => Problem::unknown_workflow(&id),
+            RehearseError::Absent(_) => absent(&text),
+            RehearseError::Load(_) => Problem::bad_input(text),
+            RehearseError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// The workflow is there, and its code is not.
+fn absent(text: &str) -> Problem {
+    Problem {
+        kind: Kind::NotFound,
+        detail: format!("{text}; deploy its plugin"),
+        failure: Some(Box::new(Failure::new(code::NOT_FOUND, text))),
     }
 }
 

@@ -19,9 +19,9 @@ mod serve;
 mod topic;
 mod workflow;
 
-use crate::args::{Cli, Command, Common, WorkflowCommand};
+use crate::args::{Cli, Command, Common};
 use crate::exit::Problem;
-use crate::remote::{never, not_here};
+use crate::remote::never;
 use crate::session::Ending;
 
 /// Does what the arguments say.
@@ -53,8 +53,6 @@ fn check_place(common: &Common, command: &Command) -> Result<(), Problem> {
         Command::Run(_) => never(common, "run"),
         Command::Resume(_) => never(common, "resume"),
         Command::Serve(_) => never(common, "serve"),
-        Command::Workflow(WorkflowCommand::Move { .. }) => not_here(common, "workflow move"),
-        Command::Workflow(WorkflowCommand::Fork { .. }) => not_here(common, "workflow fork"),
         Command::Activity(_)
         | Command::Actor(_)
         | Command::Batch(_)

@@ -43,19 +43,6 @@ pub(crate) fn never(common: &Common, command: &str) -> Result<(), Problem> {
     Err(Problem::new(Exit::BadUsage, error))
 }
 
-/// For what could be meant for a server and cannot be done there.
-pub(crate) fn not_here(common: &Common, command: &str) -> Result<(), Problem> {
-    let Some(login) = login(common).or_exit(Exit::BadUsage)? else {
-        return Ok(());
-    };
-    let error = anyhow!(
-        "\"host {command}\" cannot be done over a server such as {}: say --data DIR on its machine, while no host runs \
-         on that directory",
-        login.server
-    );
-    Err(Problem::new(Exit::BadUsage, error))
-}
-
 fn login(common: &Common) -> Result<Option<Login>> {
     let kept = match place(common.sources)? {
         Place::Directory => return Ok(None),

@@ -24,7 +24,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, AsSendBody};
 use uuid::Uuid;
 
-pub(crate) use choice::{Sources, chosen, never, not_here, said};
+pub(crate) use choice::{Sources, chosen, never, said};
 pub(crate) use context::Login;
 pub(crate) use events::Event;
 pub(crate) use trouble::{ALREADY_EXISTS, NOT_ENDED, NOT_FOUND, Trouble};

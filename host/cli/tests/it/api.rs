@@ -124,6 +124,33 @@ fn a_workflow_is_started_awaited_and_read() {
 }
 
 #[test]
+fn a_workflow_is_moved_and_forked_and_what_is_sent_along_must_be_a_component() {
+    let host = Host::new();
+    let server = Server::start(&host, &[&plugin(APPROVAL)]);
+    approval(&server, "w");
+    let fork = at("/workflows/w/fork");
+    let own = server.post(&fork, "").expect(200);
+    assert_eq!(own["verdict"], "agrees", "{own}");
+    assert!(!own["waits_for"].as_array().unwrap().is_empty(), "{own}");
+    let untold = server.post(&fork, "junk");
+    assert_eq!(kind(&untold, 415), "unsupported-media-type");
+    let junk = server.post_with(&fork, &[("Content-Type", "application/wasm")], "junk");
+    assert_eq!(kind(&junk, 400), "bad-input");
+    let nobody = server.post(&at("/workflows/nobody/fork"), "");
+    assert_eq!(kind(&nobody, 404), "not-found");
+    let moved = server
+        .post(&at("/workflows/w/move?force=true"), "")
+        .expect(200);
+    assert_eq!(
+        (&moved["verdict"], &moved["moved"]),
+        (&json!("agrees"), &json!(true))
+    );
+    server.post(&at("/workflows/w/terminate"), "");
+    let ended = server.post(&at("/workflows/w/move"), "");
+    assert_eq!(kind(&ended, 409), "already-ended");
+}
+
+#[test]
 fn what_has_not_ended_is_waited_for_no_longer_than_was_asked() {
     let host = Host::new();
     let server = Server::start(&host, &[&plugin(APPROVAL)]);

@@ -101,6 +101,41 @@ fn a_plugin_is_driven_on_a_server_as_in_a_directory() {
     check_alike(&host, &commands);
 }
 
+#[test]
+fn a_workflow_is_moved_and_forked_on_a_server_as_in_a_directory() {
+    let host = directory();
+    let none = host.file("none.wasm", "no component").to_owned();
+    let none = host.dir().join(none).display().to_string();
+    let changed = plugin(CHANGED);
+    for command in [
+        "workflow start await_event --id ended",
+        "workflow raise ended go 1",
+        "resume",
+        "workflow start await_event --id held",
+        "workflow suspend held",
+    ] {
+        host.run(&words(command)).expect(0);
+    }
+    let commands = [
+        "workflow fork ended",
+        "workflow fork ended --output json",
+        &format!("workflow fork ended --plugin {changed}"),
+        &format!("workflow fork ended --plugin {changed} --output jsonl"),
+        &format!("workflow fork ended --plugin {none}"),
+        "workflow fork ended --plugin not-there.wasm",
+        "workflow fork nobody",
+        "workflow fork held",
+        "workflow move ended",
+        "workflow move nobody",
+        "workflow move held",
+        &format!("plugin deploy {changed}"),
+        "workflow move held --output json",
+        "workflow move held --force",
+        "workflow fork held",
+    ];
+    check_alike(&host, &commands);
+}
+
 /// A directory where a workflow waits, and one of which both components do the same.
 fn with_unfinished() -> Host {
     let host = directory();

@@ -328,7 +328,6 @@ fn what_cannot_be_done_on_a_server_says_so() {
     let host = Host::new();
     let server = ["--server", "http://127.0.0.1:1"];
     let told = |command: &str| host.run(&[&words(command)[..], &server].concat()).expect(2);
-    told("workflow fork w").says("\"host workflow fork\" cannot be done over a server");
     told("run p.wasm").says("leave out --server");
     told("resume").says("works on a data directory");
 }

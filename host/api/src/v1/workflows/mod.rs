@@ -6,6 +6,7 @@ mod drive;
 mod events;
 mod read;
 mod start;
+mod trials;
 
 use host_base::{Limits, WorkflowKey};
 use serde::Deserialize;
@@ -51,6 +52,8 @@ pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
         .routes(routes!(drive::suspend))
         .routes(routes!(drive::resume))
         .routes(routes!(start::rerun))
+        .routes(routes!(trials::move_one))
+        .merge(trials::forks(limits))
         .merge(start::many(limits))
 }
 

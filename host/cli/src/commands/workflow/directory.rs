@@ -18,9 +18,7 @@ use crate::commands::deploy::{self, Component};
 use crate::exit::{self, Exit, OrExit, Problem};
 use crate::input;
 use crate::session::{self, Ending, Session};
-use crate::show::console;
 use crate::show::trace::Detail;
-use crate::show::trial;
 
 /// Records that are read at once.
 const PAGE: usize = 1000;
@@ -335,19 +333,9 @@ async fn wait_for(session: &Session, key: &WorkflowKey, time: Duration) -> Resul
 async fn change_over(session: &Session, id: &str, force: bool) -> Ending {
     let key = session.known(id)?.key;
     let trial = session.runtime.move_workflow(&key, force).await?;
-    let report = TrialReport::new(&trial);
-    let shown = if session.console.is_for_programs() {
-        console::encode(&report)
-    } else {
-        trial::told(&report)
-    };
-    session.console.result(&shown)?;
+    let exit = told::moved(&session.console, &TrialReport::new(&trial))?;
     session.tell_unfinished()?;
-    Ok(if trial.moved {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(exit)
 }
 
 /// Writes the new workflow's id.
@@ -366,15 +354,5 @@ async fn fork(session: &Session, id: &str, component: Option<Component>) -> Endi
     let given = given.map(|component| (component.file.as_str(), component.bytes.as_slice()));
     let rehearsal = session.runtime.rehearse(&view.key, given).await?;
     let report = ForkReport::new(id, &view.name, view.run, &rehearsal);
-    let shown = if session.console.is_for_programs() {
-        console::encode(&report)
-    } else {
-        trial::fork(&report)
-    };
-    session.console.result(&shown)?;
-    Ok(if rehearsal.verdict.agrees() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    told::forked(&session.console, &report)
 }

@@ -2,8 +2,12 @@
 //!
 //! Knows the routes and how to page through lists; how things look is told elsewhere.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
-use host_api::json::{self, AttributeLines, EventLine, Raw, Report, Status};
+use host_api::json::{
+    self, AttributeLines, EventLine, ForkReport, Raw, Report, Status, TrialReport,
+};
 use host_base::{Payload, Search};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +16,7 @@ use super::{follow, rest};
 use crate::args::{
     Common, ControlArgs, ListArgs, PurgeArgs, RerunArgs, StartArgs, WorkflowCommand,
 };
+use crate::commands::deploy;
 use crate::exit::{Exit, OrExit, Problem};
 use crate::input;
 use crate::remote::{self, Remote, Trouble};
@@ -83,9 +88,8 @@ pub(super) fn run(remote: &Remote, common: &Common, command: &WorkflowCommand) -
         WorkflowCommand::Resume(which) => server.control(which.one(), None, "resume", "Resumed:"),
         WorkflowCommand::Purge(args) => server.purge(args),
         WorkflowCommand::Raise { id, name, value } => server.raise(id, name, value.as_deref()),
-        WorkflowCommand::Move { .. } | WorkflowCommand::Fork { .. } => {
-            unreachable!("they are not done here, which was said before")
-        }
+        WorkflowCommand::Move { id, force } => server.change_over(id, *force),
+        WorkflowCommand::Fork { id, plugin } => server.fork(id, plugin.as_ref()),
     }
 }
 
@@ -201,6 +205,28 @@ impl Server<'_> {
         let report = begun.map_err(|trouble| self.of(trouble, &args.source).of_start())?;
         told::begun_again(&self.console, &by_us(report), args.from, &args.source)?;
         Ok(Exit::Done)
+    }
+
+    /// Says, too, where history and component differ.
+    fn change_over(&self, id: &str, force: bool) -> Ending {
+        let path = format!("{}/move", one(id));
+        let path = remote::with_options(&path, &[("force", force.then_some("true"))]);
+        let trial: Result<TrialReport<'static>, Trouble> = self.remote.post(&path, &[]);
+        told::moved(
+            &self.console,
+            &trial.map_err(|trouble| self.of(trouble, id))?,
+        )
+    }
+
+    fn fork(&self, id: &str, plugin: Option<&PathBuf>) -> Ending {
+        let component = plugin.map(deploy::read_one).transpose()?;
+        let path = format!("{}/fork", one(id));
+        let file = component.as_ref().map(|component| component.file.as_str());
+        let path = remote::with_options(&path, &[("file", file)]);
+        let bytes = component.as_ref().map(|component| &component.bytes[..]);
+        let fork = self.remote.upload(&path, bytes.unwrap_or_default());
+        let fork: ForkReport<'static> = fork.map_err(|trouble| self.of(trouble, id))?;
+        told::forked(&self.console, &fork)
     }
 
     fn control_for(&self, args: &ControlArgs, deed: &str, done: &str) -> Ending {

@@ -5,7 +5,7 @@
 use std::io;
 
 use anyhow::{Error, anyhow};
-use host_api::json::{EventLine, Report, StallReport};
+use host_api::json::{Agreement, EventLine, ForkReport, Report, StallReport, TrialReport};
 use serde::{Deserialize, Serialize};
 
 use crate::args::ListArgs;
@@ -13,7 +13,7 @@ use crate::exit::{Exit, Problem};
 use crate::session::Ending;
 use crate::show::console::{self, Console};
 use crate::show::history::Narrator;
-use crate::show::{list, report, stall, text};
+use crate::show::{list, report, stall, text, trial};
 
 const HEADS: [&str; 7] = [
     "ID",
@@ -119,6 +119,35 @@ pub(super) fn done(console: &Console, report: &Report<'_>, done: &str) -> io::Re
     let (id, status) = (&report.id, report.status.name());
     console.note(&format!("{done} workflow {id} ({status})"));
     Ok(())
+}
+
+/// Whether one was moved, and where history and component differ if they do.
+pub(super) fn moved(console: &Console, report: &TrialReport<'_>) -> Ending {
+    let shown = if console.is_for_programs() {
+        console::encode(report)
+    } else {
+        trial::told(report)
+    };
+    console.result(&shown)?;
+    Ok(if report.moved {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// What one would do next.
+pub(super) fn forked(console: &Console, report: &ForkReport<'_>) -> Ending {
+    let shown = if console.is_for_programs() {
+        console::encode(report)
+    } else {
+        trial::fork(report)
+    };
+    console.result(&shown)?;
+    Ok(match report.verdict.verdict {
+        Agreement::Agrees => Exit::Done,
+        Agreement::Differs | Agreement::Unsure => Exit::Failed,
+    })
 }
 
 pub(super) fn raised(console: &Console, id: &str, name: &str) {
