@@ -230,7 +230,10 @@ fn first(session: &Session, args: &ListArgs, number: usize) -> Result<Vec<Workfl
     let (mut views, mut after) = (Vec::new(), None);
     loop {
         let (runtime, after_id) = (&session.runtime, after.as_deref());
-        let limit = PAGE.min(number - views.len());
+        let limit = match args.search {
+            Some(_) => PAGE,
+            None => PAGE.min(number - views.len()),
+        };
         let page: Vec<WorkflowView> =
             runtime.workflows(&session.tenant, &filter, after_id, limit)?;
         let full = page.len() == limit;
@@ -239,7 +242,8 @@ fn first(session: &Session, args: &ListArgs, number: usize) -> Result<Vec<Workfl
             page.into_iter()
                 .filter(|view| search.fits(&view.attributes)),
         );
-        if !full || views.len() == number {
+        if !full || views.len() >= number {
+            views.truncate(number);
             return Ok(views);
         }
     }
