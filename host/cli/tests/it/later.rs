@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::host::{Host, plugin};
+use crate::scenario::Scenario;
 use crate::server::Server;
 
 const PROBE: &str = "sdk_probe.wasm";
@@ -52,6 +53,18 @@ fn a_workflow_that_begins_later_survives_a_kill_and_begins_not_before_its_time()
         "{problem}"
     );
     server.get("/api/v1/workflows?status=pending").expect(200);
+}
+
+#[test]
+fn what_begins_later_begins_once_wherever_the_process_is_killed() {
+    let start = ["workflow", "start", "await_event", "--id", "w"];
+    Scenario::new(&[PROBE])
+        .repeat(&[&start[..], &["--in", "300ms"]].concat())
+        .once(&["workflow", "raise", "w", "go", "1"])
+        .resume()
+        .shows("w", "/status", r#""completed""#)
+        .shows("w", "/run", "1")
+        .check();
 }
 
 #[test]
