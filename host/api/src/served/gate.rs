@@ -19,7 +19,8 @@ use super::body::InTime;
 use super::tokens::Tokens;
 use crate::{PROBLEM_MEDIA_TYPE, RETRY_AFTER_SECONDS};
 
-/// What is answered without a token, so that whoever watches over the host needs none.
+/// What is answered without a token and however much there is to do: whoever watches over the host asks it, and is
+/// not to start a host again that is busy.
 const OPEN: [&str; 2] = ["/v1.0/healthz", "/v1.0/healthz/outbound"];
 /// The header in which Dapr's clients send their token.
 const DAPR_TOKEN: &str = "dapr-api-token";
@@ -51,8 +52,10 @@ impl Gate {
 }
 
 async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let is_open = OPEN.contains(&request.uri().path());
-    if !is_open && !gate.tokens.allow(token_of(request.headers())) {
+    if OPEN.contains(&request.uri().path()) {
+        return next.run(request).await;
+    }
+    if !gate.tokens.allow(token_of(request.headers())) {
         return UNAUTHORIZED.told(request.headers());
     }
     let Ok(_place) = gate.places.try_acquire() else {

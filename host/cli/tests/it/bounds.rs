@@ -75,6 +75,8 @@ fn one_request_too_many_is_refused_before_anything_is_done_for_it() {
     assert_eq!(refused["status"], 503);
     let head = format!("GET {path} HTTP/1.1\r\nHost: host\r\nConnection: close\r\n\r\n");
     assert!(server.say(&head).contains("\r\nretry-after: 1\r\n"));
+    // It is busy, and not to be started again for that.
+    assert_eq!(server.get("/v1.0/healthz").status, 204);
     drop(held);
     until("free", || server.get(path).status != 503);
 }
