@@ -133,12 +133,7 @@ impl Service for Dapr {
     }
 
     async fn unregister_actor_reminder(&self, request: Request<NamedAlarm>) -> Answer<Empty> {
-        let NamedAlarm {
-            actor_type,
-            actor_id,
-            name,
-        } = request.into_inner();
-        let actor = self.actor(actor_type, actor_id)?;
+        let (actor, name) = self.named(request.into_inner())?;
         done(
             "delete reminder",
             self.0.cancel_reminder(&actor, &name).await,
@@ -146,12 +141,7 @@ impl Service for Dapr {
     }
 
     async fn get_actor_reminder(&self, request: Request<NamedAlarm>) -> Answer<Reminder> {
-        let NamedAlarm {
-            actor_type,
-            actor_id,
-            name,
-        } = request.into_inner();
-        let actor = self.actor(actor_type, actor_id)?;
+        let (actor, name) = self.named(request.into_inner())?;
         let reminder = self.0.reminder(&actor, &name);
         let reminder = reminder.map_err(|error| refused("get reminder", error))?;
         let reminder = reminder.ok_or_else(|| {
@@ -199,22 +189,12 @@ impl Service for Dapr {
     }
 
     async fn unregister_actor_timer(&self, request: Request<NamedAlarm>) -> Answer<Empty> {
-        let NamedAlarm {
-            actor_type,
-            actor_id,
-            name,
-        } = request.into_inner();
-        let actor = self.actor(actor_type, actor_id)?;
+        let (actor, name) = self.named(request.into_inner())?;
         done("delete timer", self.0.cancel_timer(&actor, &name).await)
     }
 
     async fn get_actor_timer(&self, request: Request<NamedAlarm>) -> Answer<Timer> {
-        let NamedAlarm {
-            actor_type,
-            actor_id,
-            name,
-        } = request.into_inner();
-        let actor = self.actor(actor_type, actor_id)?;
+        let (actor, name) = self.named(request.into_inner())?;
         let timers = self.0.timers(&actor).await;
         let mut timers = timers
             .map_err(|error| refused("get timer", error))?
@@ -404,6 +384,16 @@ impl Service for Dapr {
 impl Dapr {
     fn actor(&self, actor_type: String, id: String) -> Result<ActorKey, Status> {
         ActorKey::new(self.0.tenant.clone(), actor_type, id).map_err(of_id)
+    }
+
+    /// The actor whose reminder or timer is meant, and the name of that.
+    fn named(&self, alarm: NamedAlarm) -> Result<(ActorKey, String), Status> {
+        let NamedAlarm {
+            actor_type,
+            actor_id,
+            name,
+        } = alarm;
+        Ok((self.actor(actor_type, actor_id)?, name))
     }
 
     /// A type, and the one actor of it that is meant, if it is one.
