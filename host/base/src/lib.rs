@@ -12,7 +12,7 @@ pub mod time;
 pub use attribute::{AttributeValue, Attributes, InvalidAttribute, Search};
 pub use failure::{Failure, Fault, Outcome};
 pub use ids::{ActorKey, Digest, Entity, InvalidId, TenantId, WorkflowKey};
-pub use limits::{Limits, Retention, ServerLimits};
+pub use limits::{BadLimit, CurrentLimits, Limits, Retention, ServerLimits};
 pub use time::{Clock, SystemClock, Timestamp};
 
 /// A value that crosses the boundary between host and guest: JSON text in UTF-8; no bytes at all stand

@@ -2,10 +2,12 @@
 //!
 //! Owns what the fields are called there, and which bounds contradict each other. Knows no file.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::duration;
 
@@ -15,6 +17,29 @@ pub const ID_BYTES_MAX: usize = 512;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
+
+/// The limits of the whole machine, which no tenant can have of its own: what they bound is shared.
+pub const OF_THE_MACHINE: [&str; 15] = [
+    "schedules_max",
+    "activities_running_max",
+    "activities_held_max",
+    "actor_reads_max",
+    "inbox_messages_max",
+    "entities_live_max",
+    "entities_live_bytes_max",
+    "entity_idle_max",
+    "components_loaded_max",
+    "continued_runs_kept",
+    "event_streams_max",
+    "changes_kept_max",
+    "reply_retention",
+    "retention",
+    "server",
+];
+
+/// The limits that hold where a request arrives, before it is known whose it is: a tenant's own may be lower,
+/// and not higher.
+const AT_THE_DOOR: [&str; 2] = ["payload_bytes_max", "component_bytes_max"];
 
 /// The bounds that an operator may set. What is said of a field here is what an operator is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -198,7 +223,58 @@ pub struct Retention {
 #[error("{0}: lower the one or raise the other")]
 pub struct Contradiction(&'static str);
 
+/// Why some limits cannot be a tenant's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLimit {
+    /// It bounds what all tenants share.
+    #[error("`{0}` is a limit of the whole machine: set it in the limits' file")]
+    OfTheMachine(String),
+    /// It is higher than the host's, which is looked at first.
+    #[error(
+        "`{name}` may be {max} at most for a tenant, as the host's is: raise that in the limits' file first"
+    )]
+    AboveTheHosts {
+        /// Which.
+        name: &'static str,
+        /// The host's.
+        max: u64,
+    },
+    /// There is no such limit, or it has another type.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Two of them do not go together.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
+}
+
 impl Limits {
+    /// These limits, but for those that are set by name, as a tenant's are.
+    ///
+    /// # Errors
+    /// One of them is unknown, is not a tenant's, or contradicts another.
+    pub fn with(&self, set: &Map<String, Value>) -> Result<Limits, BadLimit> {
+        let unreadable = |error: serde_json::Error| BadLimit::Unreadable(error.to_string());
+        if let Some(shared) = set
+            .keys()
+            .find(|name| OF_THE_MACHINE.contains(&name.as_str()))
+        {
+            return Err(BadLimit::OfTheMachine(shared.clone()));
+        }
+        let mut all = serde_json::to_value(self).map_err(unreadable)?;
+        for name in AT_THE_DOOR {
+            let max = all[name].as_u64().unwrap_or(u64::MAX);
+            if set.get(name).and_then(Value::as_u64) > Some(max) {
+                return Err(BadLimit::AboveTheHosts { name, max });
+            }
+        }
+        if let Value::Object(all) = &mut all {
+            all.extend(set.clone());
+        }
+        let limits: Limits = serde_json::from_value(all).map_err(unreadable)?;
+        limits.check()?;
+        Ok(limits)
+    }
+
     /// Whether what one limit allows is within the others.
     ///
     /// # Errors
@@ -223,6 +299,30 @@ impl Limits {
     pub fn history_suggest_from(&self) -> u64 {
         let share = u128::from(self.history_events_max) * u128::from(self.history_warn_percent);
         u64::try_from(share / 100).unwrap_or(u64::MAX)
+    }
+}
+
+/// The limits that hold for somebody now. Whoever began under others goes on with those.
+#[derive(Debug, Default)]
+pub struct CurrentLimits(RwLock<Arc<Limits>>);
+
+impl CurrentLimits {
+    /// They hold from the start.
+    pub fn new(limits: impl Into<Arc<Limits>>) -> CurrentLimits {
+        CurrentLimits(RwLock::new(limits.into()))
+    }
+
+    /// Those that hold now.
+    pub fn get(&self) -> Arc<Limits> {
+        // A whole value is put in place: nobody can have left half of one.
+        let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&held)
+    }
+
+    /// From now on these hold.
+    pub fn set(&self, limits: impl Into<Arc<Limits>>) {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *held = limits.into();
     }
 }
 
@@ -288,5 +388,42 @@ mod tests {
         };
         let text = narrow.check().unwrap_err().to_string();
         assert!(text.contains("topic_subscribers_max") && text.contains("turn_bytes_max"));
+    }
+
+    fn set(text: &str) -> Result<Limits, BadLimit> {
+        Limits::default().with(&serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn a_tenant_has_the_limits_of_the_machine_but_for_those_that_are_its_own() {
+        let of_tenant = set(r#"{"memory_bytes_max": 1048576, "turn_cpu_max": "50ms"}"#).unwrap();
+        let expected = Limits {
+            memory_bytes_max: MIB,
+            turn_cpu_max: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        assert_eq!(of_tenant, expected);
+    }
+
+    #[test]
+    fn a_limit_that_is_unknown_or_shared_or_contradicts_another_is_refused_by_name() {
+        let refused = |text: &str| set(text).unwrap_err().to_string();
+        for shared in OF_THE_MACHINE {
+            assert!(refused(&format!("{{\"{shared}\": 1}}")).contains(shared));
+        }
+        for name in AT_THE_DOOR {
+            let above = refused(&format!("{{\"{name}\": 1099511627776}}"));
+            assert!(above.contains(name) && above.contains("at most"), "{above}");
+        }
+        assert!(refused(r#"{"no_such": 1}"#).contains("no_such"));
+        assert!(refused(r#"{"turn_bytes_max": 1}"#).contains("turn_bytes_max"));
+    }
+
+    #[test]
+    fn every_limit_of_the_machine_is_one_that_an_operator_can_set() {
+        let all = serde_json::to_value(Limits::default()).unwrap();
+        for name in OF_THE_MACHINE {
+            assert!(all.get(name).is_some(), "{name}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Reads a plugin's manifest and checks it: what the rest of the host relies on is true afterwards.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use host_base::Limits;
 use host_base::ids::check_id;
 use serde_json::Value;
 use wasmtime::component::Instance;
@@ -11,7 +13,6 @@ use wasmtime::{AsContextMut, Store};
 use crate::bindings::exports::durable::plugin::manifest as contract;
 use crate::code::Code;
 use crate::convert;
-use crate::engine::Shared;
 use crate::guest::{self, Guest, Side};
 use crate::inspect::{Exports, Problem};
 use crate::manifest::{
@@ -23,12 +24,12 @@ use crate::stop;
 
 /// What the manifest of a component says, if it is one that this host can work with.
 pub(crate) async fn manifest_of(
-    shared: &Shared,
     code: &Code,
     exports: Exports,
+    limits: &Arc<Limits>,
 ) -> Result<Manifest, Problem> {
     // A manifest is the same whenever it is read, so nothing in it may come from chance.
-    let guest = Guest::new(Side::Describe, Randomness::seeded([0; 32]), &shared.limits);
+    let guest = Guest::new(Side::Describe, Randomness::seeded([0; 32]), limits);
     let mut store = guest::store(code.pre.engine(), guest);
     let described = caught(describe(&mut store, code)).await;
     let words = store.data_mut();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use host_base::{Digest, Limits};
+use host_base::{CurrentLimits, Digest, Limits};
 
 use crate::cache::Cache;
 use crate::code::Base;
@@ -24,8 +24,8 @@ const TICKS_BETWEEN_LOOKS: u32 = 1_000;
 /// What an [`Engine`] is made with.
 #[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
-    /// The bounds that guests are held to. `activities_running_max` sizes the pool of instances that run
-    /// activities and actors' turns.
+    /// The limits of the machine: `activities_running_max` sizes the pool of instances that run activities
+    /// and actors' turns.
     pub limits: Limits,
     /// Where compiled components are kept between starts; none: every start compiles. The folder is
     /// made where it is not; one that others can write to is not used.
@@ -41,7 +41,6 @@ pub struct Engine(Arc<Shared>);
 
 /// What all plugins share.
 pub(crate) struct Shared {
-    pub(crate) limits: Limits,
     pub(crate) cache: Option<Cache>,
     pub(crate) deterministic: Base,
     pub(crate) plain: Base,
@@ -66,7 +65,6 @@ impl Engine {
         let places = Arc::new(Places::default());
         let engines = [deterministic.engine.clone(), plain.engine.clone()];
         Ok(Engine(Arc::new(Shared {
-            limits: options.limits,
             cache: options.cache_dir.as_deref().and_then(Cache::open),
             deterministic,
             plain,
@@ -77,12 +75,18 @@ impl Engine {
         })))
     }
 
-    /// Checks and compiles a component and reads its manifest. `file` names it in messages.
+    /// Checks and compiles a component and reads its manifest. `file` names it in messages. Each of its
+    /// instances is held to the `limits` that hold when it is made.
     ///
     /// # Errors
     /// The file is no plugin that this host can run; the message says why and what to do.
-    pub async fn load(&self, file: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        let plugin = load::load(&self.0, bytes).await;
+    pub async fn load(
+        &self,
+        file: &str,
+        bytes: &[u8],
+        limits: Arc<CurrentLimits>,
+    ) -> Result<Plugin, LoadError> {
+        let plugin = load::load(&self.0, bytes, limits).await;
         plugin.map_err(|problem| problem.of(file))
     }
 

@@ -3,6 +3,7 @@
 //! Knows the reasons; the sentences name the plugin, the function and what to do.
 
 use std::fmt;
+use std::time::Duration;
 
 use host_base::{Failure, failure::code};
 
@@ -58,11 +59,16 @@ pub enum Reason {
     /// It panicked, or broke a rule of WebAssembly; in words.
     Trap(String),
     /// It used more CPU time than a turn may.
-    Overran,
+    Overran {
+        /// How much a turn may use.
+        limit: Duration,
+    },
     /// It asked for more memory than it may have, in bytes.
     Memory {
         /// How much it may have.
         limit: usize,
+        /// How much it would have had.
+        asked: usize,
     },
     /// It used an import that its role may not have.
     Refused {
@@ -96,13 +102,14 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Trap(what) => write!(f, "it trapped: {what}"),
-            Reason::Overran => f.write_str("it used up the CPU time of one turn"),
-            Reason::Memory { limit } => {
-                write!(
-                    f,
-                    "it asked for more memory than the limit of {limit} bytes"
-                )
-            }
+            Reason::Overran { limit } => write!(
+                f,
+                "it used up the CPU time of one turn, which is {limit:?} (`turn_cpu_max`)"
+            ),
+            Reason::Memory { limit, asked } => write!(
+                f,
+                "it asked for {asked} bytes of memory, and the limit `memory_bytes_max` is {limit}"
+            ),
             Reason::Refused { import, advice } => write!(f, "it used {import}: {advice}"),
             Reason::Interrupted(Interrupt(why)) => f.write_str(why),
             Reason::Missing => f.write_str("the plugin has no such function"),
@@ -129,7 +136,7 @@ impl GuestError {
         let message = self.to_string();
         match &self.reason {
             Reason::Trap(_) => Failure::transient(code::TRAP, message),
-            Reason::Overran => Failure::transient(code::TIMEOUT, message),
+            Reason::Overran { .. } => Failure::transient(code::TIMEOUT, message),
             Reason::Memory { .. } => Failure::new(code::MEMORY_LIMIT, message),
             Reason::Refused { .. } => Failure::new(code::REFUSED, message),
             Reason::Interrupted(_) => Failure::new(code::LIMIT, message),

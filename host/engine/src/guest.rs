@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_base::{Limits, Timestamp};
@@ -63,6 +64,8 @@ impl Side {
 
 /// The state beside one instance.
 pub(crate) struct Guest {
+    /// What it is held to for as long as it lives.
+    pub(crate) limits: Arc<Limits>,
     pub(crate) side: Side,
     pub(crate) randomness: Randomness,
     pub(crate) table: ResourceTable,
@@ -74,7 +77,7 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// The state of a new instance.
-    pub(crate) fn new(side: Side, randomness: Randomness, limits: &Limits) -> Guest {
+    pub(crate) fn new(side: Side, randomness: Randomness, limits: &Arc<Limits>) -> Guest {
         let budget = match side {
             // An activity's time is bounded by whoever runs it.
             Side::Activity(_) => Budget::endless(),
@@ -83,6 +86,7 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         Guest {
+            limits: Arc::clone(limits),
             side,
             randomness,
             table,
@@ -166,6 +170,7 @@ pub(crate) fn store(engine: &wasmtime::Engine, guest: Guest) -> Store<Guest> {
 /// How long a turn may still compute, in ticks.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    limit: Duration,
     max: Option<u32>,
     left: u32,
     waited: bool,
@@ -177,6 +182,7 @@ impl Budget {
         // The first tick may come right after the start.
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1);
         Budget {
+            limit: limits.turn_cpu_max,
             max: Some(ticks),
             left: ticks,
             waited: false,
@@ -185,6 +191,7 @@ impl Budget {
 
     fn endless() -> Budget {
         Budget {
+            limit: Duration::MAX,
             max: None,
             left: 0,
             waited: false,
@@ -207,7 +214,9 @@ impl Budget {
     fn tick(&mut self) -> Result<UpdateDeadline, Stop> {
         let waited = std::mem::take(&mut self.waited);
         if self.max.is_some() && !waited {
-            self.left = self.left.checked_sub(1).ok_or(Stop::Overran)?;
+            let limit = self.limit;
+            let left = self.left.checked_sub(1);
+            self.left = left.ok_or(Stop::Overran { limit })?;
         }
         Ok(UpdateDeadline::Yield(1))
     }
@@ -240,7 +249,8 @@ impl ResourceLimiter for Memory {
     ) -> wasmtime::Result<bool> {
         let used = self.used.saturating_add(desired.saturating_sub(current));
         if used > self.max {
-            return Err(Stop::Memory { limit: self.max }.into());
+            let (limit, asked) = (self.max, used);
+            return Err(Stop::Memory { limit, asked }.into());
         }
         let possible = maximum.is_none_or(|maximum| desired <= maximum);
         if possible {

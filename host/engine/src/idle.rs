@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
+use host_base::Limits;
 use wasmtime::Store;
 
 use crate::guest::{Guest, Side};
@@ -87,12 +88,14 @@ impl<E: Send + 'static> Idle<E> {
         idle
     }
 
-    /// The instance that was used last, for it is the warmest.
-    pub(crate) fn take(&self) -> Option<Live<E>> {
+    /// The instance that was used last, for it is the warmest; none where it is held to other limits than
+    /// hold now.
+    pub(crate) fn take(&self, limits: &Arc<Limits>) -> Option<Live<E>> {
         let mut stack = lock(&self.stack);
         let live = stack.live.pop();
         stack.unneeded = stack.unneeded.min(stack.live.len());
-        live
+        drop(stack);
+        live.filter(|live| Arc::ptr_eq(&live.store.data().limits, limits))
     }
 
     /// Ends the call of an instance that came back, and keeps it if it is fit for another one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host_base::Digest;
+use host_base::{CurrentLimits, Digest};
 use wasmtime::component::Component;
 
 use crate::code::Code;
@@ -15,8 +15,12 @@ use crate::plugin::Plugin;
 use crate::setup::Flavour;
 
 /// Checks and compiles a component and reads its manifest.
-pub(crate) async fn load(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Plugin, Problem> {
-    check_size(bytes.len(), shared.limits.component_bytes_max)?;
+pub(crate) async fn load(
+    shared: &Arc<Shared>,
+    bytes: &[u8],
+    limits: Arc<CurrentLimits>,
+) -> Result<Plugin, Problem> {
+    check_size(bytes.len(), limits.get().component_bytes_max)?;
     let exports = inspect::exports_of(bytes)?;
     let source = Source {
         bytes: Arc::from(bytes),
@@ -25,7 +29,7 @@ pub(crate) async fn load(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Plugin, P
     };
     let first = source.first_flavour();
     let code = compile(shared, &source, first).await?;
-    let manifest = describe::manifest_of(shared, &code, exports).await?;
+    let manifest = describe::manifest_of(&code, exports, &limits.get()).await?;
     let other = match source.other_flavour(&manifest) {
         Some(flavour) => Some(compile(shared, &source, flavour).await?),
         None => None,
@@ -36,6 +40,7 @@ pub(crate) async fn load(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Plugin, P
     };
     Ok(Plugin::new(
         Arc::clone(shared),
+        limits,
         source.digest,
         manifest,
         deterministic,

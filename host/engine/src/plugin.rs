@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use host_base::{Digest, Outcome, Payload};
+use host_base::{CurrentLimits, Digest, Outcome, Payload};
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
@@ -52,6 +52,7 @@ impl fmt::Debug for Plugin {
 
 struct Loaded {
     shared: Arc<Shared>,
+    limits: Arc<CurrentLimits>,
     digest: Digest,
     manifest: Manifest,
     deterministic: Option<Code>,
@@ -110,6 +111,7 @@ impl Drop for WorkflowRun {
 impl Plugin {
     pub(crate) fn new(
         shared: Arc<Shared>,
+        limits: Arc<CurrentLimits>,
         digest: Digest,
         manifest: Manifest,
         deterministic: Option<Code>,
@@ -122,6 +124,7 @@ impl Plugin {
             actors: Idle::new(idle_max, &shared.places),
             activities: Idle::new(idle_max, &shared.places),
             shared,
+            limits,
             digest,
             manifest,
             deterministic,
@@ -157,7 +160,7 @@ impl Plugin {
         let mut guest = Guest::new(
             Side::Workflow(imports),
             Randomness::seeded(seed),
-            &plugin.shared.limits,
+            &plugin.limits.get(),
         );
         let leave = Leave::default();
         guest.leave = leave.clone();
@@ -258,7 +261,7 @@ impl Loaded {
         &self,
         imports: Box<dyn ActorImports>,
     ) -> Result<Live<actors::Guest>, Ended> {
-        let mut live = match self.actors.take() {
+        let mut live = match self.actors.take(&self.limits.get()) {
             Some(live) => live,
             None => self.new_actor().await?,
         };
@@ -291,7 +294,7 @@ impl Loaded {
         input: &Payload,
         imports: Box<dyn ActivityImports>,
     ) -> Result<Outcome, Ended> {
-        let mut live = match self.activities.take() {
+        let mut live = match self.activities.take(&self.limits.get()) {
             Some(live) => live,
             None => self.new_activity().await?,
         };
@@ -336,7 +339,7 @@ impl Loaded {
         code: &Code,
         side: fn() -> Side,
     ) -> Result<(Store<Guest>, Instance), Ended> {
-        let guest = Guest::new(side(), Randomness::System, &self.shared.limits);
+        let guest = Guest::new(side(), Randomness::System, &self.limits.get());
         let mut store = guest::store(code.pre.engine(), guest);
         match caught(code.pre.instantiate_async(&mut store)).await {
             Ok(instance) => Ok((store, instance)),

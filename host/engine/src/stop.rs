@@ -2,6 +2,8 @@
 //!
 //! Owns the way from a wasmtime error to a [`Reason`] and a readable backtrace.
 
+use std::time::Duration;
+
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::error::{Interrupt, Reason};
@@ -15,9 +17,9 @@ const ENOMEM: i32 = 12;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
     #[error("the CPU time of one turn is used up")]
-    Overran,
+    Overran { limit: Duration },
     #[error("the memory limit of {limit} bytes is reached")]
-    Memory { limit: usize },
+    Memory { limit: usize, asked: usize },
     #[error("{import} is refused: {advice}")]
     Refused { import: String, advice: String },
     #[error(transparent)]
@@ -35,8 +37,8 @@ pub(crate) enum Stop {
 impl From<Stop> for Reason {
     fn from(stop: Stop) -> Reason {
         match stop {
-            Stop::Overran => Reason::Overran,
-            Stop::Memory { limit } => Reason::Memory { limit },
+            Stop::Overran { limit } => Reason::Overran { limit },
+            Stop::Memory { limit, asked } => Reason::Memory { limit, asked },
             Stop::Refused { import, advice } => Reason::Refused { import, advice },
             Stop::Interrupted(interrupt) => Reason::Interrupted(interrupt),
             Stop::Exit | Stop::Broke(_) | Stop::Defect(_) | Stop::Left => {
@@ -138,8 +140,9 @@ mod tests {
 
     #[test]
     fn the_hosts_own_reason_is_found_under_what_wasmtime_adds() {
-        let error = wasmtime::Error::new(Stop::Overran).context("somewhere");
-        assert_eq!(reason(&error, ""), Reason::Overran);
+        let limit = Duration::from_secs(1);
+        let error = wasmtime::Error::new(Stop::Overran { limit }).context("somewhere");
+        assert_eq!(reason(&error, ""), Reason::Overran { limit });
     }
 
     #[test]

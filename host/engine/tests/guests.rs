@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use host_base::{AttributeValue, Failure, Limits, Outcome, Payload, Timestamp};
+use host_base::{AttributeValue, CurrentLimits, Failure, Limits, Outcome, Payload, Timestamp};
 use host_engine::{
     ActivityImports, ActivityInfo, ActorCall, ActorImports, Alarm, BoxFuture, CallOptions, Command,
     Completion, Engine, EngineOptions, GuestError, HistorySize, Interrupt, LoadError, LogLevel,
@@ -17,13 +17,15 @@ use host_engine::{
 
 type Lines = Arc<Mutex<Vec<(LogLevel, String)>>>;
 
-fn engine() -> Engine {
-    let limits = Limits {
+fn limits() -> Arc<CurrentLimits> {
+    Arc::new(CurrentLimits::new(Limits {
         turn_cpu_max: Duration::from_millis(300),
         ..Limits::default()
-    };
+    }))
+}
+
+fn engine() -> Engine {
     let options = EngineOptions {
-        limits,
         instances_max: Some(8),
         ..EngineOptions::default()
     };
@@ -31,10 +33,15 @@ fn engine() -> Engine {
 }
 
 async fn probe(engine: &Engine) -> Plugin {
+    probe_held_to(engine, limits()).await
+}
+
+async fn probe_held_to(engine: &Engine, limits: Arc<CurrentLimits>) -> Plugin {
     let file =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/fixtures/engine_probe.wasm");
     let bytes = std::fs::read(&file).expect("build the plugins first: cargo xtask plugins");
-    engine.load("engine_probe.wasm", &bytes).await.unwrap()
+    let loaded = engine.load("engine_probe.wasm", &bytes, limits).await;
+    loaded.unwrap()
 }
 
 /// Completes every command at once, with its handle as the value.
@@ -415,7 +422,9 @@ async fn a_panic_a_loop_and_a_memory_bomb_are_named_and_hurt_no_neighbour() {
 async fn an_endless_loop_ends_with_the_budget_or_with_the_caller_s_patience() {
     let plugin = probe(&engine()).await;
     for role in [Role::Workflow, Role::Actor] {
-        assert_eq!(error(&plugin, role, "spin").await.reason, Reason::Overran);
+        let limit = Duration::from_millis(300);
+        let reason = error(&plugin, role, "spin").await.reason;
+        assert_eq!(reason, Reason::Overran { limit });
     }
     let activity = run(&plugin, Role::Activity, "spin");
     let patience = Duration::from_millis(100);
@@ -514,7 +523,11 @@ async fn a_waiting_workflow_that_is_dropped_frees_its_instance() {
 }
 
 async fn refusal(bytes: &[u8]) -> String {
-    let refused: LoadError = engine().load("file.wasm", bytes).await.err().unwrap();
+    let refused: LoadError = engine()
+        .load("file.wasm", bytes, limits())
+        .await
+        .err()
+        .unwrap();
     let text = refused.to_string();
     assert!(text.starts_with("load file.wasm: "), "{text}");
     text

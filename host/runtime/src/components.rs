@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::{Digest, TenantId, WorkflowKey};
-use host_engine::{Plugin, WeakPlugin};
+use host_engine::{LoadError, Plugin, WeakPlugin};
 use host_store::records::Instance;
 use host_store::{Batch, ReadError, Reader};
 use tokio::time::Instant;
@@ -38,7 +38,8 @@ pub(crate) struct Components {
 
 #[derive(Default)]
 struct Loaded {
-    held: HashMap<Digest, Held>,
+    /// By tenant as well: instances that wait for their next use hold what a guest left in its memory.
+    held: HashMap<(TenantId, Digest), Held>,
     uses: u64,
 }
 
@@ -60,8 +61,8 @@ impl Components {
     }
 
     /// Another component takes this one's place: whoever runs on it goes on with it.
-    pub(crate) fn keep(&self, plugin: &Plugin) {
-        lock(&self.loaded).keep(plugin, self.loaded_max);
+    pub(crate) fn keep(&self, tenant: &TenantId, plugin: &Plugin) {
+        lock(&self.loaded).keep(tenant, plugin, self.loaded_max);
         self.instance_left();
     }
 
@@ -75,47 +76,46 @@ impl Components {
         self.left.swap(false, Ordering::Relaxed)
     }
 
-    fn loaded(&self, digest: &Digest) -> Option<Plugin> {
-        lock(&self.loaded).use_again(digest)
+    fn loaded(&self, tenant: &TenantId, digest: &Digest) -> Option<Plugin> {
+        lock(&self.loaded).use_again(tenant, digest)
     }
 
     /// Lets it go. False where somebody runs on it, or starts on it.
     fn let_go(&self, digest: &Digest) -> bool {
         let mut loaded = lock(&self.loaded);
-        let Some(held) = loaded.held.get_mut(digest) else {
-            return true;
-        };
-        held.kept = None;
-        if held.plugin.upgrade().is_some() {
-            return false;
-        }
-        loaded.held.remove(digest);
-        true
+        let of_digest = loaded.held.iter_mut().filter(|((_, of), _)| of == digest);
+        of_digest.for_each(|(_, held)| held.kept = None);
+        loaded.forget_unused();
+        !loaded.held.keys().any(|(_, of)| of == digest)
     }
 }
 
 impl Loaded {
-    fn use_again(&mut self, digest: &Digest) -> Option<Plugin> {
+    fn use_again(&mut self, tenant: &TenantId, digest: &Digest) -> Option<Plugin> {
         self.uses += 1;
-        let held = self.held.get_mut(digest)?;
+        let held = self.held.get_mut(&(tenant.clone(), *digest))?;
         held.used = self.uses;
         held.plugin.upgrade()
     }
 
-    fn keep(&mut self, plugin: &Plugin, max: usize) {
+    fn keep(&mut self, tenant: &TenantId, plugin: &Plugin, max: usize) {
         self.uses += 1;
         let held = Held {
             kept: Some(plugin.clone()),
             plugin: plugin.downgrade(),
             used: self.uses,
         };
-        self.held.insert(plugin.digest(), held);
+        self.held.insert((tenant.clone(), plugin.digest()), held);
         if self.held.values().filter(|one| one.kept.is_some()).count() > max {
             let kept = self.held.values_mut().filter(|one| one.kept.is_some());
             if let Some(oldest) = kept.min_by_key(|one| one.used) {
                 oldest.kept = None;
             }
         }
+        self.forget_unused();
+    }
+
+    fn forget_unused(&mut self) {
         self.held
             .retain(|_, one| one.kept.is_some() || one.plugin.upgrade().is_some());
     }
@@ -139,7 +139,7 @@ impl Core {
             (Some(deployed), Some(pin)) if deployed.digest() == pin => Ok(deployed),
             (Some(deployed), None) => Ok(deployed),
             (None, None) => Err(format!("no plugin {plugin} is deployed")),
-            (_, Some(pin)) => self.replaced(plugin, &pin).await,
+            (_, Some(pin)) => self.replaced(tenant, plugin, &pin).await,
         }
     }
 
@@ -151,12 +151,28 @@ impl Core {
         }
     }
 
-    async fn replaced(&self, plugin: &str, digest: &Digest) -> Result<Plugin, String> {
-        if let Some(loaded) = self.components.loaded(digest) {
+    /// Checks and compiles a component, which is held to the tenant's limits from then on.
+    pub(crate) async fn load(
+        &self,
+        tenant: &TenantId,
+        file: &str,
+        bytes: &[u8],
+    ) -> Result<Plugin, LoadError> {
+        let limits = self.tenants.limits_to_come(tenant);
+        self.engine.load(file, bytes, limits).await
+    }
+
+    async fn replaced(
+        &self,
+        tenant: &TenantId,
+        plugin: &str,
+        digest: &Digest,
+    ) -> Result<Plugin, String> {
+        if let Some(loaded) = self.components.loaded(tenant, digest) {
             return Ok(loaded);
         }
         let _alone = self.components.loading.lock().await;
-        if let Some(loaded) = self.components.loaded(digest) {
+        if let Some(loaded) = self.components.loaded(tenant, digest) {
             return Ok(loaded);
         }
         let gone = |why: &dyn std::fmt::Display| {
@@ -165,9 +181,9 @@ impl Core {
         let bytes = self.reader.component(digest);
         let bytes = bytes.map_err(|error| gone(&error))?;
         let bytes = bytes.ok_or_else(|| gone(&"it is not in the store"))?;
-        let loaded = self.engine.load(plugin, &bytes).await;
+        let loaded = self.load(tenant, plugin, &bytes).await;
         let loaded = loaded.map_err(|error| gone(&error))?;
-        self.components.keep(&loaded);
+        self.components.keep(tenant, &loaded);
         Ok(loaded)
     }
 

@@ -35,8 +35,10 @@ use crate::outbox::Queued;
 use crate::plugins::Plugins;
 use crate::retention::Retention;
 use crate::schedules::Schedules;
+use crate::shares::Shares;
 use crate::start::{self, unreadable};
 use crate::starts::Starts;
+use crate::tenants::Tenants;
 use crate::timers::Timers;
 use crate::topics::{TopicOp, Topics};
 use crate::updates::Updates;
@@ -54,7 +56,9 @@ pub(crate) struct Core {
     pub(crate) reader: Reader,
     pub(crate) committer: Committer,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The limits of the machine; what one tenant is held to: [`Core::limits_of`].
     pub(crate) limits: Limits,
+    pub(crate) tenants: Tenants,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) engine: Engine,
     pub(crate) plugins: Plugins,
@@ -86,6 +90,7 @@ pub(crate) struct Core {
     /// Held while a component is deployed.
     pub(crate) deploying: tokio::sync::Mutex<()>,
     pub(crate) tasks: tokio::runtime::Handle,
+    pub(crate) shares: Arc<Shares>,
     pub(crate) sequences: Sequences,
     /// The host is being stopped: that the store is closed is no news.
     pub(crate) stopping: AtomicBool,
@@ -435,16 +440,29 @@ impl Core {
         match entity {
             Entity::Workflow(key) => {
                 let turns = WorkflowTurns::new(Arc::clone(self), key.clone());
-                self.tasks
-                    .spawn(live::live(core, entity.clone(), newcomer, turns));
+                self.run_for(
+                    &key.tenant,
+                    live::live(core, entity.clone(), newcomer, turns),
+                );
             }
             Entity::Actor(key) => {
                 let turns = ActorTurns::new(Arc::clone(self), key.clone());
                 newcomer.slot.shows(turns.progress());
-                self.tasks
-                    .spawn(live::live(core, entity.clone(), newcomer, turns));
+                self.run_for(
+                    &key.tenant,
+                    live::live(core, entity.clone(), newcomer, turns),
+                );
             }
         }
+    }
+
+    /// Runs what guests' code is a part of, as the tenant's share allows.
+    pub(crate) fn run_for(
+        &self,
+        tenant: &TenantId,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.shares.spawn(&self.tenants.account(tenant), work);
     }
 
     /// The store takes no more changes: nothing that waits for one can be answered any more.

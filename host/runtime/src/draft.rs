@@ -78,7 +78,7 @@ impl Draft {
         mut permit: StartPermit,
         now: Timestamp,
     ) {
-        let suggest_from = core.limits.history_suggest_from();
+        let suggest_from = core.limits_of(&new.key.tenant).history_suggest_from();
         let instance = start::put(&mut self.batch, &new, suggest_from, now);
         self.announce(core, &new.key, &instance, Stage::Started);
         permit.runs_on(&new.plugin);

@@ -74,7 +74,7 @@ async fn remove(
     core.plugins.take(tenant, name);
     let gone = let_go(core, tenant, name, plugin.as_ref(), keep_state).await;
     match (&gone, plugin) {
-        (Ok(()), Some(plugin)) => core.components.keep(&plugin),
+        (Ok(()), Some(plugin)) => core.components.keep(tenant, &plugin),
         (Ok(()), None) => {}
         (Err(_), Some(plugin)) => {
             let back = core.plugins.put(tenant, plugin);

@@ -97,7 +97,8 @@ impl Runtime {
         value: Payload,
         idempotency_key: &str,
     ) -> Result<(), Failure> {
-        limits::check_event(&self.core.limits, name, &value).map_err(limits::over_limit)?;
+        limits::check_event(&self.limits_of(&key.tenant), name, &value)
+            .map_err(limits::over_limit)?;
         let target = target_of(&key.tenant, "workflow event", &key.id)?;
         let once = digest(What::Raise, &target, name, &value, idempotency_key);
         let name = name.to_owned();
@@ -121,7 +122,7 @@ impl Runtime {
         value: Payload,
         idempotency_key: &str,
     ) -> Result<usize, Failure> {
-        let checked = topics::check_publishable(&self.core.limits, topic, &value);
+        let checked = topics::check_publishable(&self.limits_of(tenant), topic, &value);
         checked.map_err(limits::over_limit)?;
         let target = target_of(tenant, "topic", topic)?;
         let once = digest(What::Publish, &target, "publish", &value, idempotency_key);

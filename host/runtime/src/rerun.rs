@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use host_base::failure::code;
-use host_base::{Digest, Failure, Outcome, Payload, Timestamp, WorkflowKey};
+use host_base::{Digest, Failure, Limits, Outcome, Payload, Timestamp, WorkflowKey};
 use host_store::Batch;
 use host_store::records::{Event, EventKind, Instance, Origin, OutcomeRecord, SeedFrom, Started};
 
@@ -102,20 +102,19 @@ pub(crate) async fn rerun(
     }
     let past = Past::read(&core.reader, key, run).map_err(StoreError::from)?;
     let past = past.ok_or_else(|| RerunError::Unknown(key.id.clone()))?;
-    check_size(core, "a workflow's input", rerun.input.as_ref())?;
+    let limits = core.limits_of(&key.tenant);
+    check_size(&limits, "a workflow's input", rerun.input.as_ref())?;
     let result = rerun
         .result
         .as_ref()
         .and_then(|result| result.as_ref().ok());
-    check_size(core, "a result", result)?;
+    check_size(&limits, "a result", result)?;
     let copied = copy(core, key, run, past, &rerun)?;
     start(core, key, &rerun, copied, once).await
 }
 
-fn check_size(core: &Core, what: &str, value: Option<&Payload>) -> Result<(), RerunError> {
-    let checked = value.map_or(Ok(()), |value| {
-        limits::check_payload(&core.limits, what, value)
-    });
+fn check_size(limits: &Limits, what: &str, value: Option<&Payload>) -> Result<(), RerunError> {
+    let checked = value.map_or(Ok(()), |value| limits::check_payload(limits, what, value));
     checked.map_err(|limit| RerunError::Refused(limits::over_limit(limit)))
 }
 

@@ -151,7 +151,7 @@ async fn install(core: &Core, deploy: &Deploy) -> Result<(), DeployError> {
     let put = core.plugins.put(tenant, plugin.clone());
     put.map_err(|taken| already_taken(file, taken))?;
     if let Some(before) = before {
-        core.components.keep(&before);
+        core.components.keep(tenant, &before);
     }
     Ok(())
 }

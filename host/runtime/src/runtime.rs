@@ -47,6 +47,8 @@ use crate::rollout::{self, Change, Deploy, KeptComponent, RolledOut, Rollout, Te
 use crate::schedules::{self, Ask, Schedules};
 use crate::start::{self, IdState, NewWorkflow, Start, unreadable};
 use crate::starts::{StartPermit, Starts};
+use crate::tenants::{TenantError, Tenants};
+use crate::threads::Threads;
 use crate::timers::Timers;
 use crate::topics::{self, SubscriptionView};
 use crate::updates::Updates;
@@ -59,7 +61,7 @@ use crate::{actor, components, keeper, limits, outbox, pending, recovery, repeat
 const CACHE_DIR: &str = "cache";
 /// How long a shutdown waits for activities that run.
 const ACTIVITIES_GRACE: Duration = Duration::from_secs(5);
-/// How long a shutdown waits for the threads after that.
+/// How long a shutdown waits for threads of each kind after that.
 const THREADS_GRACE: Duration = Duration::from_secs(5);
 /// Instances that are counted at once.
 const PAGE: usize = 10_000;
@@ -68,7 +70,7 @@ const PAGE: usize = 10_000;
 pub struct Runtime {
     pub(crate) core: Arc<Core>,
     /// Taken when they are stopped.
-    threads: Mutex<Option<tokio::runtime::Runtime>>,
+    threads: Mutex<Option<Threads>>,
     /// Taken when the timers are started.
     going: Mutex<bool>,
 }
@@ -109,11 +111,7 @@ impl Runtime {
     /// # Errors
     /// See [`StartupError`].
     pub fn open(options: RuntimeOptions) -> Result<Runtime, StartupError> {
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .thread_name("runtime")
-            .enable_all()
-            .build()
-            .map_err(StartupError::Threads)?;
+        let threads = Threads::start().map_err(StartupError::Threads)?;
         let store = Store::open(&options.data, &options.store)?;
         let engine = Engine::new(EngineOptions {
             limits: options.limits.clone(),
@@ -123,17 +121,19 @@ impl Runtime {
         let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);
         let (retention, due) = Retention::new(&store.reader)?;
         let (schedules, asked) = Schedules::new();
-        let handles = (outbox, retention, schedules, threads.handle().clone());
+        let handles = (outbox, retention, schedules, &threads);
         let core = core(options, store, engine, handles);
-        threads.spawn(outbox::run(Arc::clone(&core), turns));
-        threads.spawn(keeper::run(Arc::clone(&core)));
-        threads.spawn(retention::run(Arc::clone(&core), due));
-        threads.spawn(components::run(Arc::clone(&core)));
+        core.tasks.spawn(outbox::run(Arc::clone(&core), turns));
+        core.tasks.spawn(keeper::run(Arc::clone(&core)));
+        core.tasks.spawn(retention::run(Arc::clone(&core), due));
+        core.tasks.spawn(components::run(Arc::clone(&core)));
         components::tidy_code(&core)?;
         core.topics.load(&core.reader)?;
-        load_remembered(&core, &threads)?;
+        core.tenants.load(&core.reader)?;
+        load_remembered(&core, threads.all())?;
         let scheduled = schedules::load(&core)?;
-        threads.spawn(schedules::run(Arc::clone(&core), scheduled, asked));
+        core.tasks
+            .spawn(schedules::run(Arc::clone(&core), scheduled, asked));
         Ok(Runtime {
             core,
             threads: Mutex::new(Some(threads)),
@@ -186,7 +186,7 @@ impl Runtime {
         rollout: Rollout,
         tell: Option<Tell>,
     ) -> Result<RolledOut, DeployError> {
-        let plugin = self.core.engine.load(file, bytes).await?;
+        let plugin = self.core.load(tenant, file, bytes).await?;
         let (manifest, component) = (plugin.manifest().clone(), plugin.digest());
         let deploy = Deploy {
             tenant: tenant.clone(),
@@ -242,7 +242,7 @@ impl Runtime {
         component: Option<(&str, &[u8])>,
     ) -> Result<Rehearsal, RehearseError> {
         let given = match component {
-            Some((file, bytes)) => Some(self.core.engine.load(file, bytes).await?),
+            Some((file, bytes)) => Some(self.core.load(&key.tenant, file, bytes).await?),
             None => None,
         };
         let (core, key) = (Arc::clone(&self.core), key.clone());
@@ -417,9 +417,10 @@ impl Runtime {
             id_reuse,
             ..
         } = start;
-        limits::check_payload(&core.limits, "a workflow's input", &input)
+        let limits = core.limits_of(&key.tenant);
+        limits::check_payload(&limits, "a workflow's input", &input)
             .map_err(|limit| StartError::Refused(limits::over_limit(limit)))?;
-        limits::check_attributes(&core.limits, &attributes).map_err(StartError::Refused)?;
+        limits::check_attributes(&limits, &attributes).map_err(StartError::Refused)?;
         let starts = start::later(at.as_ref(), core.clock.now()).map_err(StartError::Refused)?;
         let plugin = start::plugin_of(&core.plugins, &key, &name).map_err(StartError::Refused)?;
         let permit = core.starts.permit(&key).await;
@@ -607,7 +608,8 @@ impl Runtime {
         name: &str,
         value: Payload,
     ) -> Result<(), Failure> {
-        limits::check_event(&self.core.limits, name, &value).map_err(limits::over_limit)?;
+        limits::check_event(&self.limits_of(&key.tenant), name, &value)
+            .map_err(limits::over_limit)?;
         let name = name.to_owned();
         let event = EventRaised { name, value };
         self.core.raise(key, event, Batch::new()).await
@@ -623,7 +625,7 @@ impl Runtime {
         topic: &str,
         value: Payload,
     ) -> Result<usize, Failure> {
-        let checked = topics::check_publishable(&self.core.limits, topic, &value);
+        let checked = topics::check_publishable(&self.limits_of(tenant), topic, &value);
         checked.map_err(limits::over_limit)?;
         let (tenant, topic) = (tenant.clone(), topic.to_owned());
         self.core.publish(tenant, topic, value, Batch::new()).await
@@ -647,7 +649,8 @@ impl Runtime {
         input: Payload,
         idempotency_key: Option<&str>,
     ) -> Outcome {
-        limits::check_call(&self.core.limits, method, &input).map_err(limits::over_limit)?;
+        limits::check_call(&self.limits_of(&actor.tenant), method, &input)
+            .map_err(limits::over_limit)?;
         let cause = idempotency_key.map(Cause::caller);
         let key = Calls::of(cause).key(actor, method, &input);
         let (actor, method) = (actor.clone(), method.to_owned());
@@ -662,9 +665,10 @@ impl Runtime {
     /// not answer, or not in time.
     pub async fn query_workflow(&self, key: &WorkflowKey, name: &str, input: Payload) -> Outcome {
         let core = Arc::clone(&self.core);
-        limits::check_ask(&core.limits, "query", name, &input).map_err(limits::over_limit)?;
+        let limits = core.limits_of(&key.tenant);
+        limits::check_ask(&limits, "query", name, &input).map_err(limits::over_limit)?;
         let (key, name) = (key.clone(), name.to_owned());
-        let limit = core.limits.query_time_max;
+        let limit = limits.query_time_max;
         // On the runtime's threads, which have timers.
         let asking = self.core.tasks.spawn(async move {
             let ask = effect::Ask::Query(Query {
@@ -698,7 +702,8 @@ impl Runtime {
         id: Option<&str>,
     ) -> Outcome {
         let core = &self.core;
-        limits::check_ask(&core.limits, "update", name, &input).map_err(limits::over_limit)?;
+        limits::check_ask(&core.limits_of(&key.tenant), "update", name, &input)
+            .map_err(limits::over_limit)?;
         let id = id.map_or_else(|| start::made_id(core.random()), str::to_owned);
         check_id("update id", &id)?;
         let update = Update {
@@ -858,6 +863,30 @@ impl Runtime {
             .ask_to_leave(&Entity::Actor(actor.clone()))
     }
 
+    /// What a tenant is held to now.
+    pub fn limits_of(&self, tenant: &TenantId) -> Arc<Limits> {
+        self.core.limits_of(tenant)
+    }
+
+    /// The processor time that a tenant's actors, workflows and activities have had since the host was started.
+    pub fn processor_time_of(&self, tenant: &TenantId) -> Duration {
+        self.core.tenants.account(tenant).used()
+    }
+
+    /// Holds a tenant to limits of its own from now on: those that are set by name, and for all others those
+    /// of the host. What has begun goes on under those under which it began. An empty object takes its own away.
+    ///
+    /// # Errors
+    /// One of them is unknown, bounds what all tenants share, or contradicts another; nothing has changed
+    /// then. Or the store failed.
+    pub async fn set_tenant_limits(
+        &self,
+        tenant: &TenantId,
+        set: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Arc<Limits>, TenantError> {
+        self.core.set_tenant_limits(tenant, set).await
+    }
+
     /// The bounds that it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.core.limits
@@ -897,7 +926,7 @@ impl Runtime {
         // Both block, and this may be a thread that runs tasks.
         thread::spawn(move || {
             committer.close();
-            threads.shutdown_timeout(THREADS_GRACE);
+            threads.stop(THREADS_GRACE);
             drop(committer);
             // Whoever dropped the future does not want to know.
             let _ = done.send(());
@@ -921,7 +950,7 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         if let Some(threads) = lock(&self.threads).take() {
             // Dropping it here would block, which a thread that runs tasks must not.
-            threads.shutdown_background();
+            threads.abandon();
         }
     }
 }
@@ -936,11 +965,11 @@ fn core(
     options: RuntimeOptions,
     store: Store,
     engine: Engine,
-    (outbox, retention, schedules, tasks): (
+    (outbox, retention, schedules, threads): (
         mpsc::Sender<outbox::Queued>,
         Retention,
         Schedules,
-        tokio::runtime::Handle,
+        &Threads,
     ),
 ) -> Arc<Core> {
     let waits = Arc::new(Waits::default());
@@ -972,9 +1001,11 @@ fn core(
         order: Mutex::default(),
         once: Places::default(),
         deploying: tokio::sync::Mutex::default(),
-        tasks,
+        tasks: threads.all().handle().clone(),
+        shares: threads.shares(),
         sequences: Sequences::of_boot(store.boot),
         stopping: AtomicBool::new(false),
+        tenants: Tenants::new(options.limits.clone()),
         limits: options.limits,
     })
 }
@@ -1013,7 +1044,7 @@ async fn load_deployment(
     let component = core.reader.component(&digest);
     let bytes = component.map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or("its component is not in the store")?;
-    let plugin = core.engine.load(name, &bytes).await;
+    let plugin = core.load(tenant, name, &bytes).await;
     let plugin = plugin.map_err(|error| error.to_string())?;
     let put = core.plugins.put(tenant, plugin);
     put.map_err(|taken| rollout::already_taken(name, taken).to_string())

@@ -9,7 +9,7 @@ use prost::Message;
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
 use crate::records::{
     BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply,
-    Schedule, Subscription, Task,
+    Schedule, Subscription, Task, Tenant,
 };
 use crate::state::StateValue;
 
@@ -195,6 +195,11 @@ impl Batch {
     /// Forgets a batch job.
     pub fn delete_batch_job(&mut self, tenant: &TenantId, id: &str) {
         self.delete(Keyspace::Meta, keys::batch_job(tenant, id));
+    }
+
+    /// Writes what is said of a tenant.
+    pub fn put_tenant(&mut self, tenant: &TenantId, said: &Tenant) {
+        self.put_message(Keyspace::Meta, keys::tenant_record(tenant), said);
     }
 
     /// Asks an activity to stop. In a row of its own, because its workflow writes it, and only whoever runs

@@ -13,7 +13,7 @@
 //!
 //! | keyspace | key |
 //! |---|---|
-//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id · `"s"` tenant, schedule · `"j"` tenant, batch job (letters are one u8) |
+//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id · `"s"` tenant, schedule · `"j"` tenant, batch job · `"t"` tenant (letters are one u8) |
 //! | `instance` | tenant, workflow id |
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
@@ -167,6 +167,7 @@ const CANCEL: u8 = b'x';
 const LAST_RUN: u8 = b'r';
 const SCHEDULED: u8 = b's';
 const BATCH_JOB: u8 = b'j';
+const TENANT: u8 = b't';
 const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
 const BY_STATUS: u8 = 1;
@@ -677,6 +678,23 @@ pub(crate) fn read_batch_job(key: &[u8]) -> Option<(TenantId, String)> {
     Some(parts)
 }
 
+/// What the keys of what is said of all tenants begin with.
+pub(crate) fn tenant_records() -> Vec<u8> {
+    vec![TENANT]
+}
+
+pub(crate) fn tenant_record(tenant: &TenantId) -> Vec<u8> {
+    Parts(tenant_records()).tenant(tenant).0
+}
+
+pub(crate) fn read_tenant_record(key: &[u8]) -> Option<TenantId> {
+    let mut cursor = Cursor(key);
+    cursor.tag(TENANT)?;
+    let tenant = cursor.tenant()?;
+    cursor.end()?;
+    Some(tenant)
+}
+
 /// What the keys of the ids of all deleted instances begin with.
 pub(crate) fn last_runs() -> Vec<u8> {
     vec![LAST_RUN]
@@ -855,6 +873,7 @@ mod tests {
             prop_assert_eq!(read_schedule(&a_schedule), Some((owner.clone(), text.clone())));
             let a_job = batch_job(&owner, &text);
             prop_assert_eq!(read_batch_job(&a_job), Some((owner.clone(), text.clone())));
+            prop_assert_eq!(read_tenant_record(&tenant_record(&owner)), Some(owner.clone()));
             prop_assert_eq!(read_cancel(&cancel(&a_task)), Some(a_task.clone()));
             prop_assert_eq!(read_task(&task(&a_task)), Some(a_task));
             prop_assert_eq!(read_timer(&timer(&a_timer)), Some(a_timer));

@@ -14,7 +14,7 @@ use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
 use crate::records::{
     BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply,
-    Schedule, Status, Subscription, Task,
+    Schedule, Status, Subscription, Task, Tenant,
 };
 use crate::state::StateValue;
 
@@ -311,6 +311,17 @@ impl Reader {
     pub fn batch_jobs(&self) -> Read<Vec<((TenantId, String), BatchJob)>> {
         let range = KeyRange::prefix(keys::batch_jobs());
         self.messages(Keyspace::Meta, range, usize::MAX, keys::read_batch_job)
+    }
+
+    /// What is said of a tenant.
+    pub fn tenant(&self, tenant: &TenantId) -> Read<Option<Tenant>> {
+        self.message(Keyspace::Meta, &keys::tenant_record(tenant))
+    }
+
+    /// What is said of all tenants. One of whom nothing is said may own records all the same.
+    pub fn tenant_records(&self) -> Read<Vec<(TenantId, Tenant)>> {
+        let range = KeyRange::prefix(keys::tenant_records());
+        self.messages(Keyspace::Meta, range, usize::MAX, keys::read_tenant_record)
     }
 
     /// Whether an activity was asked to stop.

@@ -1215,3 +1215,17 @@ pub enum BatchStage {
     /// It was given up before.
     Aborted = 2,
 }
+
+/// Keyspace `meta`: what an operator says of a tenant.
+#[derive(Clone, PartialEq, Message)]
+pub struct Tenant {
+    /// When it was first spoken of, in milliseconds since the epoch.
+    #[prost(uint64, tag = "1")]
+    pub created_ms: u64,
+    /// The limits that it has of its own: a JSON object by name, as an operator writes them; empty: none.
+    #[prost(string, tag = "2")]
+    pub limits: String,
+    /// Its share of processor time beside other tenants that want some; 0: as much as any other.
+    #[prost(uint32, tag = "3")]
+    pub weight: u32,
+}

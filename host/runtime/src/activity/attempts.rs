@@ -63,7 +63,8 @@ async fn component_of(core: &Core, job: &ActivityJob) -> Option<Plugin> {
 }
 
 async fn attempt(core: &Arc<Core>, job: &ActivityJob, plugin: &Plugin, shared: &Shared) -> Verdict {
-    let options = Options::of(job, plugin.manifest(), &core.limits);
+    let limits = core.limits_of(&job.task.workflow.tenant);
+    let options = Options::of(job, plugin.manifest(), &limits);
     let outcome = run_once(core, job, plugin, &options, shared).await;
     if shared.is_cancelled() {
         return Verdict::Done(outcome.map_err(|failure| stopped(&job.name, failure)));
@@ -109,7 +110,7 @@ async fn run_once(
     match outcome {
         Ok(outcome) => {
             let who = format_args!("activity {}", job.name);
-            limits::bounded(&core.limits, who, outcome)
+            limits::bounded(&core.limits_of(&job.task.workflow.tenant), who, outcome)
         }
         Err(error) => Err(error.failure()),
     }

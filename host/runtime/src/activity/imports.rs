@@ -4,7 +4,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use host_base::{ActorKey, Digest, Entity, Failure, Outcome, Payload, Timestamp, WorkflowKey};
+use host_base::{
+    ActorKey, Digest, Entity, Failure, Limits, Outcome, Payload, Timestamp, WorkflowKey,
+};
 use host_engine::{
     ActivityImports, ActivityInfo, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall, Moment,
 };
@@ -30,6 +32,7 @@ const IDEMPOTENCY_KEY_CHARS: usize = 32;
 /// The answers to one attempt.
 pub(crate) struct Imports {
     core: Arc<Core>,
+    limits: Arc<Limits>,
     name: String,
     attempt: u32,
     task: TaskKey,
@@ -44,6 +47,7 @@ impl Imports {
     pub(crate) fn new(core: &Arc<Core>, job: &ActivityJob, shared: &Shared) -> Imports {
         Imports {
             core: Arc::clone(core),
+            limits: core.limits_of(&job.task.workflow.tenant),
             name: job.name.clone(),
             attempt: job.failed_attempts + 1,
             task: job.task.clone(),
@@ -87,7 +91,7 @@ impl Imports {
 
     /// A call or a message, if it may be made.
     fn call(&mut self, what: What, call: MethodCall) -> Result<Wanted, Failure> {
-        let allowed = limits::check_call(&self.core.limits, &call.method, &call.input);
+        let allowed = limits::check_call(&self.limits, &call.method, &call.input);
         self.wanted(what, allowed, call)
     }
 
@@ -133,7 +137,7 @@ impl ActivityImports for Imports {
 
     fn heartbeat(&mut self, details: Option<Payload>) -> Result<bool, Interrupt> {
         let bytes = details.as_ref().map_or(0, Vec::len);
-        let max = self.core.limits.heartbeat_bytes_max;
+        let max = self.limits.heartbeat_bytes_max;
         if bytes > max {
             let text = format!("a heartbeat has {bytes} bytes; `heartbeat_bytes_max` is {max}");
             return Err(Interrupt(text));
@@ -190,7 +194,7 @@ impl ActivityImports for Imports {
         name: String,
         value: Payload,
     ) -> BoxFuture<Result<(), Failure>> {
-        let allowed = limits::check_event(&self.core.limits, &name, &value);
+        let allowed = limits::check_event(&self.limits, &name, &value);
         // The same bookkeeping as for calls; an event's target has no type.
         let event = MethodCall {
             actor_type: "workflow event".to_owned(),
@@ -203,7 +207,7 @@ impl ActivityImports for Imports {
     }
 
     fn publish(&mut self, topic: String, value: Payload) -> BoxFuture<Result<(), Failure>> {
-        let allowed = topics::check_publishable(&self.core.limits, &topic, &value);
+        let allowed = topics::check_publishable(&self.limits, &topic, &value);
         // The same bookkeeping as for calls; a topic has no type.
         let value = MethodCall {
             actor_type: "topic".to_owned(),

@@ -169,9 +169,10 @@ where
 }
 
 fn begin(core: &Arc<Core>, job: ActivityJob, shared: Shared) {
-    let tasks = core.tasks.clone();
-    let core = Arc::clone(core);
-    tasks.spawn(async move { attempts::to_the_end(&core, job, shared).await });
+    let tenant = job.task.workflow.tenant.clone();
+    let of_task = Arc::clone(core);
+    let work = async move { attempts::to_the_end(&of_task, job, shared).await };
+    core.run_for(&tenant, work);
 }
 
 /// The workflow has ended meanwhile: nobody wants the result.

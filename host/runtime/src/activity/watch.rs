@@ -73,7 +73,8 @@ impl<'a> Watch<'a> {
     pub(crate) async fn until_it_must_stop(mut self) -> Failure {
         loop {
             if self.shared.is_cancelled() && self.grace_ends.is_none() {
-                let grace = self.core.limits.activity_cancel_grace;
+                let limits = self.core.limits_of(&self.job.task.workflow.tenant);
+                let grace = limits.activity_cancel_grace;
                 self.grace_ends = Some(after(Instant::now(), grace));
             }
             let unwritten = self.shared.has_unwritten();

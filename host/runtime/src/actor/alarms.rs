@@ -67,7 +67,7 @@ impl Alarms<'_> {
         let mut turn = lock(self.turn);
         let writes = turn.writes();
         let bytes = reminder.as_ref().map_or(0, |one| one.input.len());
-        let limits = &self.core.limits;
+        let limits = &self.core.limits_of(&self.actor.tenant);
         if !writes.reminders.contains_key(&name) {
             limits::check_sent(limits, writes.sent())?;
         }
@@ -80,7 +80,7 @@ impl Alarms<'_> {
     pub(crate) fn set_timer(&self, alarm: Alarm) -> Result<Result<(), Failure>, Interrupt> {
         self.check(&alarm)?;
         let mut turn = lock(self.turn);
-        let max = self.core.limits.actor_timers_max;
+        let max = self.core.limits_of(&self.actor.tenant).actor_timers_max;
         if turn.timers_max() >= max && !turn.has_timer(&alarm.name) {
             let text = format!("an actor may have {max} timers (`actor_timers_max`)");
             return Err(Interrupt(text));
@@ -105,7 +105,11 @@ impl Alarms<'_> {
 
     fn check(&self, alarm: &Alarm) -> Result<(), Interrupt> {
         limits::check_name("reminder or timer", &alarm.name)?;
-        limits::check_call(&self.core.limits, &alarm.method, &alarm.input)
+        limits::check_call(
+            &self.core.limits_of(&self.actor.tenant),
+            &alarm.method,
+            &alarm.input,
+        )
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_base::failure::code;
-use host_base::{ActorKey, Entity, Failure, InvalidId, Outcome, Payload, Timestamp, WorkflowKey};
+use host_base::{
+    ActorKey, Entity, Failure, InvalidId, Limits, Outcome, Payload, Timestamp, WorkflowKey,
+};
 use host_engine::{
     ActorImports, Alarm, BoxFuture, CallOptions, Interrupt, LogLevel, MethodCall, Moment,
     NewReminder, ReminderInfo, StartError, StatePage, WorkflowInfo,
@@ -38,6 +40,7 @@ pub(crate) struct Imports(Arc<Shared>);
 
 struct Shared {
     core: Arc<Core>,
+    limits: Arc<Limits>,
     key: ActorKey,
     turn: Arc<Mutex<Turn>>,
     place: Place,
@@ -52,6 +55,7 @@ impl Imports {
     ) -> Imports {
         Imports(Arc::new(Shared {
             core: Arc::clone(core),
+            limits: core.limits_of(&key.tenant),
             key: key.clone(),
             turn: Arc::clone(turn),
             place,
@@ -69,7 +73,7 @@ impl Shared {
     }
 
     fn check_payload(&self, what: &str, payload: &[u8]) -> Result<(), Interrupt> {
-        limits::check_payload(&self.core.limits, what, payload)
+        limits::check_payload(&self.limits, what, payload)
     }
 
     fn alarms(&self) -> Alarms<'_> {
@@ -119,8 +123,8 @@ impl Shared {
     ) -> Result<T, Interrupt> {
         let mut turn = lock(&self.turn);
         let writes = turn.writes();
-        limits::check_sent(&self.core.limits, writes.sent())?;
-        limits::take_bytes(&self.core.limits, &mut writes.bytes, bytes)?;
+        limits::check_sent(&self.limits, writes.sent())?;
+        limits::take_bytes(&self.limits, &mut writes.bytes, bytes)?;
         Ok(note(writes))
     }
 
@@ -141,7 +145,7 @@ impl Shared {
         self.may("call an actor")?;
         let MethodCall { method, input, .. } = call;
         let target = self.actor(call.actor_type, call.actor_id)?;
-        limits::check_call(&self.core.limits, &method, &input).map_err(limits::over_limit)?;
+        limits::check_call(&self.limits, &method, &input).map_err(limits::over_limit)?;
         let who = |limit| (limit, format!("{target}.{method}"));
         let limit = options.timeout.map(who);
         let answer = self.ask(target, method, input, options.reentrant);
@@ -337,7 +341,7 @@ impl Shared {
         let found = self.find(&key).map_err(unreadable)?;
         start::check_raisable(&key, found.as_ref())?;
         self.core.check_inbox(&Entity::Workflow(key.clone()))?;
-        limits::check_event(&self.core.limits, &name, &value).map_err(limits::over_limit)?;
+        limits::check_event(&self.limits, &name, &value).map_err(limits::over_limit)?;
         let bytes = value.len();
         let event = EventRaised { name, value };
         self.with_room(bytes, |writes| writes.events.push((key, event)))
@@ -375,7 +379,7 @@ impl ActorImports for Imports {
         if turn.only_reads {
             return Err(turn.stop(self.0.refusal("write its state")));
         }
-        values::write(&self.0.core.limits, &mut turn, key, value, ttl)
+        values::write(&self.0.limits, &mut turn, key, value, ttl)
     }
 
     fn list_state(
@@ -386,7 +390,7 @@ impl ActorImports for Imports {
     ) -> Result<StatePage, Interrupt> {
         let Shared { core, turn, .. } = &*self.0;
         let mut turn = lock(turn);
-        let bytes_max = core.limits.payload_bytes_max;
+        let bytes_max = self.0.limits.payload_bytes_max;
         let page = self
             .0
             .list(after, limit)
@@ -460,7 +464,7 @@ impl ActorImports for Imports {
         due: Moment,
     ) -> Result<Result<String, Failure>, Interrupt> {
         self.0.must_be_allowed("send a message")?;
-        limits::check_call(&self.0.core.limits, &call.method, &call.input)?;
+        limits::check_call(&self.0.limits, &call.method, &call.input)?;
         let now = lock(&self.0.turn).now;
         let to = self.0.actor(call.actor_type, call.actor_id);
         let due = when::resolve("the due time", &due, now);
@@ -515,7 +519,7 @@ impl ActorImports for Imports {
         let Shared {
             core, key, turn, ..
         } = &*self.0;
-        topics::check_publishable(&core.limits, &topic, &value)?;
+        topics::check_publishable(&self.0.limits, &topic, &value)?;
         let to = core.topics.entities(&key.tenant, &topic);
         for entity in &to {
             let room = core.check_inbox(entity);
@@ -542,7 +546,7 @@ impl ActorImports for Imports {
         };
         self.0.check_method(&method)?;
         let core = &self.0.core;
-        core.topics.check_room(&core.limits, &topic, &by)?;
+        core.topics.check_room(&self.0.limits, &topic, &by)?;
         let since_ms = self.now().0;
         let subscription = Subscription { method, since_ms };
         self.0.topic_op(

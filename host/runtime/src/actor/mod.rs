@@ -548,7 +548,7 @@ impl ActorTurns {
         match what {
             Deed::WriteState(changes) => {
                 self.plugin()?;
-                let limits = &self.core.limits;
+                let limits = &self.core.limits_of(&self.key.tenant);
                 for StateChange { key, value, ttl } in changes {
                     let mut turn = lock(&self.turn);
                     let written = values::write(limits, &mut turn, &key, value, ttl);

@@ -39,7 +39,8 @@ pub(crate) async fn read(
     };
     let (answer, answered) = oneshot::channel();
     // On the runtime's threads, which have timers, whatever the caller's have.
-    core.tasks.spawn(async move {
+    let tenant = read.actor.tenant.clone();
+    core.run_for(&tenant, async move {
         // Whoever no longer waits does not want to know.
         drop(answer.send(read.answer().await));
     });

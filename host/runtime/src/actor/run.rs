@@ -57,7 +57,7 @@ pub(crate) async fn run(
         }
     };
     let who = format_args!("{key}.{}", method.name);
-    limits::bounded(&core.limits, who, outcome)
+    limits::bounded(&core.limits_of(&key.tenant), who, outcome)
 }
 
 async fn run_once(
@@ -97,7 +97,7 @@ async fn in_turn_time(
     method: &str,
     turn: impl Future<Output = Result<Outcome, GuestError>>,
 ) -> Result<Outcome, GuestError> {
-    let limit = core.limits.turn_time_max;
+    let limit = core.limits_of(&key.tenant).turn_time_max;
     tokio::time::timeout(limit, turn).await.unwrap_or_else(|_| {
         let text = format!("{key}.{method} took longer than the {limit:?} of a turn");
         Ok(Err(Failure::transient(code::TIMEOUT, text)))

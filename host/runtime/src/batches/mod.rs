@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use host_base::failure::code;
-use host_base::{Failure, Payload, TenantId};
+use host_base::{Failure, Limits, Payload, TenantId};
 use host_store::Batch;
 use host_store::records::{BatchDeed, BatchFilter, BatchJob, BatchStage};
 use prost::Message;
@@ -104,7 +104,7 @@ impl Runtime {
         idempotency_key: Option<&str>,
     ) -> Result<BatchView, Failure> {
         if let BatchDeed::Raise(event) = &deed {
-            let checked = limits::check_event(&self.core.limits, &event.name, &event.value);
+            let checked = limits::check_event(&self.limits_of(tenant), &event.name, &event.value);
             checked.map_err(limits::over_limit)?;
         }
         let mut job = BatchJob {
@@ -220,8 +220,9 @@ async fn begin(
     mut batch: Batch,
 ) -> Result<BatchView, Failure> {
     let jobs = core.reader.batch_jobs_of(&tenant).map_err(unreadable)?;
-    check_room(core, &jobs)?;
-    for old in surplus(jobs, core.limits.batches_kept_max) {
+    let limits = core.limits_of(&tenant);
+    check_room(&limits, &jobs)?;
+    for old in surplus(jobs, limits.batches_kept_max) {
         batch.delete_batch_job(&tenant, &old);
     }
     batch.put_batch_job(&tenant, &id, &job);
@@ -239,8 +240,8 @@ fn begun_before(core: &Core, (tenant, id): Name) -> Result<BatchView, Failure> {
     Ok(BatchView { id, job })
 }
 
-fn check_room(core: &Core, jobs: &[(String, BatchJob)]) -> Result<(), Failure> {
-    let max = core.limits.batches_running_max;
+fn check_room(limits: &Limits, jobs: &[(String, BatchJob)]) -> Result<(), Failure> {
+    let max = limits.batches_running_max;
     let running = jobs
         .iter()
         .filter(|(_, job)| job.stage() == BatchStage::Running);

@@ -253,7 +253,7 @@ fn checked(
     given: Schedule,
 ) -> Result<Schedule, Failure> {
     check_id("schedule name", name)?;
-    limits::check_payload(&core.limits, "a schedule's input", &given.input)
+    limits::check_payload(&core.limits_of(tenant), "a schedule's input", &given.input)
         .map_err(limits::over_limit)?;
     let queues = given.overlap() == Overlap::Queue && given.queue_max == 0;
     let target = match given.target {

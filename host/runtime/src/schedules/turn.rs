@@ -248,7 +248,7 @@ impl<'a> Turn<'a> {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Result<Fired, Failure>, ReadError> {
-        let max = self.core.limits.schedule_backfill_max;
+        let max = self.core.limits_of(&name.0).schedule_backfill_max;
         let times = match Times::of(row) {
             Ok(times) => times,
             Err(failure) => return Ok(Err(failure)),

@@ -284,7 +284,7 @@ async fn prepare(
         }
     }
     let seen = past.rest.last().map_or(1, |(last, _)| last + 1);
-    let (machine, started) = past.machine(core, seen);
+    let (machine, started) = past.machine(&core.limits_of(&key.tenant), seen);
     let begin = Begin::new(plugin, key, instance, &started, seed_of(&started));
     Ok(Ok((machine, begin)))
 }

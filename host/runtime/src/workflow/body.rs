@@ -130,7 +130,8 @@ impl Body {
                 }
                 Some(result) => {
                     let who = format_args!("workflow {}", self.begin.info.name);
-                    let bounded = |outcome| limits::bounded(&core.limits, who, outcome);
+                    let of_tenant = core.limits_of(&self.begin.tenant);
+                    let bounded = |outcome| limits::bounded(&of_tenant, who, outcome);
                     return judge(result.map(bounded), &mut lock(machine), self.component());
                 }
             }
@@ -176,7 +177,7 @@ fn judge(result: Result<Outcome, GuestError>, machine: &mut Machine, component: 
         }
         Err(error) => match &error.reason {
             // Neither says anything about what the code would do: it may go on another time.
-            Reason::Overran | Reason::Missing | Reason::Exhausted(_) => {
+            Reason::Overran { .. } | Reason::Missing | Reason::Exhausted(_) => {
                 let asked = error.to_string();
                 Step::Stalls(stall_at(machine, asked, &error.backtrace, component))
             }

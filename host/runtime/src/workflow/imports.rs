@@ -24,7 +24,7 @@ use crate::workflow::machine::Machine;
 pub(crate) struct Imports {
     info: WorkflowInstance,
     machine: Arc<Mutex<Machine>>,
-    limits: Limits,
+    limits: Arc<Limits>,
     tenant: TenantId,
     topics: Arc<Topics>,
 }
@@ -39,7 +39,7 @@ impl Imports {
         Imports {
             info,
             machine,
-            limits: core.limits.clone(),
+            limits: core.limits_of(&tenant),
             tenant,
             topics: Arc::clone(&core.topics),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use host_base::{Timestamp, WorkflowKey};
+use host_base::{Limits, Timestamp, WorkflowKey};
 use host_store::records::{Event, EventKind, Instance, Started, Status};
 use host_store::{ReadError, Reader};
 
@@ -39,7 +39,7 @@ pub(crate) async fn load(
     });
     let unseen_from = unseen_from(&instance, &past);
     let unasked = reissue::unasked(&instance, &past);
-    let (machine, started) = past.machine(core, unseen_from);
+    let (machine, started) = past.machine(&core.limits_of(&key.tenant), unseen_from);
     let mut loaded = Loaded {
         seed: key_seed(&started).to_vec(),
         machine,
@@ -101,11 +101,15 @@ impl Past {
     }
 
     /// A machine at its beginning; the code has seen the events below `unseen_from`.
-    pub(crate) fn machine(self, core: &Core, unseen_from: u64) -> (Arc<Mutex<Machine>>, Started) {
+    pub(crate) fn machine(
+        self,
+        limits: &Limits,
+        unseen_from: u64,
+    ) -> (Arc<Mutex<Machine>>, Started) {
         let limits = MachineLimits {
-            history_events_max: core.limits.history_events_max,
-            pending_max: core.limits.workflow_pending_max,
-            turn_bytes_max: core.limits.turn_bytes_max,
+            history_events_max: limits.history_events_max,
+            pending_max: limits.workflow_pending_max,
+            turn_bytes_max: limits.turn_bytes_max,
         };
         let Past { started, at, rest } = self;
         let machine = Machine::new(&started, at, rest, unseen_from, limits);

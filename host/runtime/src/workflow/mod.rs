@@ -294,7 +294,7 @@ impl Loaded {
         let first = self.unseen.take().unwrap_or(first);
         let mut callers = Callers::ask(&mut lock(&self.machine), asked);
         let arrived = lock(&self.machine).recorded();
-        let (step, children) = match self.forced(core, ended) {
+        let (step, children) = match self.forced(ended) {
             Some(step) => (step, Vec::new()),
             None => self.run(core, key, !callers.is_empty()).await?,
         };
@@ -446,11 +446,11 @@ impl Loaded {
     }
 
     /// What happens to the instance whatever its code would do.
-    fn forced(&self, core: &Core, ended: Option<String>) -> Option<Step> {
+    fn forced(&self, ended: Option<String>) -> Option<Step> {
         if let Some(reason) = ended {
             return Some(Step::Terminated(reason));
         }
-        if let Some(failure) = self.overfull(core) {
+        if let Some(failure) = self.overfull() {
             return Some(Step::Broke(failure));
         }
         if self.instance.suspension.is_some() {
@@ -464,9 +464,9 @@ impl Loaded {
     }
 
     /// Why the instance must end, where more arrives for it than its history may hold.
-    fn overfull(&self, core: &Core) -> Option<Failure> {
-        let max = core.limits.history_events_max;
-        lock(&self.machine).is_overfull().then(|| {
+    fn overfull(&self) -> Option<Failure> {
+        let exceeded = lock(&self.machine).exceeded_events_max();
+        exceeded.map(|max| {
             let text = format!("the history has reached `history_events_max` of {max} events");
             Failure::new(code::LIMIT, text)
         })

@@ -90,7 +90,7 @@ pub(crate) async fn rehearse_past(
         return without_workflow(instance, plugin, events);
     }
     let mut asked: HashMap<u32, String> = past.kinds().filter_map(named).collect();
-    let (machine, started) = past.machine(core, unseen_from);
+    let (machine, started) = past.machine(&core.limits_of(&key.tenant), unseen_from);
     lock(&machine).begin_turn(core.clock.now());
     let begin = Begin::new(plugin.clone(), key, instance, &started, seed_of(&started));
     let step = Body::begin(core, begin, &machine)

@@ -448,7 +448,7 @@ impl<'a> Change<'a> {
             input,
             seed: self.core.random().to_vec(),
             component: loaded.instance.component.clone(),
-            suggest_from: self.core.limits.history_suggest_from(),
+            suggest_from: self.core.limits_of(&self.key.tenant).history_suggest_from(),
             attributes: loaded.instance.attributes.clone(),
             ..Started::default()
         };
@@ -492,7 +492,7 @@ impl<'a> Change<'a> {
         self.draft.tell(Happening::HistoryLong {
             workflow: self.key.clone(),
             events,
-            events_max: self.core.limits.history_events_max,
+            events_max: self.core.limits_of(&self.key.tenant).history_events_max,
         });
     }
 

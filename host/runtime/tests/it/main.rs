@@ -31,6 +31,7 @@ mod repeats;
 mod reruns;
 mod schedules;
 mod starts;
+mod tenants;
 mod timers;
 mod topics;
 mod workflows;

@@ -899,9 +899,10 @@ impl Machine {
         recorded
     }
 
-    /// Whether more has arrived than the history may hold.
-    pub fn is_overfull(&self) -> bool {
-        self.next_sequence > self.limits.history_events_max
+    /// How many events the history may hold, where more has arrived.
+    pub fn exceeded_events_max(&self) -> Option<u64> {
+        let max = self.limits.history_events_max;
+        (self.next_sequence > max).then_some(max)
     }
 
     /// Counts bytes that the turn's commands make the host send.
