@@ -32,6 +32,7 @@ use crate::locks::lock;
 use crate::observer::{Happening, Observer};
 use crate::once::{Once, Places, remembering};
 use crate::outbox::Queued;
+use crate::places::FairPlaces;
 use crate::plugins::Plugins;
 use crate::retention::Retention;
 use crate::schedules::Schedules;
@@ -80,8 +81,8 @@ pub(crate) struct Core {
     pub(crate) updates: Updates,
     /// One permit for each workflow instance that the engine's pool holds.
     pub(crate) fibers: Arc<Semaphore>,
-    /// One permit for each read-only method that may run at once.
-    pub(crate) reads: Arc<Semaphore>,
+    /// One place for each read-only method that may run at once.
+    pub(crate) reads: Arc<FairPlaces>,
     pub(crate) outbox: mpsc::Sender<Queued>,
     /// Held while a batch and its effects are queued.
     pub(crate) order: Mutex<()>,

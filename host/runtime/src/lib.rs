@@ -28,6 +28,7 @@ mod once;
 mod options;
 mod outbox;
 mod pending;
+mod places;
 mod plugins;
 mod recovery;
 mod rehearsal;

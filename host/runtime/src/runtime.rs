@@ -38,6 +38,7 @@ use crate::locks::lock;
 use crate::once::{Once, Places, remembering};
 use crate::options::RuntimeOptions;
 use crate::pending::PendingActivity;
+use crate::places::FairPlaces;
 use crate::plugins::Plugins;
 use crate::rehearsal::Rehearsal;
 use crate::repeats::Begun;
@@ -989,7 +990,7 @@ fn core(
         timers: Timers::default(),
         topics: Arc::default(),
         retention,
-        reads: Arc::new(Semaphore::new(options.limits.actor_reads_max)),
+        reads: FairPlaces::new(options.limits.actor_reads_max),
         activities: Activities::new(&options.limits),
         schedules,
         batches: Batches::default(),

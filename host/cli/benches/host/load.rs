@@ -107,11 +107,15 @@ fn open(options: &RuntimeOptions) -> Arc<Runtime> {
 }
 
 fn deploy(runtime: &Runtime, plugin: &str) {
+    deploy_for(runtime, &TenantId::default(), plugin);
+}
+
+pub(crate) fn deploy_for(runtime: &Runtime, tenant: &TenantId, plugin: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../plugins")
         .join(plugin);
     let bytes = std::fs::read(&file).expect("build the plugins first: cargo xtask plugins");
-    wait_for(runtime.deploy(&TenantId::default(), plugin, &bytes)).unwrap();
+    wait_for(runtime.deploy(tenant, plugin, &bytes)).unwrap();
 }
 
 /// Waits on this thread, which runs nothing else.

@@ -9,6 +9,7 @@
 )]
 
 mod disk;
+mod isolation;
 mod lengths;
 mod load;
 mod neighbours;

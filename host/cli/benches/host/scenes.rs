@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::disk::Disk;
+use crate::isolation;
 use crate::lengths::{lengths, widths};
 use crate::load::{Bench, call_counter, cpu_time, resident, run_lesson, run_workflow, start};
 use crate::neighbours;
@@ -17,7 +18,7 @@ pub(crate) struct Scene {
 }
 
 /// All scenes, in the order of the table.
-pub(crate) const ALL: [Scene; 12] = [
+pub(crate) const ALL: [Scene; 13] = [
     Scene {
         name: "latency",
         run: latency,
@@ -65,6 +66,10 @@ pub(crate) const ALL: [Scene; 12] = [
     Scene {
         name: "neighbours",
         run: neighbours::run,
+    },
+    Scene {
+        name: "isolation",
+        run: isolation::run,
     },
 ];
 

@@ -95,7 +95,7 @@ async fn run_once(
         () = until_too_late(core, job, options) => {
             return Err(options.too_late(&job.name, job.last_failure.clone()));
         }
-        place = core.activities.place() => place,
+        place = core.activities.place(&job.task.workflow.tenant) => place,
     };
     let imports = Imports::new(core, job, shared);
     let run = plugin.run_activity(&job.name, job.input.clone(), Box::new(imports));

@@ -16,20 +16,19 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use host_base::Limits;
+use host_base::{Limits, TenantId};
 use host_store::{Batch, ReadError, TaskKey};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::activity::under_way::Shared;
 use crate::core::Core;
 use crate::effect::{ActivityJob, Effect};
 use crate::locks::lock;
+use crate::places::{FairPlaces, Place};
 use crate::recovery;
 
 /// The activities of this process.
 pub(crate) struct Activities {
-    running_max: usize,
-    places: Semaphore,
+    places: Arc<FairPlaces>,
     held_max: usize,
     held: Mutex<Held>,
 }
@@ -45,8 +44,7 @@ struct Held {
 impl Activities {
     pub(crate) fn new(limits: &Limits) -> Activities {
         Activities {
-            running_max: limits.activities_running_max,
-            places: Semaphore::new(limits.activities_running_max),
+            places: FairPlaces::new(limits.activities_running_max),
             held_max: limits.activities_held_max.max(1),
             held: Mutex::default(),
         }
@@ -129,18 +127,15 @@ impl Activities {
         was.is_some_and(|was| was.is_cancelled())
     }
 
-    /// Waits until one more attempt may run.
-    async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        self.places.acquire().await.ok()
+    /// Waits until one more attempt of the tenant may run.
+    async fn place(&self, tenant: &TenantId) -> Place {
+        self.places.place(tenant).await
     }
 
     /// Begins no more attempts, and waits for those that run, at most so long.
     pub(crate) async fn stop(&self, grace: Duration) {
-        let all = u32::try_from(self.running_max).unwrap_or(u32::MAX);
-        // Whoever asks for all places is the next in line, so that nobody else gets one.
-        if let Ok(Ok(places)) = tokio::time::timeout(grace, self.places.acquire_many(all)).await {
-            places.forget();
-        }
+        // What has not ended by then is begun again after the next start.
+        drop(tokio::time::timeout(grace, self.places.close()).await);
     }
 }
 

@@ -91,7 +91,7 @@ impl Read {
 
     async fn run(&self, turn: &Arc<Mutex<Turn>>) -> Outcome {
         // It is given back when the method has ended, so that more wait here than in the engine.
-        let permit = self.core.reads.acquire().await;
+        let place = self.core.reads.place(&self.actor.tenant).await;
         let method = Method {
             activate: false,
             name: &self.method,
@@ -100,7 +100,7 @@ impl Read {
             place: Place::default(),
         };
         let outcome = run(&self.core, &self.actor, turn, &self.plugin, &method).await;
-        drop(permit);
+        drop(place);
         outcome
     }
 

@@ -70,6 +70,9 @@ struct Bounds {
     idle: Duration,
 }
 
+/// An entity that is in memory, and when its last turn ended.
+type Held = (Timestamp, Arc<Slot>);
+
 /// A message that found the mailbox full.
 pub(crate) struct Full(pub(crate) Message);
 
@@ -270,45 +273,66 @@ impl Entities {
         PlaceWanted(&self.places_wanted)
     }
 
-    /// Asks those to leave that have been idle for long, and the oldest ones where there are too many or
-    /// they hold too much.
+    /// Asks those to leave that have been idle for long. Where there are too many or they hold too much, so
+    /// do the oldest ones of the tenants that have more than their share of the room.
     pub(crate) fn evict(&self, now: Timestamp) {
-        let mut slots = self.slots(|_| true);
-        slots.retain(|(_, slot)| {
-            let idle = now.0 >= slot.idle_from_ms.load(Ordering::Relaxed);
-            if idle {
-                slot.evict.notify_one();
+        let mut tenants = self.slots(|_| true);
+        for slots in tenants.values_mut() {
+            slots.retain(|(_, slot)| {
+                let idle = now.0 >= slot.idle_from_ms.load(Ordering::Relaxed);
+                if idle {
+                    slot.evict.notify_one();
+                }
+                !idle
+            });
+        }
+        let live: usize = tenants.values().map(Vec::len).sum();
+        if live > self.bounds.live {
+            // A few more, so that the next newcomer does not crowd the room again.
+            let room = self.bounds.live - self.bounds.live / 10;
+            let most = share(tenants.values().map(Vec::len), room);
+            for slots in tenants.values_mut() {
+                let surplus = slots.len().saturating_sub(most);
+                evict_oldest(slots, surplus);
             }
-            !idle
-        });
-        let surplus = slots.len().saturating_sub(self.bounds.live);
-        let count = if surplus == 0 {
-            0
-        } else {
-            surplus + self.bounds.live / 10
-        };
-        evict_oldest(&mut slots, count);
-        let held: usize = slots.iter().map(|(_, slot)| slot.held()).sum();
-        if held > self.bounds.bytes {
-            let half = slots.len() / 2;
-            evict_oldest(&mut slots, half);
+        }
+        let held = |slots: &Vec<_>| slots.iter().map(|(_, slot): &Held| slot.held()).sum();
+        let all: usize = tenants.values().map(held).sum();
+        if all > self.bounds.bytes {
+            let most = share(tenants.values().map(held), self.bounds.bytes);
+            for slots in tenants.values_mut().filter(|slots| held(slots) > most) {
+                let half = slots.len() / 2;
+                evict_oldest(slots, half);
+            }
         }
     }
 
-    /// Asks so many of those to leave that hold a place, the oldest first.
+    /// Asks so many of those to leave that hold a place, the oldest first, of the tenants that have the most.
     pub(crate) fn evict_places(&self, count: usize) {
-        let mut slots = self.slots(|slot| slot.holds_place.load(Ordering::SeqCst));
-        evict_oldest(&mut slots, count);
+        let mut tenants = self.slots(|slot| slot.holds_place.load(Ordering::SeqCst));
+        let all: usize = tenants.values().map(Vec::len).sum();
+        let most = share(tenants.values().map(Vec::len), all.saturating_sub(count));
+        for slots in tenants.values_mut() {
+            let surplus = slots.len().saturating_sub(most);
+            evict_oldest(slots, surplus);
+        }
     }
 
-    fn slots(&self, wanted: impl Fn(&Slot) -> bool) -> Vec<(Timestamp, Arc<Slot>)> {
-        let mut slots = Vec::new();
+    /// Those that are wanted, by tenant.
+    fn slots(&self, wanted: impl Fn(&Slot) -> bool) -> HashMap<TenantId, Vec<Held>> {
+        let mut tenants: HashMap<TenantId, Vec<Held>> = HashMap::new();
         for shard in &self.shards {
-            let shard = lock(shard);
-            let found = shard.slots.values().filter(|slot| wanted(slot));
-            slots.extend(found.map(|slot| (slot.used(), Arc::clone(slot))));
+            for (entity, slot) in lock(shard).slots.iter().filter(|(_, slot)| wanted(slot)) {
+                let held = (slot.used(), Arc::clone(slot));
+                match tenants.get_mut(entity.tenant()) {
+                    Some(of_tenant) => of_tenant.push(held),
+                    None => {
+                        tenants.insert(entity.tenant().clone(), vec![held]);
+                    }
+                }
+            }
         }
-        slots
+        tenants
     }
 
     fn shard(&self, entity: &Entity) -> &Mutex<Shard> {
@@ -362,7 +386,23 @@ impl Slot {
     }
 }
 
-fn evict_oldest(slots: &mut [(Timestamp, Arc<Slot>)], count: usize) {
+/// How much each may have at most, if all together may have so much: who has less keeps it, and the others
+/// share what is left.
+fn share(had: impl Iterator<Item = usize>, room: usize) -> usize {
+    let mut had: Vec<usize> = had.collect();
+    had.sort_unstable();
+    let mut room = room;
+    for (place, has) in had.iter().enumerate() {
+        let each = room / (had.len() - place);
+        if *has > each {
+            return each;
+        }
+        room -= has;
+    }
+    usize::MAX
+}
+
+fn evict_oldest(slots: &mut [Held], count: usize) {
     let count = count.min(slots.len());
     if count == 0 {
         return;
@@ -391,5 +431,55 @@ mod tests {
         entities.forget(&one, &newcomer.slot);
         let after = entities.at_rest(&one);
         assert!(after.is_some() && after != before);
+    }
+
+    #[test]
+    fn whoever_has_little_keeps_it_and_the_others_share_the_rest() {
+        let share = |had: &[usize], room| share(had.iter().copied(), room);
+        assert_eq!(share(&[100], 90), 90);
+        assert_eq!(share(&[1_000, 10], 100), 90);
+        assert_eq!(share(&[1_000, 10, 1_000], 100), 45);
+        assert_eq!(share(&[10, 20], 100), usize::MAX);
+        assert_eq!(share(&[], 0), usize::MAX);
+    }
+
+    #[test]
+    fn a_tenant_that_crowds_the_room_lets_its_own_go_and_nobody_elses() {
+        let limits = Limits {
+            entities_live_max: 10,
+            entity_idle_max: Duration::MAX,
+            ..Limits::default()
+        };
+        let entities = Entities::new(&limits);
+        let mut came = Vec::new();
+        let mut bring = |tenant: &str, number: u64| {
+            let tenant = TenantId::new(tenant).unwrap();
+            let key = WorkflowKey::new(tenant, number.to_string()).unwrap();
+            let entity = Entity::Workflow(key);
+            let sent = entities.send(&entity, Message::Look, |newcomer| {
+                entities.turned(&newcomer.slot, Timestamp(number), Standing::default());
+                came.push((entity.clone(), newcomer));
+            });
+            assert!(sent.is_ok());
+        };
+        // The well-behaved tenant's are the oldest.
+        (0..3).for_each(|number| bring("few", number));
+        (3..20).for_each(|number| bring("many", number));
+        entities.evict(Timestamp(20));
+        let asked = |newcomer: &Newcomer| {
+            let mut asked = Box::pin(newcomer.slot.evict.notified());
+            let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+            asked.as_mut().poll(context).is_ready()
+        };
+        let leave: Vec<_> = came
+            .iter()
+            .filter(|(_, newcomer)| asked(newcomer))
+            .collect();
+        assert_eq!(leave.len(), 11);
+        assert!(
+            leave
+                .iter()
+                .all(|(entity, _)| entity.tenant().as_str() == "many")
+        );
     }
 }

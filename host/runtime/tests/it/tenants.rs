@@ -1,10 +1,12 @@
 //! Tenants: each is held to its own limits, and has its own instances of what others have, too.
 
+use std::time::Duration;
+
 use host_base::limits::BadLimit;
 use host_runtime::TenantError;
 
 use super::*;
-use crate::host::fixture;
+use crate::host::{fixture, payload, until};
 
 fn limits(value: Value) -> serde_json::Map<String, Value> {
     value.as_object().unwrap().clone()
@@ -86,4 +88,30 @@ async fn limits_that_cannot_be_a_tenants_are_refused_and_nothing_changes() {
     let refused = host.set_tenant_limits(&strict(), &shared).await;
     let expected = BadLimit::OfTheMachine("entities_live_max".to_owned());
     assert!(matches!(refused, Err(TenantError::BadLimit(it)) if it == expected));
+}
+
+#[tokio::test]
+async fn a_tenant_that_computes_for_ever_keeps_no_other_from_its_work() {
+    let host = Scratch::with(|limits| limits.turn_cpu_max = Duration::from_secs(60)).await;
+    let probe = fixture("sdk_probe");
+    host.deploy(&strict(), "sdk_probe", &probe).await.unwrap();
+    let (owner, mut spinning) = (strict(), Vec::new());
+    for number in 0..12 {
+        let id = format!("spin-{number}");
+        let started = host.start_workflow(&owner, "misbehave", Some(&id), payload("spin"));
+        spinning.push(started.await.unwrap().key);
+    }
+    until("the computing to begin", async || {
+        let used = host.processor_time_of(&strict());
+        (used > Duration::from_millis(200)).then_some(())
+    })
+    .await;
+    for _ in 0..200 {
+        host.call(&counter("c"), "Add", 1).await.unwrap();
+    }
+    let double = json!({"name": "double", "input": 21});
+    assert_eq!(host.run("run_activity", "w", double).await, Ok(json!(42)));
+    // Twelve times a minute on a few processors: had each call waited for its turn among them, some had ended.
+    let has_ended = |key| host.workflow(key).unwrap().unwrap().outcome.is_some();
+    assert!(!spinning.iter().any(has_ended));
 }
