@@ -290,7 +290,7 @@ impl Api {
                 let all = all.into_iter();
                 all.map(|one| (actor.clone(), one)).collect()
             }),
-            None => runtime.reminders_of_type(&self.tenant, actor_type, None, limit),
+            None => runtime.reminders_of_type(self.tenant(), actor_type, None, limit),
         };
         found.map_err(Refused::Unreadable)
     }
@@ -321,7 +321,7 @@ impl Api {
 
     fn check_type(&self, actor_type: &str) -> Result<(), Refused> {
         check_not_reserved(actor_type)?;
-        if self.runtime.brings_actor(&self.tenant, actor_type) {
+        if self.runtime.brings_actor(self.tenant(), actor_type) {
             Ok(())
         } else {
             Err(Refused::NotHosted(actor_type.to_owned()))

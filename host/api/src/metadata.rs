@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use host_base::TenantId;
+
 use crate::Api;
 
 /// As what it introduces itself.
@@ -13,7 +15,7 @@ const ID: &str = "host";
 const DAPR_VERSION: &str = "1.18.3";
 /// A value of an actor's state may expire.
 const FEATURES: [&str; 1] = ["ActorStateTTL"];
-/// Labels that clients may give it.
+/// Labels that the clients of a tenant may give it.
 const LABELS_MAX: usize = 256;
 /// The longest name and the longest value of a label.
 const LABEL_BYTES_MAX: usize = 4 << 10;
@@ -30,9 +32,9 @@ pub(crate) struct Metadata {
     pub(crate) extended: BTreeMap<String, String>,
 }
 
-/// The labels that clients have given the server.
+/// The labels that each tenant's clients have given the server.
 #[derive(Default)]
-pub(crate) struct Labels(Mutex<BTreeMap<String, String>>);
+pub(crate) struct Labels(Mutex<BTreeMap<TenantId, BTreeMap<String, String>>>);
 
 /// A label is longer, or there are more of them, than is allowed.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -45,11 +47,17 @@ pub(crate) enum LabelError {
 
 impl Labels {
     /// Gives a label, in place of the one of that name.
-    pub(crate) fn set(&self, name: String, value: String) -> Result<(), LabelError> {
+    pub(crate) fn set(
+        &self,
+        tenant: &TenantId,
+        name: String,
+        value: String,
+    ) -> Result<(), LabelError> {
         if name.len().max(value.len()) > LABEL_BYTES_MAX {
             return Err(LabelError::Long);
         }
-        let mut labels = self.lock();
+        let mut all = self.lock();
+        let labels = all.entry(tenant.clone()).or_default();
         if labels.len() == LABELS_MAX && !labels.contains_key(&name) {
             return Err(LabelError::Many);
         }
@@ -57,7 +65,11 @@ impl Labels {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+    fn of(&self, tenant: &TenantId) -> BTreeMap<String, String> {
+        self.lock().get(tenant).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, BTreeMap<String, String>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,7 +77,7 @@ impl Labels {
 impl Api {
     /// What it says of itself.
     pub(crate) fn metadata(&self) -> Metadata {
-        let mut extended = self.labels.lock().clone();
+        let mut extended = self.labels.of(self.tenant());
         let version = || DAPR_VERSION.to_owned();
         extended
             .entry("daprRuntimeVersion".to_owned())
@@ -74,7 +86,7 @@ impl Api {
             id: ID,
             version: env!("CARGO_PKG_VERSION"),
             features: &FEATURES,
-            actors: self.runtime.actor_types(&self.tenant),
+            actors: self.runtime.actor_types(self.tenant()),
             extended,
         }
     }
@@ -85,7 +97,7 @@ mod tests {
     use super::*;
 
     fn set(labels: &Labels, name: &str, value: &str) -> Result<(), LabelError> {
-        labels.set(name.to_owned(), value.to_owned())
+        labels.set(&TenantId::default(), name.to_owned(), value.to_owned())
     }
 
     #[test]
@@ -96,7 +108,9 @@ mod tests {
         }
         assert_eq!(set(&labels, "another", "1"), Err(LabelError::Many));
         assert_eq!(set(&labels, "0", "2"), Ok(()));
-        assert_eq!(labels.lock()["0"], "2");
+        assert_eq!(labels.of(&TenantId::default())["0"], "2");
+        let other = TenantId::new("other").unwrap();
+        assert_eq!(labels.of(&other), BTreeMap::new());
     }
 
     #[test]

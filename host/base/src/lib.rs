@@ -2,6 +2,7 @@
 //!
 //! Knows nobody: no store, no engine, no runtime, no I/O besides reading the clock.
 
+pub mod access;
 pub mod attribute;
 pub mod duration;
 pub mod failure;
@@ -9,6 +10,7 @@ pub mod ids;
 pub mod limits;
 pub mod time;
 
+pub use access::{InvalidRole, Role, Scope};
 pub use attribute::{AttributeValue, Attributes, InvalidAttribute, Search};
 pub use failure::{Failure, Fault, Outcome};
 pub use ids::{ActorKey, Digest, Entity, InvalidId, TenantId, WorkflowKey};

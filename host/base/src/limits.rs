@@ -76,6 +76,15 @@ pub struct Limits {
     pub batches_running_max: usize,
     /// Batch operations of one tenant that have ended and can still be looked at, the latest ones. Default 100.
     pub batches_kept_max: usize,
+    /// Tokens of one tenant that are kept; where all of them count, one more is refused, or else the one is forgotten
+    /// that has been dead for longest. Default 100.
+    pub tokens_max: usize,
+    /// How long a token counts at most, and where nothing else is said. Default 365 d.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
+    pub token_lifetime_max: Duration,
+    /// Entries of one tenant's audit log that are kept, the latest ones. Default 10,000.
+    pub audit_entries_max: u64,
     /// Activities that run at once. Default 256.
     pub activities_running_max: usize,
     /// Activities that are held in memory, those that wait for their turn or their next attempt included;
@@ -180,6 +189,16 @@ pub struct ServerLimits {
     #[serde(with = "duration::field")]
     #[schemars(with = "String")]
     pub response_stall_max: Duration,
+    /// Wrong tokens that one address may send within `wrong_tokens_kept`; behind that, only such tokens of it are
+    /// looked at that it has sent before and that were right. Default 20.
+    pub wrong_tokens_max: u32,
+    /// How long it counts that a token was wrong, from the first one of its address on. Default 60 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
+    pub wrong_tokens_kept: Duration,
+    /// Addresses of which it is known that they have sent wrong tokens, and tokens of which it is known that an
+    /// address has sent them and they were right; of more, the oldest are forgotten. Default 4,096.
+    pub wrong_token_addresses_max: usize,
 }
 
 impl Default for ServerLimits {
@@ -192,6 +211,9 @@ impl Default for ServerLimits {
             connection_idle_max: Duration::from_secs(75),
             request_body_time_max: Duration::from_secs(60),
             response_stall_max: Duration::from_secs(60),
+            wrong_tokens_max: 20,
+            wrong_tokens_kept: Duration::from_secs(60),
+            wrong_token_addresses_max: 4_096,
         }
     }
 }
@@ -340,6 +362,9 @@ impl Default for Limits {
             schedule_backfill_max: 1_000,
             batches_running_max: 4,
             batches_kept_max: 100,
+            tokens_max: 100,
+            token_lifetime_max: Duration::from_secs(365 * 24 * 60 * 60),
+            audit_entries_max: 10_000,
             activities_running_max: 256,
             activities_held_max: 100_000,
             workflow_pending_max: 10_000,

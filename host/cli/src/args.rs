@@ -12,7 +12,7 @@ use clap::{
 use clap_complete::Shell;
 use host_api::json;
 use host_base::attribute::read_attribute;
-use host_base::{AttributeValue, Attributes, Search, duration};
+use host_base::{AttributeValue, Attributes, InvalidId, Role, Search, TenantId, duration};
 
 use crate::remote::Sources;
 
@@ -42,6 +42,7 @@ const ENVIRONMENT: &str = r#"Environment:
   HOST_SERVER  like --server
   HOST_TOKEN   like --token
   HOST_CA      like --ca
+  HOST_TENANT  like --tenant
   HOST_DATA    like --data
   HOST_CONFIG  like --config
   HOST_LOG     what the host's own log tells on standard error: error, warn, info, debug, trace
@@ -130,6 +131,17 @@ pub(crate) struct Common {
         value_name = "FILE"
     )]
     pub(crate) ca: Option<PathBuf>,
+    /// Whose things are meant. On a server, a token of a tenant means that one whatever is said here. [default: default]
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        env = "HOST_TENANT",
+        hide_env_values = true,
+        value_name = "NAME",
+        value_parser = tenant
+    )]
+    pub(crate) tenant: Option<TenantId>,
     #[arg(skip)]
     pub(crate) sources: Sources,
     /// A TOML file of settings that are not the usual ones; "host config" shows all.
@@ -206,6 +218,11 @@ pub(crate) enum Command {
     /// Deploys plugins, and reads which are deployed.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Makes tokens by which callers of a server are known, lists them, and revokes them.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Shows who has asked a server for what that changes how things are run, the latest first.
+    Audit(AuditArgs),
     /// Keeps a server, with what it is reached by, as the one that commands drive.
     Login {
         /// The server, such as https://host.example.org:3500.
@@ -315,7 +332,7 @@ pub(crate) struct ServeArgs {
     /// Components to deploy first; those that the data directory remembers are served, too.
     #[arg(value_name = "PLUGIN")]
     pub(crate) plugins: Vec<PathBuf>,
-    /// Where HTTP is served; without a token file, an address of this machine's own. Port 0 stands for any that
+    /// Where HTTP is served; without any tokens, an address of this machine's own. Port 0 stands for any that
     /// is free. [default: 127.0.0.1:3500]
     #[arg(
         long,
@@ -349,7 +366,8 @@ pub(crate) struct ServeArgs {
         value_name = "FILE"
     )]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Tokens, each in a line: callers must send one as "Authorization: Bearer TOKEN" or "dapr-api-token: TOKEN".
+    /// Tokens of whoever runs the host, each in a line; they reach all tenants. Callers send theirs, or one of "host
+    /// token create", as "Authorization: Bearer TOKEN" or "dapr-api-token: TOKEN".
     #[arg(
         long,
         env = "HOST_TOKEN_FILE",
@@ -978,6 +996,55 @@ impl DeployArgs {
             (false, false) => json::RolloutPolicy::Pin,
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes a token and shows it, once. A server of the directory asks for tokens from its next start on.
+    Create(CreateTokenArgs),
+    /// Lists the tenant's tokens, without the tokens themselves.
+    List,
+    /// Gives a token another secret and shows it, once. The one before counts no longer.
+    Rotate {
+        /// The token's id.
+        id: String,
+    },
+    /// Has a token count no longer, at once.
+    Revoke {
+        /// The token's id.
+        id: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditArgs {
+    /// How many entries at most.
+    #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = one_or_more())]
+    pub(crate) limit: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CreateTokenArgs {
+    /// What it may do at most: reader, invoker, operator, deployer or administrator, each all that those before it may.
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Role,
+    /// Limits it to instances of the workflow of this name; also again, for more.
+    #[arg(long = "workflow", value_name = "NAME")]
+    pub(crate) workflows: Vec<String>,
+    /// Limits it to actors of this type; also again, for more.
+    #[arg(long = "actor-type", value_name = "TYPE")]
+    pub(crate) actor_types: Vec<String>,
+    /// How long it counts: 30d, 12h or PT1H. As long as may be (`token_lifetime_max`) where nothing is said.
+    #[arg(long, value_name = "PERIOD", value_parser = period)]
+    pub(crate) lifetime: Option<String>,
+    /// What it is for, for whoever looks at the list later.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) description: String,
+}
+
+/// A tenant of this name.
+fn tenant(name: &str) -> Result<TenantId, InvalidId> {
+    TenantId::new(name)
 }
 
 /// Where a workflow stands.

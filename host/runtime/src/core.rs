@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
 use crate::actor::{self, ActorTurns};
+use crate::audit::Audit;
 use crate::batches::Batches;
 use crate::chain::Chain;
 use crate::changes::Recent;
@@ -41,6 +42,7 @@ use crate::start::{self, unreadable};
 use crate::starts::Starts;
 use crate::tenants::Tenants;
 use crate::timers::Timers;
+use crate::tokens::Tokens;
 use crate::topics::{TopicOp, Topics};
 use crate::updates::Updates;
 use crate::view::WorkflowView;
@@ -69,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) entities: Entities,
     pub(crate) timers: Timers,
     pub(crate) topics: Arc<Topics>,
+    pub(crate) tokens: Tokens,
+    pub(crate) audit: Audit,
     pub(crate) retention: Retention,
     pub(crate) activities: Activities,
     pub(crate) schedules: Schedules,

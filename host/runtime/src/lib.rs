@@ -6,6 +6,7 @@
 
 mod activity;
 mod actor;
+mod audit;
 mod batches;
 mod chain;
 mod changes;
@@ -45,6 +46,7 @@ mod starts;
 mod tenants;
 mod threads;
 mod timers;
+mod tokens;
 mod topics;
 mod updates;
 mod view;
@@ -54,6 +56,7 @@ mod watchers;
 mod when;
 pub mod workflow;
 
+pub use audit::AuditView;
 pub use batches::{BatchView, Selection};
 pub use changes::{Changes, Missed};
 pub use control::Purged;
@@ -74,6 +77,7 @@ pub use runtime::{Deployed, Runtime, Unfinished};
 pub use schedules::{Fired, ScheduleView};
 pub use start::{IdReuse, Start};
 pub use tenants::TenantError;
+pub use tokens::{Grant, NewToken, TokenState, TokenView, Unfit};
 pub use topics::SubscriptionView;
 pub use view::{WorkflowView, status_name};
 

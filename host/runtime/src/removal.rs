@@ -112,14 +112,13 @@ async fn remove_one(
     let mut of_plugin = kept.iter().filter(|one| one.plugin == plugin);
     let found = of_plugin.find(|one| one.digest == *component);
     let found = found.ok_or_else(|| RemoveError::Unknown(component.to_string()))?;
-    let needs = match (found.stands, found.instances) {
-        (true, _) => vec![format!("plugin {plugin}, for which it stands")],
-        (false, 0) => return Ok(core.forget_components().await?),
-        (false, number) => vec![format!("{number} unfinished workflows")],
+    let needs = match found.stands {
+        true => format!("plugin {plugin}, for which it stands"),
+        false => format!("{} unfinished workflows", found.instances),
     };
     Err(RemoveError::Needed {
         what: format!("component {component}"),
-        by: needs,
+        by: vec![needs],
         only_state: false,
     })
 }

@@ -370,10 +370,9 @@ pub(crate) async fn kept(core: &Core, tenant: &TenantId) -> Result<Vec<KeptCompo
         stands: stands(&digest),
         instances: pins.get(&(tenant.clone(), digest)).copied().unwrap_or(0),
     });
-    let of_tenant = |one: &KeptComponent| {
-        one.instances > 0 || deployments.iter().any(|(name, _)| *name == one.plugin)
-    };
-    let mut kept: Vec<_> = kept.filter(of_tenant).collect();
+    // What another tenant calls as one of its plugins is called is no business of this one.
+    let of_tenant = kept.filter(|one| one.stands || one.instances > 0);
+    let mut kept: Vec<_> = of_tenant.collect();
     let order = |one: &KeptComponent| (one.plugin.clone(), !one.stands, u64::MAX - one.deployed.0);
     kept.sort_by_key(order);
     Ok(kept)

@@ -23,6 +23,7 @@ use host_store::{
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::activity::Activities;
+use crate::audit::Audit;
 use crate::batches::{self, Batches};
 use crate::changes::Recent;
 use crate::components::Components;
@@ -51,6 +52,7 @@ use crate::starts::{StartPermit, Starts};
 use crate::tenants::{TenantError, Tenants};
 use crate::threads::Threads;
 use crate::timers::Timers;
+use crate::tokens::Tokens;
 use crate::topics::{self, SubscriptionView};
 use crate::updates::Updates;
 use crate::view::{self, WorkflowView};
@@ -131,6 +133,7 @@ impl Runtime {
         components::tidy_code(&core)?;
         core.topics.load(&core.reader)?;
         core.tenants.load(&core.reader)?;
+        core.tokens.load(&core.reader)?;
         load_remembered(&core, threads.all())?;
         let scheduled = schedules::load(&core)?;
         core.tasks
@@ -989,6 +992,8 @@ fn core(
         entities: Entities::new(&options.limits),
         timers: Timers::default(),
         topics: Arc::default(),
+        tokens: Tokens::default(),
+        audit: Audit::default(),
         retention,
         reads: FairPlaces::new(options.limits.actor_reads_max),
         activities: Activities::new(&options.limits),

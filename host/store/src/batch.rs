@@ -8,8 +8,8 @@ use prost::Message;
 
 use crate::keys::{self, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply,
-    Schedule, Subscription, Task, Tenant,
+    AuditEntry, BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder,
+    Reply, Schedule, Subscription, Task, Tenant, Token,
 };
 use crate::state::StateValue;
 
@@ -200,6 +200,34 @@ impl Batch {
     /// Writes what is said of a tenant.
     pub fn put_tenant(&mut self, tenant: &TenantId, said: &Tenant) {
         self.put_message(Keyspace::Meta, keys::tenant_record(tenant), said);
+    }
+
+    /// Writes a token.
+    pub fn put_token(&mut self, tenant: &TenantId, id: &str, token: &Token) {
+        self.put_message(Keyspace::Meta, keys::token(tenant, id), token);
+    }
+
+    /// Forgets a token.
+    pub fn delete_token(&mut self, tenant: &TenantId, id: &str) {
+        self.delete(Keyspace::Meta, keys::token(tenant, id));
+    }
+
+    /// Writes an entry of a tenant's audit log.
+    pub fn put_audit(&mut self, tenant: &TenantId, number: u64, entry: &AuditEntry) {
+        self.put_message(Keyspace::Audit, keys::audit(tenant, number), entry);
+    }
+
+    /// Forgets one entry of it.
+    pub fn delete_audit(&mut self, tenant: &TenantId, number: u64) {
+        self.delete(Keyspace::Audit, keys::audit(tenant, number));
+    }
+
+    /// Forgets that entry and all before it.
+    pub fn delete_audit_until(&mut self, tenant: &TenantId, number: u64) {
+        let beyond = keys::beyond(&keys::tenant(tenant));
+        let beyond = beyond.expect("a key begins with text, which has an end");
+        let oldest = keys::audit(tenant, number);
+        self.change(Keyspace::Audit, oldest, Change::DeleteUntil(beyond));
     }
 
     /// Asks an activity to stop. In a row of its own, because its workflow writes it, and only whoever runs

@@ -13,7 +13,7 @@
 //!
 //! | keyspace | key |
 //! |---|---|
-//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id · `"s"` tenant, schedule · `"j"` tenant, batch job · `"t"` tenant (letters are one u8) |
+//! | `meta` | `"f"` format version · `"b"` openings · `"d"` tenant, plugin · `"c"` digest · `"v"` digest · `"x"` a task's key · `"r"` tenant, workflow id · `"s"` tenant, schedule · `"j"` tenant, batch job · `"t"` tenant · `"k"` tenant, token (letters are one u8) |
 //! | `instance` | tenant, workflow id |
 //! | `history` | tenant, workflow id, run u32, sequence u64 |
 //! | `inbox` | tenant, `1` workflow id or `2` actor type and actor id, sequence u64 |
@@ -25,6 +25,7 @@
 //! | `reply` | tenant, digest |
 //! | `topic` | tenant, topic, `1` workflow id or `2` actor type and actor id |
 //! | `index` | tenant, `1` status u32 or `2` workflow name, workflow id |
+//! | `audit` | tenant, what is missing of the number to the greatest u64: the latest lies first |
 
 use host_base::{ActorKey, Digest, Entity, TenantId, Timestamp, WorkflowKey};
 
@@ -58,11 +59,13 @@ pub enum Keyspace {
     Index,
     /// Who wants what is published.
     Topic,
+    /// Who has changed what.
+    Audit,
 }
 
 impl Keyspace {
     /// Every keyspace, each at the place that its number says.
-    pub const ALL: [Keyspace; 12] = [
+    pub const ALL: [Keyspace; 13] = [
         Keyspace::Meta,
         Keyspace::Instance,
         Keyspace::History,
@@ -75,6 +78,7 @@ impl Keyspace {
         Keyspace::Reply,
         Keyspace::Index,
         Keyspace::Topic,
+        Keyspace::Audit,
     ];
 
     /// Its name on disk.
@@ -92,6 +96,7 @@ impl Keyspace {
             Keyspace::Reply => "reply",
             Keyspace::Index => "index",
             Keyspace::Topic => "topic",
+            Keyspace::Audit => "audit",
         }
     }
 }
@@ -168,6 +173,7 @@ const LAST_RUN: u8 = b'r';
 const SCHEDULED: u8 = b's';
 const BATCH_JOB: u8 = b'j';
 const TENANT: u8 = b't';
+const TOKEN: u8 = b'k';
 const WORKFLOW: u8 = 1;
 const ACTOR: u8 = 2;
 const BY_STATUS: u8 = 1;
@@ -695,6 +701,23 @@ pub(crate) fn read_tenant_record(key: &[u8]) -> Option<TenantId> {
     Some(tenant)
 }
 
+/// What the keys of all tokens begin with.
+pub(crate) fn tokens() -> Vec<u8> {
+    vec![TOKEN]
+}
+
+pub(crate) fn token(tenant: &TenantId, id: &str) -> Vec<u8> {
+    Parts(tokens()).tenant(tenant).text(id).0
+}
+
+pub(crate) fn read_token(key: &[u8]) -> Option<(TenantId, String)> {
+    let mut cursor = Cursor(key);
+    cursor.tag(TOKEN)?;
+    let parts = (cursor.tenant()?, cursor.text()?);
+    cursor.end()?;
+    Some(parts)
+}
+
 /// What the keys of the ids of all deleted instances begin with.
 pub(crate) fn last_runs() -> Vec<u8> {
     vec![LAST_RUN]
@@ -728,6 +751,18 @@ pub(crate) fn reply(tenant: &TenantId, key: &Digest) -> Vec<u8> {
 pub(crate) fn read_reply(key: &[u8]) -> Option<(TenantId, Digest)> {
     let mut cursor = Cursor(key);
     let parts = (cursor.tenant()?, cursor.digest()?);
+    cursor.end()?;
+    Some(parts)
+}
+
+/// The entry of this number in a tenant's audit log.
+pub(crate) fn audit(tenant: &TenantId, number: u64) -> Vec<u8> {
+    Parts::default().tenant(tenant).u64(u64::MAX - number).0
+}
+
+pub(crate) fn read_audit(key: &[u8]) -> Option<(TenantId, u64)> {
+    let mut cursor = Cursor(key);
+    let parts = (cursor.tenant()?, u64::MAX - cursor.u64()?);
     cursor.end()?;
     Some(parts)
 }
@@ -817,6 +852,94 @@ mod tests {
         ]
     }
 
+    prop_compose! {
+        fn ids()(texts in [TEXT; 4], run: u32, number: u64, digest: [u8; 32], due in 0..2_u64) -> Ids {
+            Ids { texts, run, number, digest: Digest(digest), due: Timestamp(due) }
+        }
+    }
+
+    /// What stands behind the tenant in keys.
+    #[derive(Clone, Debug)]
+    struct Ids {
+        texts: [String; 4],
+        run: u32,
+        number: u64,
+        digest: Digest,
+        due: Timestamp,
+    }
+
+    /// A key of each kind and where it lies, with these ids whatever they hold.
+    fn keys_of(owner: &TenantId, ids: &Ids) -> Vec<(Keyspace, Vec<u8>)> {
+        let [text, id, actor_type, actor_id] = ids.texts.clone();
+        let (run, tenant) = (ids.run, owner.clone());
+        let workflow = WorkflowKey {
+            tenant: tenant.clone(),
+            id,
+        };
+        let actor = ActorKey {
+            tenant,
+            actor_type,
+            id: actor_id,
+        };
+        let a_task = TaskKey {
+            workflow: workflow.clone(),
+            run,
+            handle: run,
+        };
+        let timers = [
+            TimerOf::Workflow {
+                workflow: workflow.clone(),
+                run,
+                handle: run,
+            },
+            TimerOf::Reminder {
+                actor: actor.clone(),
+                name: text.clone(),
+            },
+            TimerOf::Delayed {
+                actor: actor.clone(),
+                id: text.clone(),
+            },
+            TimerOf::Expiry {
+                actor: actor.clone(),
+                key: text.clone(),
+            },
+            TimerOf::Retention {
+                workflow: workflow.clone(),
+                run,
+            },
+        ];
+        let timers = timers.map(|of| (Keyspace::Timer, timer(&TimerKey { due: ids.due, of })));
+        let entities = [
+            Entity::Workflow(workflow.clone()),
+            Entity::Actor(actor.clone()),
+        ];
+        let mails = entities
+            .each_ref()
+            .map(|it| (Keyspace::Inbox, mail(it, ids.number)));
+        let topics = entities.map(|it| (Keyspace::Topic, subscription(&text, &it)));
+        let others = [
+            (Keyspace::Meta, deployment(owner, &text)),
+            (Keyspace::Meta, schedule(owner, &text)),
+            (Keyspace::Meta, batch_job(owner, &text)),
+            (Keyspace::Meta, token(owner, &text)),
+            (Keyspace::Meta, last_run(&workflow)),
+            (Keyspace::Meta, cancel(&a_task)),
+            (Keyspace::Audit, audit(owner, ids.number)),
+            (Keyspace::Task, task(&a_task)),
+            (Keyspace::Instance, instance(&workflow)),
+            (Keyspace::History, event(&workflow, run, ids.number)),
+            (Keyspace::Actor, state(&actor, &text)),
+            (Keyspace::Reply, reply(owner, &ids.digest)),
+            (Keyspace::Index, index(index_of_status(owner, 1), &text)),
+            (
+                Keyspace::Index,
+                index(index_of_name(owner, &workflow.id), &text),
+            ),
+        ];
+        [&timers[..], &mails[..], &topics[..], &others[..]].concat()
+    }
+
     /// The order that the header of this file promises.
     fn parts(entity: &Entity) -> (TenantId, u8, Vec<String>) {
         match entity.clone() {
@@ -874,6 +997,10 @@ mod tests {
             let a_job = batch_job(&owner, &text);
             prop_assert_eq!(read_batch_job(&a_job), Some((owner.clone(), text.clone())));
             prop_assert_eq!(read_tenant_record(&tenant_record(&owner)), Some(owner.clone()));
+            let entry = audit(&owner, number);
+            prop_assert_eq!(read_audit(&entry), Some((owner.clone(), number)));
+            let a_token = token(&owner, &text);
+            prop_assert_eq!(read_token(&a_token), Some((owner.clone(), text.clone())));
             prop_assert_eq!(read_cancel(&cancel(&a_task)), Some(a_task.clone()));
             prop_assert_eq!(read_task(&task(&a_task)), Some(a_task));
             prop_assert_eq!(read_timer(&timer(&a_timer)), Some(a_timer));
@@ -915,6 +1042,20 @@ mod tests {
             let rows = index(index_of_name(&f.tenant, &f.id), &text);
             prop_assert_eq!(sees(index_of_name(&e.tenant, &e.id), rows.clone()), e == f);
             prop_assert!(!sees(index_of_status(&e.tenant, 1), rows));
+        }
+
+        #[test]
+        fn no_key_of_a_tenant_is_one_of_another_or_its_beginning(
+            one in ID, other in ID, a in ids(), b in ids(),
+        ) {
+            prop_assume!(one != other);
+            let [one, other] = [one, other].map(|name| TenantId::new(name).unwrap());
+            for (keyspace, mine) in keys_of(&one, &a) {
+                for (elsewhere, foreign) in keys_of(&other, &b) {
+                    let apart = !mine.starts_with(&foreign) && !foreign.starts_with(&mine);
+                    prop_assert!(keyspace != elsewhere || apart, "{mine:?} {foreign:?}");
+                }
+            }
         }
 
         #[test]

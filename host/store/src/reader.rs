@@ -13,8 +13,8 @@ use prost::Message;
 use crate::database::{Database, View, Walk};
 use crate::keys::{self, KeyRange, Keyspace, TaskKey, TimerKey};
 use crate::records::{
-    BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder, Reply,
-    Schedule, Status, Subscription, Task, Tenant,
+    AuditEntry, BatchJob, Component, Delayed, Deployment, Event, Instance, LastRun, Mail, Reminder,
+    Reply, Schedule, Status, Subscription, Task, Tenant, Token,
 };
 use crate::state::StateValue;
 
@@ -292,6 +292,26 @@ impl Reader {
     pub fn schedules(&self) -> Read<Vec<((TenantId, String), Schedule)>> {
         let range = KeyRange::prefix(keys::schedules());
         self.messages(Keyspace::Meta, range, usize::MAX, keys::read_schedule)
+    }
+
+    /// The tokens of all tenants.
+    pub fn tokens(&self) -> Read<Vec<((TenantId, String), Token)>> {
+        let range = KeyRange::prefix(keys::tokens());
+        self.messages(Keyspace::Meta, range, usize::MAX, keys::read_token)
+    }
+
+    /// Entries of a tenant's audit log with their numbers, the latest first, of those before `before`.
+    pub fn audit(
+        &self,
+        tenant: &TenantId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Read<Vec<(u64, AuditEntry)>> {
+        let last = before.map(|number| keys::audit(tenant, number));
+        let range = after_last(KeyRange::prefix(keys::tenant(tenant)), last);
+        self.messages(Keyspace::Audit, range, limit, |key| {
+            keys::read_audit(key).map(|(_, number)| number)
+        })
     }
 
     /// One batch job.

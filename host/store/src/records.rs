@@ -1229,3 +1229,64 @@ pub struct Tenant {
     #[prost(uint32, tag = "3")]
     pub weight: u32,
 }
+
+/// Keyspace `meta`: by what a caller is known. What the caller holds is not in it, and cannot be made of it.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct Token {
+    /// The BLAKE3 hash of the token's secret, keyed with `salt`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub digest: Vec<u8>,
+    /// 32 random bytes of its own.
+    #[prost(bytes = "vec", tag = "2")]
+    pub salt: Vec<u8>,
+    /// The name of the role; a token of one that is not known counts for nothing.
+    #[prost(string, tag = "3")]
+    pub role: String,
+    /// Names of workflows to which it is limited.
+    #[prost(string, repeated, tag = "4")]
+    pub workflows: Vec<String>,
+    /// Types of actors to which it is limited. Where both lists are empty it is not limited.
+    #[prost(string, repeated, tag = "5")]
+    pub actor_types: Vec<String>,
+    /// When it was created, in milliseconds since the epoch.
+    #[prost(uint64, tag = "6")]
+    pub created_ms: u64,
+    /// From when on it counts no longer, in milliseconds since the epoch.
+    #[prost(uint64, tag = "7")]
+    pub expires_ms: u64,
+    /// When it was revoked, in milliseconds since the epoch; 0: it is not.
+    #[prost(uint64, tag = "8")]
+    pub revoked_ms: u64,
+    /// When it got the secret that it has, in milliseconds since the epoch; 0: it has its first one.
+    #[prost(uint64, tag = "9")]
+    pub rotated_ms: u64,
+    /// What it is for, for people.
+    #[prost(string, tag = "10")]
+    pub description: String,
+}
+
+/// Keyspace `audit`: that somebody has asked for something that changes how things are run.
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
+pub struct AuditEntry {
+    /// When, in milliseconds since the epoch.
+    #[prost(uint64, tag = "1")]
+    pub at_ms: u64,
+    /// The id of the caller's token; empty: whoever runs the host.
+    #[prost(string, tag = "2")]
+    pub token: String,
+    /// The caller's role.
+    #[prost(string, tag = "3")]
+    pub role: String,
+    /// The caller's address.
+    #[prost(string, tag = "4")]
+    pub address: String,
+    /// What was asked for: a method and a route, or a call.
+    #[prost(string, tag = "5")]
+    pub deed: String,
+    /// To what it was to be done, as far as the request names it.
+    #[prost(string, tag = "6")]
+    pub object: String,
+    /// With which status it was answered; empty: the caller was gone before, or the host.
+    #[prost(string, tag = "7")]
+    pub outcome: String,
+}

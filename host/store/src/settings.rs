@@ -193,7 +193,8 @@ fn is_queue(keyspace: Keyspace) -> bool {
         | Keyspace::Actor
         | Keyspace::Reminder
         | Keyspace::Delayed
-        | Keyspace::Topic => false,
+        | Keyspace::Topic
+        | Keyspace::Audit => false,
     }
 }
 
@@ -209,7 +210,8 @@ fn is_short(keyspace: Keyspace) -> bool {
         | Keyspace::Delayed
         | Keyspace::Reply
         | Keyspace::Index
-        | Keyspace::Topic => false,
+        | Keyspace::Topic
+        | Keyspace::Audit => false,
     }
 }
 
@@ -224,6 +226,8 @@ fn has_payloads(keyspace: Keyspace) -> bool {
         | Keyspace::Reminder
         | Keyspace::Delayed
         | Keyspace::Reply => true,
-        Keyspace::Timer | Keyspace::Task | Keyspace::Index | Keyspace::Topic => false,
+        Keyspace::Timer | Keyspace::Task | Keyspace::Index | Keyspace::Topic | Keyspace::Audit => {
+            false
+        }
     }
 }

@@ -4,7 +4,6 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
@@ -14,21 +13,21 @@ use host_base::{ActorKey, Failure, Payload};
 use super::body::Body;
 use super::error::{self, Error};
 use super::path::Names;
-use crate::Api;
 use crate::actors::{Uncalled, sole_argument};
+use crate::{Api, Shared};
 
 const INVOKE_FAILED: &str = "ERR_ACTOR_INVOKE_METHOD";
 /// How the client calls itself that sends a list of arguments.
 const JAVASCRIPT_CLIENT: &[u8] = b"dapr-sdk-js/";
 
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/actors/{type}/{id}/method/{method}", any(call))
 }
 
 /// Calls a method with the body, and answers with what it returned. A call with the `Idempotency-Key` of an
 /// earlier one gets that one's answer.
 async fn call(
-    State(api): State<Api>,
+    api: Api,
     Names([actor_type, id, method]): Names<3>,
     headers: HeaderMap,
     Body(body): Body,
@@ -45,8 +44,8 @@ async fn call(
 
 /// The actor's address.
 pub(super) fn actor_key(api: &Api, actor_type: String, id: String) -> Result<ActorKey, Error> {
-    let actor = ActorKey::new(api.tenant.clone(), actor_type, id);
-    actor.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.to_string()))
+    let actor = api.actor_key(actor_type, id);
+    actor.map_err(|error| Error::out_of_reach("ERR_BAD_REQUEST", &error))
 }
 
 fn input(headers: &HeaderMap, body: Bytes) -> Payload {

@@ -3,7 +3,6 @@
 //! Extracts, calls, converts. A plugin's reminders and timers run methods: one that is set here runs the method of
 //! its name, and a timer the one that it says.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -18,14 +17,14 @@ use super::body::Body;
 use super::error::{self, Error};
 use super::path::Names;
 use super::state::payload;
-use crate::Api;
 use crate::actors::{self, Due, FailurePolicy, Refused};
 use crate::json::date;
+use crate::{Api, Shared};
 
 /// How clients write that there is no data.
 const NO_DATA: &[u8] = b"\"\"";
 
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes() -> Router<Shared> {
     let reminder = post(set_reminder)
         .put(set_reminder)
         .get(read_reminder)
@@ -97,7 +96,7 @@ impl Policy {
 }
 
 async fn set_reminder(
-    State(api): State<Api>,
+    api: Api,
     Names([actor_type, id, name]): Names<3>,
     body: Body,
 ) -> Result<StatusCode, Error> {
@@ -116,7 +115,7 @@ async fn set_reminder(
 }
 
 async fn cancel_reminder(
-    State(api): State<Api>,
+    api: Api,
     Names([actor_type, id, name]): Names<3>,
 ) -> Result<StatusCode, Error> {
     let actor = actor_key(&api, actor_type, id)?;
@@ -128,7 +127,7 @@ async fn cancel_reminder(
 }
 
 async fn read_reminder(
-    State(api): State<Api>,
+    api: Api,
     Names([actor_type, id, name]): Names<3>,
 ) -> Result<Json<Reminder>, Error> {
     let actor = actor_key(&api, actor_type, id)?;
@@ -192,7 +191,7 @@ fn reminder_refused(code: &'static str, what: &str, refused: Refused) -> Error {
 }
 
 async fn set_timer(
-    State(api): State<Api>,
+    api: Api,
     Names([actor_type, id, name]): Names<3>,
     body: Body,
 ) -> Result<StatusCode, Error> {
@@ -204,7 +203,7 @@ async fn set_timer(
 }
 
 async fn cancel_timer(
-    State(api): State<Api>,
+    api: Api,
     Names([actor_type, id, name]): Names<3>,
 ) -> Result<StatusCode, Error> {
     let actor = actor_key(&api, actor_type, id)?;

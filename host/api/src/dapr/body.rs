@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::error::{Error, MALFORMED};
-use crate::Api;
+use crate::Shared;
 
 /// What was sent.
 pub(super) struct Body(pub(super) Bytes);
@@ -21,10 +21,10 @@ impl Body {
     }
 }
 
-impl FromRequest<Api> for Body {
+impl FromRequest<Shared> for Body {
     type Rejection = Error;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Body, Error> {
+    async fn from_request(request: Request, api: &Shared) -> Result<Body, Error> {
         let bytes = Bytes::from_request(request, api).await;
         bytes.map(Body).map_err(|rejection| {
             let text = match rejection.status() {

@@ -10,6 +10,7 @@ use host_base::{Failure, Fault};
 use serde::Serialize;
 
 use crate::actors::Refused;
+use crate::caller::OutOfReach;
 use crate::{RETRY_AFTER_SECONDS, idempotency};
 
 /// An answer that says what went wrong.
@@ -43,6 +44,17 @@ impl Error {
     /// What the client got wrong in the request itself.
     pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> Error {
         Error::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// What the caller has named is not within its reach; `code` where the id is none.
+    pub(super) fn out_of_reach(code: &'static str, error: &OutOfReach) -> Error {
+        let (status, code) = match error {
+            OutOfReach::Id(_) => (StatusCode::BAD_REQUEST, code),
+            OutOfReach::Unknown(_) => (StatusCode::NOT_FOUND, code),
+            OutOfReach::Limited { .. } => (StatusCode::FORBIDDEN, "ERR_FORBIDDEN"),
+            OutOfReach::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, code),
+        };
+        Error::new(status, code, error.to_string())
     }
 
     /// What is not done to an actor; `code` where Dapr has no code for the reason.

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, put};
 use axum::{Json, Router};
@@ -13,10 +12,10 @@ use serde::Serialize;
 use super::body::Body;
 use super::error::Error;
 use super::path::Names;
-use crate::Api;
 use crate::metadata::Metadata;
+use crate::{Api, Shared};
 
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/metadata", get(read))
         .route("/metadata/{name}", put(label))
@@ -51,7 +50,7 @@ struct Active {
     count: usize,
 }
 
-async fn read(State(api): State<Api>) -> Json<Server> {
+async fn read(api: Api) -> Json<Server> {
     let Metadata {
         id,
         version,
@@ -79,15 +78,11 @@ async fn read(State(api): State<Api>) -> Json<Server> {
     })
 }
 
-async fn label(
-    State(api): State<Api>,
-    Names([name]): Names<1>,
-    Body(value): Body,
-) -> Result<StatusCode, Error> {
+async fn label(api: Api, Names([name]): Names<1>, Body(value): Body) -> Result<StatusCode, Error> {
     let refused = |error: String| Error::bad_request("ERR_BAD_REQUEST", error);
     let value = String::from_utf8(value.into());
     let value = value.map_err(|error| refused(format!("a label is text: {error}")))?;
-    let set = api.labels.set(name, value);
+    let set = api.labels.set(api.tenant(), name, value);
     set.map_err(|error| refused(error.to_string()))?;
     Ok(StatusCode::NO_CONTENT)
 }

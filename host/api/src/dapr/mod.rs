@@ -15,12 +15,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-use crate::Api;
+use crate::Shared;
 
 /// Where workflows have been, as the API became stable.
 const WORKFLOW_VERSIONS: [&str; 3] = ["/v1.0", "/v1.0-beta1", "/v1.0-alpha1"];
 
-pub(crate) fn routes() -> Router<Api> {
+pub(crate) fn routes() -> Router<Shared> {
     let stable = Router::new()
         .route("/healthz", get(is_healthy))
         .route("/healthz/outbound", get(is_healthy))

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,14 +18,14 @@ use super::actors::actor_key;
 use super::body::Body;
 use super::error::{self, Error};
 use super::path::Names;
-use crate::Api;
 use crate::actors::{self, Refused};
 use crate::json::date;
+use crate::{Api, Shared};
 
 /// The header by which a value says when it expires.
 const EXPIRES: HeaderName = HeaderName::from_static("metadata.ttlexpiretime");
 
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/actors/{type}/{id}/state", post(write).put(write))
         .route("/actors/{type}/{id}/state/{key}", get(read))
@@ -54,7 +53,7 @@ struct Request {
 }
 
 async fn write(
-    State(api): State<Api>,
+    api: Api,
     Names([actor_type, id]): Names<2>,
     body: Body,
 ) -> Result<StatusCode, Error> {
@@ -104,10 +103,7 @@ pub(super) fn payload(value: Box<RawValue>) -> Payload {
     Box::<str>::from(value).into_string().into_bytes()
 }
 
-async fn read(
-    State(api): State<Api>,
-    Names([actor_type, id, key]): Names<3>,
-) -> Result<Response, Error> {
+async fn read(api: Api, Names([actor_type, id, key]): Names<3>) -> Result<Response, Error> {
     let actor = actor_key(&api, actor_type, id)?;
     let value = api.state(&actor, &key);
     let value = value

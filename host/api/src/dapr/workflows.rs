@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,13 +16,14 @@ use serde::{Deserialize, Serialize};
 use super::body::Body;
 use super::error::{Error, idempotency_key};
 use super::path::Names;
-use crate::Api;
+use crate::caller::OutOfReach;
 use crate::json::date;
 use crate::workflows::{self, NewIdError};
+use crate::{Api, Shared};
 
 const NOT_FOUND: &str = "ERR_INSTANCE_ID_NOT_FOUND";
 
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes() -> Router<Shared> {
     // What stands at the third place is a name where something is started, and an id elsewhere.
     let one = "/workflows/{component}/{workflow}";
     let at = |action: &str| format!("{one}/{action}");
@@ -59,7 +60,7 @@ fn accepted<T>(body: T) -> Accepted<T> {
 }
 
 async fn start(
-    State(api): State<Api>,
+    api: Api,
     Names([_, name]): Names<2>,
     query: Result<Query<StartQuery>, QueryRejection>,
     headers: HeaderMap,
@@ -68,7 +69,9 @@ async fn start(
     let query = query.map_err(|error| Error::bad_request("ERR_BAD_REQUEST", error.body_text()))?;
     let Query(StartQuery { id }) = query;
     id.as_deref().map_or(Ok(()), check_new_id)?;
-    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let may = api.check_workflow_name(&name);
+    may.map_err(|error| Error::out_of_reach("ERR_START_WORKFLOW", &error))?;
+    let (runtime, tenant) = (&api.runtime, api.tenant());
     let start = Start {
         name: name.clone(),
         id,
@@ -125,7 +128,7 @@ struct Instance {
     properties: BTreeMap<&'static str, String>,
 }
 
-async fn read(State(api): State<Api>, Names([_, id]): Names<2>) -> Result<Json<Instance>, Error> {
+async fn read(api: Api, Names([_, id]): Names<2>) -> Result<Json<Instance>, Error> {
     let key = key_of(&api, id)?;
     let view = api.runtime.workflow(&key).map_err(unreadable)?;
     let view = view.ok_or_else(|| unknown(&key.id))?;
@@ -140,25 +143,25 @@ async fn read(State(api): State<Api>, Names([_, id]): Names<2>) -> Result<Json<I
     }))
 }
 
-async fn terminate(State(api): State<Api>, Names([_, id]): Names<2>) -> Accepted<Done> {
+async fn terminate(api: Api, Names([_, id]): Names<2>) -> Accepted<Done> {
     let key = key_of(&api, id)?;
     let ended = api.runtime.terminate_workflow(&key, "").await;
     done("ERR_TERMINATE_WORKFLOW", ended, &key)
 }
 
-async fn pause(State(api): State<Api>, Names([_, id]): Names<2>) -> Accepted<Done> {
+async fn pause(api: Api, Names([_, id]): Names<2>) -> Accepted<Done> {
     let key = key_of(&api, id)?;
     let held = api.runtime.suspend_workflow(&key, "").await;
     done("ERR_PAUSE_WORKFLOW", held, &key)
 }
 
-async fn resume(State(api): State<Api>, Names([_, id]): Names<2>) -> Accepted<Done> {
+async fn resume(api: Api, Names([_, id]): Names<2>) -> Accepted<Done> {
     let key = key_of(&api, id)?;
     let resumed = api.runtime.resume_workflow(&key).await;
     done("ERR_RESUME_WORKFLOW", resumed, &key)
 }
 
-async fn purge(State(api): State<Api>, Names([_, id]): Names<2>) -> Accepted<Done> {
+async fn purge(api: Api, Names([_, id]): Names<2>) -> Accepted<Done> {
     let key = key_of(&api, id)?;
     let purged = api.runtime.purge_workflow(&key, false).await;
     done("ERR_PURGE_WORKFLOW", purged, &key)
@@ -186,7 +189,7 @@ fn done<T>(
 
 /// An event for a workflow that has ended is dropped, as in Dapr.
 async fn raise(
-    State(api): State<Api>,
+    api: Api,
     Names([_, id, event]): Names<3>,
     headers: HeaderMap,
     Body(value): Body,
@@ -206,8 +209,10 @@ async fn raise(
 }
 
 fn key_of(api: &Api, id: String) -> Result<WorkflowKey, Error> {
-    let key = WorkflowKey::new(api.tenant.clone(), id);
-    key.map_err(|error| Error::bad_request("ERR_INSTANCE_ID_INVALID", error.to_string()))
+    api.workflow_key(id).map_err(|error| match error {
+        OutOfReach::Unknown(id) => unknown(&id),
+        other => Error::out_of_reach("ERR_INSTANCE_ID_INVALID", &other),
+    })
 }
 
 fn unknown(id: &str) -> Error {

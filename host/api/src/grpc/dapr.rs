@@ -15,11 +15,11 @@ use tonic::{Request, Response, Status};
 
 use super::dapr_messages::*;
 use super::state::moment;
-use super::status::{of_control_of, of_failure, of_id, of_raised, of_store};
+use super::status::{nobody, of_control_of, of_failure, of_raised, of_reach, of_store};
 use crate::actors::{self, Due, Refused, Uncalled};
 use crate::json::date;
 use crate::metadata::Metadata;
-use crate::{Api, workflows};
+use crate::{Api, Shared, workflows};
 
 /// The service and its server.
 #[expect(
@@ -42,28 +42,31 @@ const EXPIRES: &str = "ttlExpireTime";
 /// What says when a workflow starts.
 const START_TIME: &str = "dapr.workflow.start_time";
 
-/// The service for one tenant.
-pub(super) struct Dapr(pub(super) Api);
+/// The service.
+pub(super) struct Calls(pub(super) Shared);
+
+/// The same for one caller.
+struct Dapr(Api);
 
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
-impl Service for Dapr {
+impl Service for Calls {
     async fn invoke_actor(
         &self,
         request: Request<InvokeActorRequest>,
     ) -> Answer<InvokeActorResponse> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let actor = self.actor(request.actor_type, request.actor_id)?;
+        let actor = of.actor(request.actor_type, request.actor_id)?;
         let mut metadata = request.metadata.iter();
         let key = metadata.find(|(name, _)| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY));
         let key = key.map(|(_, key)| key.as_str());
-        let answer = self
-            .0
-            .runtime
-            .call_actor(&actor, &request.method, request.data, key);
+        let answer =
+            of.0.runtime
+                .call_actor(&actor, &request.method, request.data, key);
         let data = answer.await.map_err(|failure| {
-            let (why, text) = self.0.uncalled(&actor, &failure);
+            let (why, text) = of.0.uncalled(&actor, &failure);
             match why {
                 Uncalled::NoAddress => Status::not_found(text),
                 Uncalled::Busy => Status::unavailable(text),
@@ -77,13 +80,14 @@ impl Service for Dapr {
         &self,
         request: Request<GetActorStateRequest>,
     ) -> Answer<GetActorStateResponse> {
+        let of = self.of(&request)?;
         let GetActorStateRequest {
             actor_type,
             actor_id,
             key,
         } = request.into_inner();
-        let actor = self.actor(actor_type, actor_id)?;
-        let value = self.0.state(&actor, &key);
+        let actor = of.actor(actor_type, actor_id)?;
+        let value = of.0.state(&actor, &key);
         let value = value.map_err(|error| refused("get actor state", error))?;
         let StateValue { bytes, expires } = value.unwrap_or_default();
         let expires = expires.map(|at| (EXPIRES.to_owned(), date(at).to_string()));
@@ -97,15 +101,16 @@ impl Service for Dapr {
         &self,
         request: Request<ActorStateTransactionRequest>,
     ) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let ActorStateTransactionRequest {
             actor_type,
             actor_id,
             operations,
         } = request.into_inner();
-        let actor = self.actor(actor_type, actor_id)?;
+        let actor = of.actor(actor_type, actor_id)?;
         let changes = operations.into_iter().map(change);
         let changes = changes.collect::<Result<_, _>>()?;
-        let written = self.0.write_state(&actor, changes).await;
+        let written = of.0.write_state(&actor, changes).await;
         done("save actor state", written)
     }
 
@@ -113,8 +118,9 @@ impl Service for Dapr {
         &self,
         request: Request<RegisterReminderRequest>,
     ) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let actor = self.actor(request.actor_type, request.actor_id)?;
+        let actor = of.actor(request.actor_type, request.actor_id)?;
         let due = Due {
             name: request.name,
             method: String::new(),
@@ -126,23 +132,19 @@ impl Service for Dapr {
         let policy = request.failure_policy.and_then(|policy| policy.policy);
         let policy = policy.map(policy_of).transpose()?.unwrap_or_default();
         let reminder = due.reminder(policy, request.overwrite.unwrap_or(true));
-        done(
-            "create reminder",
-            self.0.set_reminder(&actor, reminder).await,
-        )
+        done("create reminder", of.0.set_reminder(&actor, reminder).await)
     }
 
     async fn unregister_actor_reminder(&self, request: Request<NamedAlarm>) -> Answer<Empty> {
-        let (actor, name) = self.named(request.into_inner())?;
-        done(
-            "delete reminder",
-            self.0.cancel_reminder(&actor, &name).await,
-        )
+        let of = self.of(&request)?;
+        let (actor, name) = of.named(request.into_inner())?;
+        done("delete reminder", of.0.cancel_reminder(&actor, &name).await)
     }
 
     async fn get_actor_reminder(&self, request: Request<NamedAlarm>) -> Answer<Reminder> {
-        let (actor, name) = self.named(request.into_inner())?;
-        let reminder = self.0.reminder(&actor, &name);
+        let of = self.of(&request)?;
+        let (actor, name) = of.named(request.into_inner())?;
+        let reminder = of.0.reminder(&actor, &name);
         let reminder = reminder.map_err(|error| refused("get reminder", error))?;
         let reminder = reminder.ok_or_else(|| {
             Status::not_found(format!("actor reminder {name} of {actor} is not found"))
@@ -154,8 +156,9 @@ impl Service for Dapr {
         &self,
         request: Request<AlarmsOf>,
     ) -> Answer<ListRemindersResponse> {
-        let (actor_type, only) = self.alarms_of(request.into_inner())?;
-        let found = self.0.reminders(&actor_type, only.as_ref());
+        let of = self.of(&request)?;
+        let (actor_type, only) = of.alarms_of(request.into_inner())?;
+        let found = of.0.reminders(&actor_type, only.as_ref());
         let found = found.map_err(|error| refused("list reminders", error))?;
         let reminders = found.into_iter().map(|(actor, reminder)| NamedReminder {
             name: reminder.name.clone(),
@@ -169,14 +172,16 @@ impl Service for Dapr {
         &self,
         request: Request<AlarmsOf>,
     ) -> Answer<Empty> {
-        let (actor_type, only) = self.alarms_of(request.into_inner())?;
-        let cancelled = self.0.cancel_reminders(&actor_type, only.as_ref()).await;
+        let of = self.of(&request)?;
+        let (actor_type, only) = of.alarms_of(request.into_inner())?;
+        let cancelled = of.0.cancel_reminders(&actor_type, only.as_ref()).await;
         done("delete reminders", cancelled)
     }
 
     async fn register_actor_timer(&self, request: Request<RegisterTimerRequest>) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let actor = self.actor(request.actor_type, request.actor_id)?;
+        let actor = of.actor(request.actor_type, request.actor_id)?;
         let due = Due {
             name: request.name,
             method: request.callback,
@@ -185,17 +190,19 @@ impl Service for Dapr {
             period: request.period,
             ttl: request.ttl,
         };
-        done("create timer", self.0.set_timer(&actor, due.timer()).await)
+        done("create timer", of.0.set_timer(&actor, due.timer()).await)
     }
 
     async fn unregister_actor_timer(&self, request: Request<NamedAlarm>) -> Answer<Empty> {
-        let (actor, name) = self.named(request.into_inner())?;
-        done("delete timer", self.0.cancel_timer(&actor, &name).await)
+        let of = self.of(&request)?;
+        let (actor, name) = of.named(request.into_inner())?;
+        done("delete timer", of.0.cancel_timer(&actor, &name).await)
     }
 
     async fn get_actor_timer(&self, request: Request<NamedAlarm>) -> Answer<Timer> {
-        let (actor, name) = self.named(request.into_inner())?;
-        let timers = self.0.timers(&actor).await;
+        let of = self.of(&request)?;
+        let (actor, name) = of.named(request.into_inner())?;
+        let timers = of.0.timers(&actor).await;
         let mut timers = timers
             .map_err(|error| refused("get timer", error))?
             .into_iter();
@@ -206,12 +213,13 @@ impl Service for Dapr {
     }
 
     async fn list_actor_timers(&self, request: Request<AlarmsOf>) -> Answer<ListTimersResponse> {
+        let of = self.of(&request)?;
         let AlarmsOf {
             actor_type,
             actor_id,
         } = request.into_inner();
-        let actor = self.actor(actor_type, actor_id.unwrap_or_default())?;
-        let timers = self.0.timers(&actor).await;
+        let actor = of.actor(actor_type, actor_id.unwrap_or_default())?;
+        let timers = of.0.timers(&actor).await;
         let timers = timers.map_err(|error| refused("list timers", error))?;
         let timers = timers.into_iter().map(|timer| NamedTimer {
             name: timer.name.clone(),
@@ -221,14 +229,15 @@ impl Service for Dapr {
         Ok(Response::new(ListTimersResponse { timers }))
     }
 
-    async fn get_metadata(&self, _: Request<Empty>) -> Answer<GetMetadataResponse> {
+    async fn get_metadata(&self, request: Request<Empty>) -> Answer<GetMetadataResponse> {
+        let of = self.of(&request)?;
         let Metadata {
             id,
             version,
             actors,
             features,
             extended,
-        } = self.0.metadata();
+        } = of.0.metadata();
         let actors = actors.into_iter().map(|(actor_type, count)| ActiveActors {
             actor_type,
             count: i32::try_from(count).unwrap_or(i32::MAX),
@@ -249,8 +258,9 @@ impl Service for Dapr {
     }
 
     async fn set_metadata(&self, request: Request<SetMetadataRequest>) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let SetMetadataRequest { key, value } = request.into_inner();
-        let set = self.0.labels.set(key, value);
+        let set = of.0.labels.set(of.0.tenant(), key, value);
         set.map_err(|error| Status::invalid_argument(error.to_string()))?;
         Ok(Response::new(()))
     }
@@ -259,6 +269,7 @@ impl Service for Dapr {
         &self,
         request: Request<StartWorkflowRequest>,
     ) -> Answer<StartWorkflowResponse> {
+        let of = self.of(&request)?;
         let StartWorkflowRequest {
             instance_id,
             workflow_name,
@@ -269,6 +280,8 @@ impl Service for Dapr {
             "" => uuid::Uuid::new_v4().to_string(),
             _ => instance_id,
         };
+        let may = of.0.check_workflow_name(&workflow_name);
+        may.map_err(|error| of_reach(error, unknown))?;
         workflows::check_new_id(&id)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let start = Start {
@@ -278,7 +291,7 @@ impl Service for Dapr {
             at: start_time(&options)?.map(Moment::At),
             ..Start::default()
         };
-        let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
+        let (runtime, tenant) = (&of.0.runtime, of.0.tenant());
         let started = runtime.start_workflow_with(tenant, start);
         started
             .await
@@ -290,8 +303,9 @@ impl Service for Dapr {
         &self,
         request: Request<WorkflowRequest>,
     ) -> Answer<GetWorkflowResponse> {
-        let key = self.workflow(request)?;
-        let runtime = &self.0.runtime;
+        let of = self.of(&request)?;
+        let key = of.workflow(request)?;
+        let runtime = &of.0.runtime;
         let Some(view) = runtime.workflow(&key).map_err(of_store)? else {
             return Ok(Response::new(GetWorkflowResponse::default()));
         };
@@ -310,36 +324,41 @@ impl Service for Dapr {
     }
 
     async fn purge_workflow_beta1(&self, request: Request<WorkflowRequest>) -> Answer<Empty> {
-        let key = self.workflow(request)?;
-        driven(self.0.runtime.purge_workflow(&key, false).await)
+        let of = self.of(&request)?;
+        let key = of.workflow(request)?;
+        driven(of.0.runtime.purge_workflow(&key, false).await)
     }
 
     async fn terminate_workflow_beta1(&self, request: Request<WorkflowRequest>) -> Answer<Empty> {
-        let key = self.workflow(request)?;
-        driven(self.0.runtime.terminate_workflow(&key, "").await)
+        let of = self.of(&request)?;
+        let key = of.workflow(request)?;
+        driven(of.0.runtime.terminate_workflow(&key, "").await)
     }
 
     async fn pause_workflow_beta1(&self, request: Request<WorkflowRequest>) -> Answer<Empty> {
-        let key = self.workflow(request)?;
-        driven(self.0.runtime.suspend_workflow(&key, "").await)
+        let of = self.of(&request)?;
+        let key = of.workflow(request)?;
+        driven(of.0.runtime.suspend_workflow(&key, "").await)
     }
 
     async fn resume_workflow_beta1(&self, request: Request<WorkflowRequest>) -> Answer<Empty> {
-        let key = self.workflow(request)?;
-        driven(self.0.runtime.resume_workflow(&key).await)
+        let of = self.of(&request)?;
+        let key = of.workflow(request)?;
+        driven(of.0.runtime.resume_workflow(&key).await)
     }
 
     async fn raise_event_workflow_beta1(
         &self,
         request: Request<RaiseWorkflowEventRequest>,
     ) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let RaiseWorkflowEventRequest {
             instance_id,
             event_name,
             event_data,
         } = request.into_inner();
-        let key = self.key(instance_id)?;
-        let raised = self.0.runtime.raise_event(&key, &event_name, event_data);
+        let key = of.key(instance_id)?;
+        let raised = of.0.runtime.raise_event(&key, &event_name, event_data);
         of_raised(&key, raised.await, unknown).map(Response::new)
     }
 
@@ -381,9 +400,17 @@ impl Service for Dapr {
     }
 }
 
+impl Calls {
+    fn of<T>(&self, request: &Request<T>) -> Result<Dapr, Status> {
+        let api = self.0.of(request.extensions());
+        api.map(Dapr).ok_or_else(nobody)
+    }
+}
+
 impl Dapr {
     fn actor(&self, actor_type: String, id: String) -> Result<ActorKey, Status> {
-        ActorKey::new(self.0.tenant.clone(), actor_type, id).map_err(of_id)
+        let actor = self.0.actor_key(actor_type, id);
+        actor.map_err(|error| of_reach(error, unknown))
     }
 
     /// The actor whose reminder or timer is meant, and the name of that.
@@ -402,6 +429,8 @@ impl Dapr {
             actor_type,
             actor_id,
         } = of;
+        let may = self.0.check_actor_type(&actor_type);
+        may.map_err(|error| of_reach(error, unknown))?;
         let id = actor_id.filter(|id| !id.is_empty());
         let only = id
             .map(|id| self.actor(actor_type.clone(), id))
@@ -414,7 +443,8 @@ impl Dapr {
     }
 
     fn key(&self, id: String) -> Result<WorkflowKey, Status> {
-        WorkflowKey::new(self.0.tenant.clone(), id).map_err(of_id)
+        let key = self.0.workflow_key(id);
+        key.map_err(|error| of_reach(error, unknown))
     }
 }
 

@@ -22,10 +22,8 @@ use axum::response::Response;
 use axum::routing::post_service;
 use tonic::{Code, Status};
 
-use crate::Api;
-use dapr::Dapr;
+use crate::Shared;
 use dapr::service::dapr_server::DaprServer;
-use task_hub::TaskHub;
 use task_hub::service::task_hub_sidecar_service_server::TaskHubSidecarServiceServer;
 
 /// What a message may have besides its payload, in bytes: ids, names, and what encoding adds.
@@ -34,11 +32,11 @@ const BESIDES_PAYLOAD: usize = 64 << 10;
 const TIMEOUT_DIGITS_MAX: usize = 8;
 
 /// Every service. A message may be as long as a payload, and what stands beside it.
-pub(crate) fn routes(api: &Api) -> Router {
-    let payload_bytes_max = api.runtime.limits().payload_bytes_max;
-    let task_hub = TaskHubSidecarServiceServer::new(TaskHub(api.clone()))
+pub(crate) fn routes(shared: &Shared) -> Router {
+    let payload_bytes_max = shared.runtime.limits().payload_bytes_max;
+    let task_hub = TaskHubSidecarServiceServer::new(task_hub::Calls(shared.clone()))
         .max_decoding_message_size(payload_bytes_max + BESIDES_PAYLOAD);
-    let dapr = DaprServer::new(Dapr(api.clone()))
+    let dapr = DaprServer::new(dapr::Calls(shared.clone()))
         .max_decoding_message_size(payload_bytes_max + BESIDES_PAYLOAD);
     Router::new()
         .route("/TaskHubSidecarService/{call}", post_service(task_hub))
@@ -118,7 +116,44 @@ fn refusal(status: Status) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::rights;
+
+    /// The services as they were made of the lists of their calls.
+    const SERVICES: [(&str, &str); 2] = [
+        (
+            "/TaskHubSidecarService/",
+            include_str!(concat!(env!("OUT_DIR"), "/.TaskHubSidecarService.rs")),
+        ),
+        (
+            "/dapr.proto.runtime.v1.Dapr/",
+            include_str!(concat!(env!("OUT_DIR"), "/dapr.proto.runtime.v1.Dapr.rs")),
+        ),
+    ];
+
+    fn calls((service, code): (&str, &str)) -> Vec<String> {
+        let quoted = format!("\"{service}");
+        let found = code.split(&quoted).skip(1);
+        let names = found.map(|rest| rest.split('"').next().unwrap().to_owned());
+        names.map(|name| format!("{service}{name}")).collect()
+    }
+
+    #[test]
+    fn every_call_has_a_row_that_says_who_may_and_every_row_a_call() {
+        let bare = |call: &String| {
+            let version = ["Alpha1", "Beta1"]
+                .iter()
+                .find_map(|it| call.strip_suffix(it));
+            version.unwrap_or(call).to_owned()
+        };
+        let calls: Vec<_> = SERVICES.into_iter().flat_map(calls).collect();
+        let calls: BTreeSet<_> = calls.iter().map(bare).collect();
+        let rows = rights::rows().filter(|(method, _)| *method == "CALL");
+        let rows: BTreeSet<_> = rows.map(|(_, path)| path).collect();
+        assert_eq!(calls, rows);
+    }
 
     #[test]
     fn a_time_has_a_number_and_a_unit() {

@@ -3,9 +3,11 @@
 //! Knows nothing of what was asked for.
 
 use host_base::failure::code;
-use host_base::{Failure, InvalidId, WorkflowKey};
+use host_base::{Failure, WorkflowKey};
 use host_runtime::{ControlError, RerunError, StartError, StoreError};
 use tonic::Status;
+
+use crate::caller::OutOfReach;
 
 /// Something that the runtime refused, or that a plugin failed with.
 pub(super) fn of_failure(failure: &Failure) -> Status {
@@ -33,8 +35,19 @@ pub(super) fn of_store(error: StoreError) -> Status {
     Status::internal(error.to_string())
 }
 
-pub(super) fn of_id(error: InvalidId) -> Status {
-    Status::invalid_argument(error.to_string())
+/// What the caller has named is not within its reach; `unknown` says that there is no such instance.
+pub(super) fn of_reach(error: OutOfReach, unknown: impl FnOnce(&str) -> Status) -> Status {
+    match error {
+        OutOfReach::Id(error) => Status::invalid_argument(error.to_string()),
+        OutOfReach::Unknown(id) => unknown(&id),
+        OutOfReach::Limited { .. } => Status::permission_denied(error.to_string()),
+        OutOfReach::Store(error) => of_store(error),
+    }
+}
+
+/// Nobody has looked at who it is that calls.
+pub(super) fn nobody() -> Status {
+    Status::unauthenticated("a call that did not come through the gate")
 }
 
 pub(super) fn of_start(error: &StartError) -> Status {

@@ -17,9 +17,9 @@ use super::history::Narrator;
 use super::messages::{self, *};
 use super::state::{self, Payloads};
 use super::status::{
-    of_control, of_failure, of_id, of_raised, of_rerun, of_start, of_store, unknown,
+    nobody, of_control, of_failure, of_raised, of_reach, of_rerun, of_start, of_store, unknown,
 };
-use crate::Api;
+use crate::{Api, Shared};
 
 /// The service and its server.
 #[expect(
@@ -38,89 +38,101 @@ use service::task_hub_sidecar_service_server::TaskHubSidecarService;
 /// Instances or events that are read at once, and the most ids of one page.
 const PAGE: usize = 1_000;
 
-/// The service for one tenant.
-pub(super) struct TaskHub(pub(super) Api);
+/// The service.
+pub(super) struct Calls(pub(super) Shared);
+
+/// The same for one caller.
+struct TaskHub(Api);
 
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
-impl TaskHubSidecarService for TaskHub {
+impl TaskHubSidecarService for Calls {
     async fn hello(&self, _: Request<Empty>) -> Answer<Empty> {
         Ok(Response::new(()))
     }
 
     async fn start_instance(&self, request: Request<StartRequest>) -> Answer<StartResponse> {
-        self.start(request.into_inner()).await.map(Response::new)
+        let of = self.of(&request)?;
+        of.start(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_instance(&self, request: Request<GetRequest>) -> Answer<GetResponse> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let key = self.key(request.instance_id)?;
-        let view = self.0.runtime.workflow(&key);
-        self.found(view, request.with_payloads)
+        let key = of.key(request.instance_id)?;
+        let view = of.0.runtime.workflow(&key);
+        of.found(view, request.with_payloads)
     }
 
     async fn wait_for_instance_start(&self, request: Request<GetRequest>) -> Answer<GetResponse> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let key = self.key(request.instance_id)?;
-        let begun = self.waited_for(self.0.runtime.wait_for_start(&key)).await?;
-        self.found(begun, request.with_payloads)
+        let key = of.key(request.instance_id)?;
+        let begun = of.waited_for(of.0.runtime.wait_for_start(&key)).await?;
+        of.found(begun, request.with_payloads)
     }
 
     async fn wait_for_instance_completion(
         &self,
         request: Request<GetRequest>,
     ) -> Answer<GetResponse> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let key = self.key(request.instance_id)?;
-        let ended = self.waited_for(self.0.runtime.wait_for_end(&key)).await?;
-        self.found(ended, request.with_payloads)
+        let key = of.key(request.instance_id)?;
+        let ended = of.waited_for(of.0.runtime.wait_for_end(&key)).await?;
+        of.found(ended, request.with_payloads)
     }
 
     async fn raise_event(&self, request: Request<RaiseRequest>) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let RaiseRequest {
             instance_id,
             name,
             input,
         } = request.into_inner();
-        let key = self.key(instance_id)?;
-        let raised = self.0.runtime.raise_event(&key, &name, payload(input));
+        let key = of.key(instance_id)?;
+        let raised = of.0.runtime.raise_event(&key, &name, payload(input));
         of_raised(&key, raised.await, unknown).map(Response::new)
     }
 
     async fn terminate_instance(&self, request: Request<TerminateRequest>) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let key = self.key(request.instance_id)?;
+        let key = of.key(request.instance_id)?;
         let output = request.output.unwrap_or_default();
-        let ended = self.0.runtime.terminate_workflow(&key, &output);
+        let ended = of.0.runtime.terminate_workflow(&key, &output);
         of_control(ended.await).map(Response::new)
     }
 
     async fn suspend_instance(&self, request: Request<SuspendRequest>) -> Answer<Empty> {
+        let of = self.of(&request)?;
         let request = request.into_inner();
-        let key = self.key(request.instance_id)?;
+        let key = of.key(request.instance_id)?;
         let reason = request.reason.unwrap_or_default();
-        let held = self.0.runtime.suspend_workflow(&key, &reason);
+        let held = of.0.runtime.suspend_workflow(&key, &reason);
         of_control(held.await).map(Response::new)
     }
 
     async fn resume_instance(&self, request: Request<ResumeRequest>) -> Answer<Empty> {
-        let key = self.key(request.into_inner().instance_id)?;
-        let resumed = self.0.runtime.resume_workflow(&key);
+        let of = self.of(&request)?;
+        let key = of.key(request.into_inner().instance_id)?;
+        let resumed = of.0.runtime.resume_workflow(&key);
         of_control(resumed.await).map(Response::new)
     }
 
     async fn purge_instances(&self, request: Request<PurgeRequest>) -> Answer<PurgeResponse> {
+        let of = self.of(&request)?;
         let PurgeRequest { which, force } = request.into_inner();
         let force = force.unwrap_or_default();
         let purged = match which {
             Some(Purge::InstanceId(id)) => {
                 let mut tally = Tally::default();
-                let key = self.key(id)?;
-                tally.add(self.0.runtime.purge_workflow(&key, force).await)?;
+                let key = of.key(id)?;
+                tally.add(of.0.runtime.purge_workflow(&key, force).await)?;
                 tally
             }
-            Some(Purge::Filter(filter)) => self.purge_all(&filter, force).await?,
+            Some(Purge::Filter(filter)) => of.purge_all(&filter, force).await?,
             None => return Err(Status::invalid_argument("it does not say what to purge")),
         };
         Ok(Response::new(purged.response()))
@@ -130,18 +142,21 @@ impl TaskHubSidecarService for TaskHub {
         &self,
         request: Request<RerunRequest>,
     ) -> Answer<RerunResponse> {
-        self.rerun(request.into_inner()).await.map(Response::new)
+        let of = self.of(&request)?;
+        of.rerun(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_instance_ids(&self, request: Request<ListRequest>) -> Answer<ListResponse> {
-        self.list(&request.into_inner()).map(Response::new)
+        let of = self.of(&request)?;
+        of.list(&request.into_inner()).map(Response::new)
     }
 
     async fn get_instance_history(
         &self,
         request: Request<HistoryRequest>,
     ) -> Answer<HistoryResponse> {
-        self.history(request.into_inner()).map(Response::new)
+        let of = self.of(&request)?;
+        of.history(request.into_inner()).map(Response::new)
     }
 
     async fn complete_orchestrator_task(&self, _: Request<Empty>) -> Answer<Empty> {
@@ -163,9 +178,17 @@ impl TaskHubSidecarService for TaskHub {
     }
 }
 
+impl Calls {
+    fn of<T>(&self, request: &Request<T>) -> Result<TaskHub, Status> {
+        let api = self.0.of(request.extensions());
+        api.map(TaskHub).ok_or_else(nobody)
+    }
+}
+
 impl TaskHub {
     fn key(&self, id: String) -> Result<WorkflowKey, Status> {
-        WorkflowKey::new(self.0.tenant.clone(), id).map_err(of_id)
+        let key = self.0.workflow_key(id);
+        key.map_err(|error| of_reach(error, unknown))
     }
 
     async fn start(&self, request: StartRequest) -> Result<StartResponse, Status> {
@@ -177,8 +200,10 @@ impl TaskHub {
             tags,
             enforce_unique_id,
         } = request;
+        let may = self.0.check_workflow_name(&name);
+        may.map_err(|error| of_reach(error, unknown))?;
         let start_at = start_at.as_ref().map(|at| Timestamp(state::millis(at)));
-        let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
+        let (runtime, tenant) = (&self.0.runtime, self.0.tenant());
         let start = Start {
             name,
             id: Some(instance_id).filter(|id| !id.is_empty()),
@@ -231,11 +256,13 @@ impl TaskHub {
 
     /// Purges all that fit. What is broken off goes on by itself.
     async fn purge_all(&self, filter: &PurgeFilter, force: bool) -> Result<Tally, Status> {
+        let may = self.0.check_all_workflows();
+        may.map_err(|error| of_reach(error, unknown))?;
         let mut tally = Tally::default();
         for status in stages(&filter.statuses)? {
             let selection = selection(filter, status);
             let deed = BatchDeed::Purge(BatchPurge { force });
-            let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
+            let (runtime, tenant) = (&self.0.runtime, self.0.tenant());
             let begun = runtime.start_batch(tenant, deed, &selection, None).await;
             let id = begun.map_err(|failure| of_failure(&failure))?.id;
             let ended = self.waited_for(runtime.wait_for_batch(tenant, &id)).await?;
@@ -252,7 +279,7 @@ impl TaskHub {
         limit: usize,
     ) -> Result<Option<Vec<WorkflowView>>, Status> {
         let filter = WorkflowFilter { status, name: None };
-        let (runtime, tenant) = (&self.0.runtime, &self.0.tenant);
+        let (runtime, tenant) = (&self.0.runtime, self.0.tenant());
         let page = runtime.workflows(tenant, &filter, after, limit);
         let page = page.map_err(of_store)?;
         Ok(Some(page).filter(|page| !page.is_empty()))

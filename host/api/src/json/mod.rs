@@ -7,12 +7,14 @@
 mod activity;
 mod actor;
 mod attribute;
+mod audit;
 mod batch;
 mod event;
 mod failure;
 mod plugin;
 mod reminder;
 mod schedule;
+mod token;
 mod topic;
 mod trial;
 mod workflow;
@@ -32,6 +34,7 @@ pub use activity::ActivityUnderWayLine;
 pub use actor::ActorLine;
 pub(crate) use attribute::read as read_attributes;
 pub use attribute::{AttributeLine, AttributeLines, TimeLine, shown as shown_attributes};
+pub use audit::AuditLine;
 pub use batch::{
     BatchFailureLine, BatchFilter, BatchLine, BatchMatched, BatchOperation, BatchOrder, BatchState,
 };
@@ -42,6 +45,7 @@ pub use failure::{CauseReport, FailureReport};
 pub use plugin::{Brings, ComponentLine, DefinitionLine, Deployed, RolloutPolicy, Tally};
 pub use reminder::{CatchUpPolicy, ReminderLine};
 pub use schedule::{FiredReport, OverlapPolicy, SCHEDULED_ID_DEFAULT, ScheduleLine, Target};
+pub use token::{RoleName, TokenLine, TokenOrder, TokenStanding};
 pub use topic::{Subscriber, SubscriptionLine};
 pub use trial::{Agreement, ForkReport, LogLine, TrialReport, VerdictReport, level_name};
 pub use workflow::{ActivityReport, Report, StallReport, Status, SuspensionReport};

@@ -2,8 +2,10 @@
 //!
 //! Owns how many connections there are, and how each of them is held to its bounds. Knows no route.
 
+mod audit;
 mod body;
 mod gate;
+mod guesses;
 mod tls;
 mod tokens;
 
@@ -28,6 +30,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tower_service::Service;
 
+use crate::Shared;
 use gate::Gate;
 pub use tls::{Tls, TlsError};
 pub use tokens::{TOKEN_BYTES_MIN, Tokens, TokensError};
@@ -58,7 +61,8 @@ pub struct ServeOptions {
     pub limits: ServerLimits,
     /// Without it, what is said can be read on its way.
     pub tls: Option<Arc<Tls>>,
-    /// Without any, everybody is served who reaches the address.
+    /// Those of whoever runs the host, for all tenants. Where there are none, and no tenant has any either when the
+    /// host begins to serve, everybody is served who reaches the address: from this machine, and as whoever runs it.
     pub tokens: Tokens,
 }
 
@@ -93,12 +97,12 @@ impl Server {
     }
 
     /// Serves until `stop` ends and all that was asked until then is answered, or the time for that is over.
-    pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
+    pub async fn serve(self, shared: Shared, stop: impl Future<Output = ()>) {
         let Server { listeners, options } = self;
         let limits = &options.limits;
         let tokens = options.tokens.clone();
-        let gate = Gate::new(limits.requests_max, tokens, limits.request_body_time_max);
-        let router = gate.before(router);
+        let gate = Gate::new(limits, tokens, Arc::clone(&shared.runtime));
+        let router = gate.before(shared.router());
         let connections = Connections::new(options, router);
         let taking = listeners.iter();
         let taking = taking.map(|listener| connections.take_from(listener));
@@ -112,6 +116,10 @@ impl Server {
         tokio::time::timeout(STOP_GRACE, answered).await.ok();
     }
 }
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+struct Peer(SocketAddr);
 
 /// All connections that there are.
 struct Connections {
@@ -137,7 +145,7 @@ impl Connections {
     async fn take_from(&self, listener: &TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => self.take(stream),
+                Ok((stream, peer)) => self.take(stream, Peer(peer)),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "a connection cannot be taken");
@@ -147,7 +155,7 @@ impl Connections {
         }
     }
 
-    fn take(&self, stream: TcpStream) {
+    fn take(&self, stream: TcpStream, peer: Peer) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             // In clear, whatever was agreed: a client that does not understand it sees that it is closed.
             stream.try_write(TOO_MANY).ok();
@@ -159,6 +167,7 @@ impl Connections {
         stream.set_write_timeout(Some(self.options.limits.response_stall_max));
         let connection = Connection {
             place,
+            peer,
             builder: Arc::clone(&self.builder),
             watcher: self.graceful.watcher(),
             router: self.router.clone(),
@@ -207,6 +216,7 @@ fn builder(limits: &ServerLimits) -> Builder<TokioExecutor> {
 /// A connection that was taken.
 struct Connection {
     place: OwnedSemaphorePermit,
+    peer: Peer,
     builder: Arc<Builder<TokioExecutor>>,
     watcher: Watcher,
     router: Router,
@@ -223,6 +233,7 @@ impl Connection {
         let router = Noting {
             router: self.router,
             asked: Arc::clone(&asked),
+            peer: self.peer,
         };
         let service = TowerToHyperService::new(router);
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
@@ -244,11 +255,12 @@ async fn nobody_asks(asked: &AtomicBool, patience: Duration) {
     }
 }
 
-/// All routes; notes that something was asked.
+/// All routes; notes that something was asked, and beside it by whom.
 #[derive(Clone)]
 struct Noting {
     router: Router,
     asked: Arc<AtomicBool>,
+    peer: Peer,
 }
 
 impl<B> Service<Request<B>> for Noting
@@ -263,7 +275,8 @@ where
         self.router.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
         self.asked.store(true, Ordering::Relaxed);
         self.router.call(request)
     }

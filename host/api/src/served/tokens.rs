@@ -1,4 +1,4 @@
-//! Tokens by which callers are known: read from a file, kept as digests.
+//! Tokens by which whoever runs the host is known: read from a file, kept as digests.
 //!
 //! Knows nothing of requests.
 
@@ -23,7 +23,7 @@ pub enum TokensError {
     Short(usize),
 }
 
-/// The tokens that are taken; without any, everybody is let in.
+/// The tokens of whoever runs the host.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens(Vec<blake3::Hash>);
 
@@ -36,16 +36,18 @@ impl Tokens {
         parse(&std::fs::read_to_string(file)?)
     }
 
-    /// Whether nobody is asked for a token.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether who brings this is let in.
-    pub(super) fn allow(&self, token: Option<&str>) -> bool {
-        // Digests are compared in constant time: how long it takes tells nothing.
-        let known = |token: &str| self.0.contains(&blake3::hash(token.as_bytes()));
-        self.is_empty() || token.is_some_and(known)
+    /// Whether this is one of them.
+    pub(super) fn hold(&self, token: &str) -> bool {
+        let digest = blake3::hash(token.as_bytes());
+        // Each digest is compared in constant time, and all are: how long it takes tells nothing.
+        self.0
+            .iter()
+            .fold(false, |found, one| found | (*one == digest))
     }
 }
 
@@ -68,12 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_brings_one_of_the_tokens_is_let_in() {
+    fn only_what_stands_in_a_line_of_its_own_is_a_token() {
         let tokens = parse("# of the shop\n0123456789abcdef\n\n  fedcba9876543210 \n").unwrap();
-        assert!(tokens.allow(Some("0123456789abcdef")) && tokens.allow(Some("fedcba9876543210")));
-        assert!(!tokens.allow(Some("0123456789abcdeF")) && !tokens.allow(None));
-        assert!(!tokens.allow(Some("# of the shop")));
-        assert!(Tokens::default().allow(None));
+        assert!(tokens.hold("0123456789abcdef") && tokens.hold("fedcba9876543210"));
+        assert!(!tokens.hold("0123456789abcdeF") && !tokens.hold("# of the shop"));
+        assert!(!Tokens::default().hold(""));
     }
 
     #[test]

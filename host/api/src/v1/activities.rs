@@ -2,7 +2,6 @@
 //!
 //! Reads; what drives them is their workflow.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use host_base::WorkflowKey;
 use host_runtime::Runtime;
@@ -14,8 +13,8 @@ use utoipa_axum::routes;
 use super::extract::Query;
 use super::paging::{Page, PageOptions};
 use super::problem::Problem;
-use crate::Api;
 use crate::json::{ActivityUnderWayLine, Raw};
+use crate::{Api, Shared};
 
 /// A page of activities: by workflow, run and handle.
 #[derive(Serialize, ToSchema)]
@@ -27,7 +26,7 @@ struct Activities {
     next_cursor: Option<String>,
 }
 
-pub(super) fn routes() -> OpenApiRouter<Api> {
+pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
@@ -42,10 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     params(PageOptions),
     responses((status = 200, description = "A page of activities.", body = Activities))
 )]
-async fn list(
-    State(api): State<Api>,
-    Query(options): Query<PageOptions>,
-) -> Result<Response, Problem> {
+async fn list(api: Api, Query(options): Query<PageOptions>) -> Result<Response, Problem> {
     let mut page = Page::new(options.limit)?;
     let mut after = start(&api, options.cursor.as_deref())?;
     let mut more = true;
@@ -71,7 +67,7 @@ async fn list(
 /// Behind which activity the page begins.
 fn start(api: &Api, cursor: Option<&str>) -> Result<(WorkflowKey, u32, u32), Problem> {
     let Some(cursor) = cursor else {
-        return Ok(Runtime::before_all_activities(&api.tenant));
+        return Ok(Runtime::before_all_activities(api.tenant()));
     };
     let parts = cursor.split_once(':').and_then(|(run, rest)| {
         let (handle, id) = rest.split_once(':')?;
@@ -79,5 +75,5 @@ fn start(api: &Api, cursor: Option<&str>) -> Result<(WorkflowKey, u32, u32), Pro
     });
     let wrong = || Problem::bad_input("cursor must be the next_cursor of a page of this list");
     let (run, handle, id): (u32, u32, &str) = parts.ok_or_else(wrong)?;
-    Ok((WorkflowKey::new(api.tenant.clone(), id)?, run, handle))
+    Ok((api.workflow_key(id.to_owned())?, run, handle))
 }

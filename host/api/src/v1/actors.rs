@@ -2,7 +2,6 @@
 //!
 //! Extracts, calls, converts; knows nothing of turns.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use host_base::{ActorKey, Payload};
@@ -15,9 +14,9 @@ use utoipa_axum::routes;
 use super::extract::{IdempotencyKey, Input, Json, Path, Query};
 use super::paging::{Page, PageOptions};
 use super::problem::Problem;
-use crate::Api;
 use crate::actors::{RETRIES_MAX, RETRY_INTERVAL};
 use crate::json::{ActorLine, CatchUpPolicy, Raw, ReminderLine, rfc3339};
+use crate::{Api, Shared};
 
 /// One actor.
 #[derive(Deserialize, IntoParams)]
@@ -147,7 +146,7 @@ struct NewReminder {
     catch_up: Option<CatchUpPolicy>,
 }
 
-pub(super) fn routes() -> OpenApiRouter<Api> {
+pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(delete))
@@ -160,7 +159,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 }
 
 fn key_of(api: &Api, actor_type: String, id: String) -> Result<ActorKey, Problem> {
-    Ok(ActorKey::new(api.tenant.clone(), actor_type, id)?)
+    Ok(api.actor_key(actor_type, id)?)
 }
 
 /// Calls an actor's method
@@ -176,7 +175,7 @@ fn key_of(api: &Api, actor_type: String, id: String) -> Result<ActorKey, Problem
     responses((status = 200, description = "What the method returned.", body = Raw))
 )]
 async fn call(
-    State(api): State<Api>,
+    api: Api,
     Path(Named {
         actor_type,
         id,
@@ -201,10 +200,7 @@ async fn call(
     params(ListOptions),
     responses((status = 200, description = "A page of actors.", body = Actors))
 )]
-async fn list(
-    State(api): State<Api>,
-    Query(options): Query<ListOptions>,
-) -> Result<Response, Problem> {
+async fn list(api: Api, Query(options): Query<ListOptions>) -> Result<Response, Problem> {
     let mut page = Page::new(options.limit)?;
     let mut after = options
         .cursor
@@ -215,7 +211,7 @@ async fn list(
         let (actor_type, wanted) = (options.actor_type.as_deref(), page.wanted());
         let actors = api
             .runtime
-            .actors(&api.tenant, actor_type, after.as_ref(), wanted)?;
+            .actors(api.tenant(), actor_type, after.as_ref(), wanted)?;
         more = actors.len() == wanted;
         for actor in &actors {
             page.put(&ActorLine::new(actor));
@@ -258,7 +254,7 @@ fn read_cursor(api: &Api, cursor: &str) -> Result<ActorKey, Problem> {
     responses((status = 200, description = "A page of its state.", body = Entries<'static>))
 )]
 async fn state(
-    State(api): State<Api>,
+    api: Api,
     Path(One { actor_type, id }): Path<One>,
     Query(options): Query<StateOptions>,
 ) -> Result<Response, Problem> {
@@ -290,7 +286,7 @@ async fn state(
     responses((status = 200, description = "The value.", body = Raw))
 )]
 async fn value(
-    State(api): State<Api>,
+    api: Api,
     Path(Named {
         actor_type,
         id,
@@ -321,7 +317,7 @@ async fn value(
     responses((status = 200, description = "A page of its reminders.", body = Reminders))
 )]
 async fn reminders(
-    State(api): State<Api>,
+    api: Api,
     Path(One { actor_type, id }): Path<One>,
     Query(options): Query<PageOptions>,
 ) -> Result<Response, Problem> {
@@ -360,7 +356,7 @@ async fn reminders(
     responses((status = 204, description = "It is set."))
 )]
 async fn set_reminder(
-    State(api): State<Api>,
+    api: Api,
     Path(Named {
         actor_type,
         id,
@@ -399,7 +395,7 @@ async fn set_reminder(
     responses((status = 204, description = "It is cancelled."))
 )]
 async fn cancel_reminder(
-    State(api): State<Api>,
+    api: Api,
     Path(Named {
         actor_type,
         id,
@@ -430,7 +426,7 @@ async fn cancel_reminder(
     responses((status = 200, description = "It is asked to.", body = Deactivated))
 )]
 async fn deactivate(
-    State(api): State<Api>,
+    api: Api,
     Path(One { actor_type, id }): Path<One>,
 ) -> Result<Response, Problem> {
     let actor = key_of(&api, actor_type, id)?;
@@ -449,10 +445,7 @@ async fn deactivate(
     params(One),
     responses((status = 204, description = "It is not there any more."))
 )]
-async fn delete(
-    State(api): State<Api>,
-    Path(One { actor_type, id }): Path<One>,
-) -> Result<StatusCode, Problem> {
+async fn delete(api: Api, Path(One { actor_type, id }): Path<One>) -> Result<StatusCode, Problem> {
     let actor = key_of(&api, actor_type, id)?;
     api.runtime.delete_actor(&actor).await?;
     Ok(StatusCode::NO_CONTENT)

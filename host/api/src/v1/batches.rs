@@ -2,7 +2,6 @@
 //!
 //! Extracts, calls, converts; the runtime does it, whatever becomes of the request.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -17,8 +16,8 @@ use super::PREFIX;
 use super::extract::{IdempotencyKey, Json, Path, Query};
 use super::patience::{self, Patience};
 use super::problem::Problem;
-use crate::Api;
 use crate::json::{BatchLine, BatchMatched, BatchOrder};
+use crate::{Api, Shared};
 
 /// One batch.
 #[derive(Deserialize, IntoParams)]
@@ -36,7 +35,7 @@ struct Batches<'a> {
     batches: Vec<BatchLine<'a>>,
 }
 
-pub(super) fn routes() -> OpenApiRouter<Api> {
+pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(list, start))
         .routes(routes!(show))
@@ -62,13 +61,13 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     )
 )]
 async fn start(
-    State(api): State<Api>,
+    api: Api,
     key: IdempotencyKey,
     Json(order): Json<BatchOrder<'static>>,
 ) -> Result<Response, Problem> {
     let selection = order.selection().map_err(Problem::bad_input)?;
     let deed = order.deed().map_err(Problem::bad_input)?;
-    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let (runtime, tenant) = (&api.runtime, api.tenant());
     if order.dry_run {
         let matched = runtime.count_workflows(tenant, &selection).await?;
         return Ok(axum::Json(BatchMatched { matched }).into_response());
@@ -91,8 +90,8 @@ async fn start(
     tag = "batches",
     responses((status = 200, description = "All of them.", body = Batches<'static>))
 )]
-async fn list(State(api): State<Api>) -> Result<Response, Problem> {
-    let views = api.runtime.batches(&api.tenant)?;
+async fn list(api: Api) -> Result<Response, Problem> {
+    let views = api.runtime.batches(api.tenant())?;
     let batches = views.iter().map(BatchLine::new).collect();
     Ok(axum::Json(Batches { batches }).into_response())
 }
@@ -109,15 +108,15 @@ async fn list(State(api): State<Api>) -> Result<Response, Problem> {
     responses((status = 200, description = "The batch.", body = BatchLine<'static>))
 )]
 async fn show(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(patience): Query<Patience>,
 ) -> Result<Response, Problem> {
-    let waiting = api.runtime.wait_for_batch(&api.tenant, &id);
+    let waiting = api.runtime.wait_for_batch(api.tenant(), &id);
     let ended = patience::in_time(&api, patience.limit()?, waiting).await;
     let view = match ended.transpose()?.flatten() {
         Some(view) => Some(view),
-        None => api.runtime.batch(&api.tenant, &id)?,
+        None => api.runtime.batch(api.tenant(), &id)?,
     };
     known(view, &id)
 }
@@ -133,8 +132,8 @@ async fn show(
     params(One),
     responses((status = 200, description = "It has ended.", body = BatchLine<'static>))
 )]
-async fn abort(State(api): State<Api>, Path(One { id }): Path<One>) -> Result<Response, Problem> {
-    let view = api.runtime.abort_batch(&api.tenant, &id).await?;
+async fn abort(api: Api, Path(One { id }): Path<One>) -> Result<Response, Problem> {
+    let view = api.runtime.abort_batch(api.tenant(), &id).await?;
     known(view, &id)
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 
-use axum::extract::State;
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures_util::{Stream, stream};
@@ -52,7 +51,7 @@ struct Gone<'a> {
             body = super::problem::Body<'static>, content_type = "application/problem+json")
     )
 )]
-pub(super) async fn changes(State(api): State<Api>, seen: LastSeen) -> Result<Response, Problem> {
+pub(super) async fn changes(api: Api, seen: LastSeen) -> Result<Response, Problem> {
     let seen: Option<u64> = seen.read(|id| id.parse().ok())?;
     let last = seen.unwrap_or_else(|| api.runtime.watch_changes());
     let mut watch = Watch {
@@ -66,7 +65,7 @@ pub(super) async fn changes(State(api): State<Api>, seen: LastSeen) -> Result<Re
         watch.ready.push_front(begin.data("{}"));
     }
     let place = place(&watch.api)?;
-    Ok(answer(watch.stream(), place))
+    Ok(answer(&watch.api.clone(), watch.stream(), place))
 }
 
 fn missed() -> Problem {
@@ -106,7 +105,7 @@ impl Watch {
 
     fn look(&mut self) -> Result<(), Missed> {
         let runtime = &self.api.runtime;
-        let found = runtime.changes(&self.api.tenant, self.last, READ_AT_ONCE)?;
+        let found = runtime.changes(self.api.tenant(), self.last, READ_AT_ONCE)?;
         self.last = found.last;
         let told = found.changes.iter();
         let told = told.filter_map(|(number, key)| self.told(*number, key));

@@ -4,6 +4,7 @@
 
 mod activities;
 mod actors;
+mod audit;
 mod batches;
 mod changes;
 mod extract;
@@ -13,6 +14,7 @@ mod plugins;
 mod problem;
 mod schedules;
 mod stream;
+mod tokens;
 mod topics;
 mod workflows;
 
@@ -31,7 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::json::Raw;
-use crate::{Api, PROBLEM_MEDIA_TYPE};
+use crate::{PROBLEM_MEDIA_TYPE, Shared};
 
 /// Where all of it is.
 const PREFIX: &str = "/api/v1";
@@ -39,10 +41,18 @@ const PREFIX: &str = "/api/v1";
 const ENVELOPE_BYTES_MAX: usize = 64 << 10;
 
 /// What any request may be answered with besides its success.
-const PROBLEMS: [(&str, &str); 5] = [
+const PROBLEMS: [(&str, &str); 7] = [
     ("400", "The request is not as it should be."),
-    ("401", "A token is needed, where the host was told some."),
+    (
+        "401",
+        "A token is needed, or the one that is sent does not count.",
+    ),
+    (
+        "403",
+        "The token's role may not do that, or it is limited to something else.",
+    ),
     ("404", "What was named is not there."),
+    ("429", "Too many wrong tokens came from this address."),
     ("500", "The store cannot be used; the operator must act."),
     (
         "503",
@@ -80,13 +90,14 @@ const PROBLEMS_OF_DEEDS: [(&str, &str); 5] = [
         (name = "schedules", description = "Workflows that are started and actors that are called again and again."),
         (name = "topics", description = "Values for all who have subscribed."),
         (name = "plugins", description = "Components, and which stand for their plugins."),
+        (name = "tokens", description = "By which callers are known, what each may do, and what was asked for."),
         (name = "document", description = "This document.")
     )
 )]
 struct About;
 
 /// Every route, where it is served.
-pub(crate) fn routes(limits: &Limits) -> Router<Api> {
+pub(crate) fn routes(limits: &Limits) -> Router<Shared> {
     let (routes, _) = parts(limits).split_for_parts();
     let routes = routes
         .fallback(problem::no_such_route)
@@ -94,7 +105,7 @@ pub(crate) fn routes(limits: &Limits) -> Router<Api> {
     Router::new().nest(PREFIX, routes)
 }
 
-fn parts(limits: &Limits) -> OpenApiRouter<Api> {
+fn parts(limits: &Limits) -> OpenApiRouter<Shared> {
     let body_bytes_max = limits.payload_bytes_max + ENVELOPE_BYTES_MAX;
     OpenApiRouter::with_openapi(About::openapi())
         .merge(workflows::routes(limits))
@@ -104,6 +115,8 @@ fn parts(limits: &Limits) -> OpenApiRouter<Api> {
         .merge(schedules::routes())
         .merge(topics::routes())
         .merge(plugins::routes(limits))
+        .merge(tokens::routes())
+        .merge(audit::routes())
         .routes(routes!(changes::changes))
         .routes(routes!(document))
         .layer(DefaultBodyLimit::max(body_bytes_max))
@@ -178,4 +191,30 @@ fn a_problem(status: &str, description: &str) -> Response {
     }
     let seconds = HeaderBuilder::new().description(Some("After so many seconds."));
     problem.header("Retry-After", seconds.build()).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::rights;
+
+    #[test]
+    fn every_route_has_a_row_that_says_who_may_and_every_row_a_route() {
+        let document = parts(&Limits::default()).into_openapi();
+        let routes = document.paths.paths.iter().flat_map(|(path, item)| {
+            let methods = [
+                ("DELETE", &item.delete),
+                ("GET", &item.get),
+                ("POST", &item.post),
+                ("PUT", &item.put),
+            ];
+            let there = methods.into_iter().filter(|(_, it)| it.is_some());
+            there.map(move |(method, _)| (method, format!("{PREFIX}{path}")))
+        });
+        let rows = rights::rows().filter(|(_, path)| path.starts_with(PREFIX));
+        let (routes, rows): (BTreeSet<_>, BTreeSet<_>) = (routes.collect(), rows.collect());
+        assert_eq!(routes, rows);
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -17,8 +17,8 @@ use utoipa_axum::routes;
 
 use super::extract::{Body, Json, Path, Query};
 use super::problem::{Kind, Problem};
-use crate::Api;
 use crate::json::{ComponentLine, Deployed, RolloutPolicy, Tally};
+use crate::{Api, Shared};
 
 /// What a component is sent as.
 const COMPONENT: &str = "application/wasm";
@@ -83,7 +83,7 @@ struct Components<'a> {
     components: Vec<ComponentLine<'a>>,
 }
 
-pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
+pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Shared> {
     let upload = OpenApiRouter::new()
         .routes(routes!(list, deploy))
         .layer(DefaultBodyLimit::max(limits.component_bytes_max));
@@ -107,7 +107,7 @@ pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
     responses((status = 200, description = "It is deployed, or checked.", body = Deployed<'static>))
 )]
 async fn deploy(
-    State(api): State<Api>,
+    api: Api,
     Query(DeployOptions { rollout, file }): Query<DeployOptions>,
     headers: HeaderMap,
     Body(component): Body,
@@ -127,7 +127,7 @@ async fn deploy(
     };
     let deployed = api
         .runtime
-        .roll_out(&api.tenant, file, &component, rollout, tell);
+        .roll_out(api.tenant(), file, &component, rollout, tell);
     let deployed = deployed.await?;
     let tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
     let checked = rollout == Rollout::Check;
@@ -175,7 +175,7 @@ impl Tried {
     tag = "plugins",
     responses((status = 200, description = "All of them.", body = Components<'static>))
 )]
-async fn list(State(api): State<Api>) -> Result<Response, Problem> {
+async fn list(api: Api) -> Result<Response, Problem> {
     components(&api, |_| true)
         .await
         .map(|(response, _)| response)
@@ -190,7 +190,7 @@ async fn list(State(api): State<Api>) -> Result<Response, Problem> {
     params(One),
     responses((status = 200, description = "All of them.", body = Components<'static>))
 )]
-async fn show(State(api): State<Api>, Path(One { name }): Path<One>) -> Result<Response, Problem> {
+async fn show(api: Api, Path(One { name }): Path<One>) -> Result<Response, Problem> {
     let (response, number) = components(&api, |plugin| plugin == name).await?;
     if number == 0 {
         return Err(Problem::unknown("plugin has the name", &name, "/plugins"));
@@ -202,9 +202,9 @@ async fn components(
     api: &Api,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(Response, usize), Problem> {
-    let mut kept = api.runtime.components(&api.tenant).await?;
+    let mut kept = api.runtime.components(api.tenant()).await?;
     kept.retain(|one| wanted(&one.plugin));
-    let plugins = api.runtime.plugins(&api.tenant)?;
+    let plugins = api.runtime.plugins(api.tenant())?;
     let components = kept
         .iter()
         .map(|one| ComponentLine::new(one, plugins.iter().map(|(manifest, _)| manifest)));
@@ -228,12 +228,12 @@ async fn components(
     responses((status = 204, description = "It is removed."))
 )]
 async fn remove(
-    State(api): State<Api>,
+    api: Api,
     Path(One { name }): Path<One>,
     Query(RemoveOptions { keep_state }): Query<RemoveOptions>,
 ) -> Result<StatusCode, Problem> {
     let keep_state = keep_state.unwrap_or(false);
-    let removed = api.runtime.remove_plugin(&api.tenant, &name, keep_state);
+    let removed = api.runtime.remove_plugin(api.tenant(), &name, keep_state);
     removed.await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -251,11 +251,11 @@ async fn remove(
     responses((status = 204, description = "It is removed."))
 )]
 async fn remove_version(
-    State(api): State<Api>,
+    api: Api,
     Path(Version { name, component }): Path<Version>,
 ) -> Result<StatusCode, Problem> {
     let digest = digest(&api, &name, &component).await?;
-    let removed = api.runtime.remove_component(&api.tenant, &name, &digest);
+    let removed = api.runtime.remove_component(api.tenant(), &name, &digest);
     removed.await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -273,12 +273,12 @@ async fn remove_version(
     responses((status = 200, description = "It stands for its plugin.", body = Deployed<'static>))
 )]
 async fn activate(
-    State(api): State<Api>,
+    api: Api,
     Path(One { name }): Path<One>,
     Json(Activate { component }): Json<Activate>,
 ) -> Result<Response, Problem> {
     let digest = digest(&api, &name, &component).await?;
-    let activated = api.runtime.activate(&api.tenant, &digest).await?;
+    let activated = api.runtime.activate(api.tenant(), &digest).await?;
     let activated = activated.ok_or_else(|| no_component(&name, &component))?;
     let told = Deployed::new(&activated, Tally::default(), false);
     Ok(axum::Json(told).into_response())
@@ -286,7 +286,7 @@ async fn activate(
 
 /// The digest of a component that is kept.
 async fn digest(api: &Api, plugin: &str, component: &str) -> Result<Digest, Problem> {
-    let kept = api.runtime.components(&api.tenant).await?;
+    let kept = api.runtime.components(api.tenant()).await?;
     let mut of_plugin = kept.iter().filter(|one| one.plugin == plugin);
     let found = of_plugin.find(|one| one.digest.to_string() == component);
     let found = found.ok_or_else(|| no_component(plugin, component))?;

@@ -16,6 +16,7 @@ use host_runtime::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::caller::OutOfReach;
 use crate::json::FailureReport;
 use crate::{PROBLEM_MEDIA_TYPE, RETRY_AFTER_SECONDS};
 
@@ -26,6 +27,7 @@ const TYPE: &str = "urn:host:problem:";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     BadInput,
+    Forbidden,
     NotFound,
     Gone,
     NoSuchRoute,
@@ -64,6 +66,7 @@ impl Kind {
     fn status(self) -> StatusCode {
         match self {
             Kind::BadInput => StatusCode::BAD_REQUEST,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::NotFound | Kind::NoSuchRoute => StatusCode::NOT_FOUND,
             Kind::Gone => StatusCode::GONE,
             Kind::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -86,6 +89,7 @@ impl Kind {
     fn who_must_act(self) -> WhoMustAct {
         match self {
             Kind::BadInput
+            | Kind::Forbidden
             | Kind::NotFound
             | Kind::Gone
             | Kind::NoSuchRoute
@@ -109,6 +113,7 @@ impl Kind {
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Kind::BadInput => ("bad-input", "The request is not as it should be"),
+            Kind::Forbidden => ("forbidden", "The token does not reach that far"),
             Kind::NotFound => ("not-found", "What was named is not there"),
             Kind::Gone => ("gone", "Not all of it is kept any more"),
             Kind::NoSuchRoute => ("no-such-route", "Nothing is at that path"),
@@ -255,6 +260,17 @@ impl From<Failure> for Problem {
 impl From<InvalidId> for Problem {
     fn from(error: InvalidId) -> Problem {
         Problem::bad_input(error.to_string())
+    }
+}
+
+impl From<OutOfReach> for Problem {
+    fn from(error: OutOfReach) -> Problem {
+        match error {
+            OutOfReach::Id(error) => error.into(),
+            OutOfReach::Unknown(id) => Problem::unknown_workflow(&id),
+            OutOfReach::Limited { .. } => Problem::new(Kind::Forbidden, error.to_string()),
+            OutOfReach::Store(error) => error.into(),
+        }
     }
 }
 

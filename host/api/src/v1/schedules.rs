@@ -2,7 +2,6 @@
 //!
 //! Extracts, calls, converts; when they are due is the runtime's business.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use host_base::Payload;
@@ -16,8 +15,8 @@ use utoipa_axum::routes;
 use super::extract::{IdempotencyKey, Json, Path, Query, length, moment};
 use super::paging::{Page, PageOptions};
 use super::problem::Problem;
-use crate::Api;
 use crate::json::{FiredReport, OverlapPolicy, Raw, SCHEDULED_ID_DEFAULT, ScheduleLine};
+use crate::{Api, Shared};
 
 /// Times of a schedule that are shown ahead.
 const UPCOMING: usize = 5;
@@ -121,7 +120,7 @@ struct Schedules {
     next_cursor: Option<String>,
 }
 
-pub(super) fn routes() -> OpenApiRouter<Api> {
+pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(read, create, delete))
@@ -144,7 +143,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     responses((status = 200, description = "It is there.", body = ScheduleLine<'static>))
 )]
 async fn create(
-    State(api): State<Api>,
+    api: Api,
     Path(One { name }): Path<One>,
     Query(CreateOptions { replace }): Query<CreateOptions>,
     Json(definition): Json<Definition>,
@@ -152,7 +151,7 @@ async fn create(
     let schedule = definition.schedule()?;
     let (runtime, replace) = (&api.runtime, replace.unwrap_or(false));
     runtime
-        .create_schedule(&api.tenant, &name, schedule, replace)
+        .create_schedule(api.tenant(), &name, schedule, replace)
         .await?;
     shown(&api, &name)
 }
@@ -218,12 +217,9 @@ fn millis(name: &str, text: Option<&str>) -> Result<u64, Problem> {
     params(PageOptions),
     responses((status = 200, description = "A page of schedules.", body = Schedules))
 )]
-async fn list(
-    State(api): State<Api>,
-    Query(options): Query<PageOptions>,
-) -> Result<Response, Problem> {
+async fn list(api: Api, Query(options): Query<PageOptions>) -> Result<Response, Problem> {
     let mut page = Page::new(options.limit)?;
-    let schedules = api.runtime.schedules(&api.tenant)?;
+    let schedules = api.runtime.schedules(api.tenant())?;
     let mut last = None;
     let mut behind = schedules
         .iter()
@@ -254,12 +250,12 @@ async fn list(
     params(One),
     responses((status = 200, description = "The schedule.", body = ScheduleLine<'static>))
 )]
-async fn read(State(api): State<Api>, Path(One { name }): Path<One>) -> Result<Response, Problem> {
+async fn read(api: Api, Path(One { name }): Path<One>) -> Result<Response, Problem> {
     shown(&api, &name)
 }
 
 fn shown(api: &Api, name: &str) -> Result<Response, Problem> {
-    let view: Option<ScheduleView> = api.runtime.schedule(&api.tenant, name, UPCOMING)?;
+    let view: Option<ScheduleView> = api.runtime.schedule(api.tenant(), name, UPCOMING)?;
     let view = view.ok_or_else(|| Problem::unknown("schedule has the name", name, "/schedules"))?;
     Ok(axum::Json(ScheduleLine::new(&view)).into_response())
 }
@@ -275,11 +271,8 @@ fn shown(api: &Api, name: &str) -> Result<Response, Problem> {
     params(One),
     responses((status = 204, description = "It is deleted."))
 )]
-async fn delete(
-    State(api): State<Api>,
-    Path(One { name }): Path<One>,
-) -> Result<StatusCode, Problem> {
-    api.runtime.delete_schedule(&api.tenant, &name).await?;
+async fn delete(api: Api, Path(One { name }): Path<One>) -> Result<StatusCode, Problem> {
+    api.runtime.delete_schedule(api.tenant(), &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -292,8 +285,8 @@ async fn delete(
     params(One),
     responses((status = 200, description = "It is paused.", body = ScheduleLine<'static>))
 )]
-async fn pause(State(api): State<Api>, Path(One { name }): Path<One>) -> Result<Response, Problem> {
-    api.runtime.pause_schedule(&api.tenant, &name).await?;
+async fn pause(api: Api, Path(One { name }): Path<One>) -> Result<Response, Problem> {
+    api.runtime.pause_schedule(api.tenant(), &name).await?;
     shown(&api, &name)
 }
 
@@ -308,11 +301,8 @@ async fn pause(State(api): State<Api>, Path(One { name }): Path<One>) -> Result<
     params(One),
     responses((status = 200, description = "It goes on.", body = ScheduleLine<'static>))
 )]
-async fn resume(
-    State(api): State<Api>,
-    Path(One { name }): Path<One>,
-) -> Result<Response, Problem> {
-    api.runtime.resume_schedule(&api.tenant, &name).await?;
+async fn resume(api: Api, Path(One { name }): Path<One>) -> Result<Response, Problem> {
+    api.runtime.resume_schedule(api.tenant(), &name).await?;
     shown(&api, &name)
 }
 
@@ -326,11 +316,11 @@ async fn resume(
     responses((status = 200, description = "What came of it.", body = FiredReport))
 )]
 async fn trigger(
-    State(api): State<Api>,
+    api: Api,
     Path(One { name }): Path<One>,
     key: IdempotencyKey,
 ) -> Result<Response, Problem> {
-    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let (runtime, tenant) = (&api.runtime, api.tenant());
     let fired = match key.get() {
         Some(key) => runtime.trigger_schedule_once(tenant, &name, key).await?,
         None => runtime.trigger_schedule(tenant, &name).await?,
@@ -351,13 +341,13 @@ async fn trigger(
     responses((status = 200, description = "What came of it.", body = FiredReport))
 )]
 async fn backfill(
-    State(api): State<Api>,
+    api: Api,
     Path(One { name }): Path<One>,
     key: IdempotencyKey,
     Json(Backfill { from, to }): Json<Backfill>,
 ) -> Result<Response, Problem> {
     let (from, to) = (moment("from", &from)?, moment("to", &to)?);
-    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let (runtime, tenant) = (&api.runtime, api.tenant());
     let fired = match key.get() {
         Some(key) => {
             let range = (from, to);

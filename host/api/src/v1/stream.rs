@@ -56,11 +56,15 @@ pub(super) fn place(api: &Api) -> Result<OwnedSemaphorePermit, Problem> {
     })
 }
 
-/// Sends events until there are none any more; the place is held as long.
+/// Sends events until there are none any more, the host is to stop or the caller's token counts no longer; the place
+/// is held as long.
 pub(super) fn answer(
+    api: &Api,
     events: impl Stream<Item = Event> + Send + 'static,
     place: OwnedSemaphorePermit,
 ) -> Response {
+    // However much there is to send, to whoever may not have it any more.
+    let events = events.take_until(Box::pin(api.stopping()));
     let events = events.map(move |event| {
         let _held = &place;
         Ok::<_, Infallible>(event)

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use host_base::ids::check_id;
 use serde::{Deserialize, Serialize};
@@ -15,8 +14,8 @@ use utoipa_axum::routes;
 use super::extract::{IdempotencyKey, Input, Path, Query};
 use super::paging::{Page, PageOptions};
 use super::problem::Problem;
-use crate::Api;
 use crate::json::{Raw, SubscriptionLine};
+use crate::{Api, Shared};
 
 /// One topic.
 #[derive(Deserialize, IntoParams)]
@@ -59,7 +58,7 @@ struct Published {
     subscribers: usize,
 }
 
-pub(super) fn routes() -> OpenApiRouter<Api> {
+pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(subscriptions))
@@ -75,13 +74,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     params(PageOptions),
     responses((status = 200, description = "A page of topics.", body = Topics))
 )]
-async fn list(
-    State(api): State<Api>,
-    Query(options): Query<PageOptions>,
-) -> Result<Response, Problem> {
+async fn list(api: Api, Query(options): Query<PageOptions>) -> Result<Response, Problem> {
     let mut page = Page::new(options.limit)?;
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
-    for one in api.runtime.subscriptions(&api.tenant, None) {
+    for one in api.runtime.subscriptions(api.tenant(), None) {
         *topics.entry(one.topic).or_default() += 1;
     }
     let mut last = None;
@@ -112,12 +108,9 @@ async fn list(
     params(One),
     responses((status = 200, description = "All of them.", body = Subscriptions<'static>))
 )]
-async fn subscriptions(
-    State(api): State<Api>,
-    Path(One { topic }): Path<One>,
-) -> Result<Response, Problem> {
+async fn subscriptions(api: Api, Path(One { topic }): Path<One>) -> Result<Response, Problem> {
     check_id("topic", &topic)?;
-    let found = api.runtime.subscriptions(&api.tenant, Some(&topic));
+    let found = api.runtime.subscriptions(api.tenant(), Some(&topic));
     let subscriptions = found.iter().map(SubscriptionLine::new).collect();
     Ok(axum::Json(Subscriptions { subscriptions }).into_response())
 }
@@ -135,12 +128,12 @@ async fn subscriptions(
     responses((status = 200, description = "It is published.", body = Published))
 )]
 async fn publish(
-    State(api): State<Api>,
+    api: Api,
     Path(One { topic }): Path<One>,
     key: IdempotencyKey,
     Input(value): Input,
 ) -> Result<Response, Problem> {
-    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let (runtime, tenant) = (&api.runtime, api.tenant());
     let subscribers = match key.get() {
         Some(key) => runtime.publish_once(tenant, &topic, value, key).await?,
         None => runtime.publish(tenant, &topic, value).await?,

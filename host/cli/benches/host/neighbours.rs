@@ -12,8 +12,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use host_api::{Api, ServeOptions, Server};
-use host_base::TenantId;
+use host_api::{ServeOptions, Server, Shared};
 use tokio::sync::oneshot;
 
 use crate::disk::Disk;
@@ -78,7 +77,7 @@ struct Served {
 impl Served {
     fn new() -> Served {
         let bench = Bench::new();
-        let api = Api::new(Arc::clone(&bench.runtime), TenantId::default());
+        let shared = Shared::new(Arc::clone(&bench.runtime));
         let (stop, stopped) = oneshot::channel();
         let any_port = [SocketAddr::from(([127, 0, 0, 1], 0))];
         let listening = Server::listen(&any_port, ServeOptions::default());
@@ -86,7 +85,7 @@ impl Served {
         let address = server.addresses()[0];
         let serving = bench.runtime.handle().spawn(async move {
             let stopped = async { drop(stopped.await) };
-            server.serve(api.router(), stopped).await;
+            server.serve(shared, stopped).await;
         });
         Served {
             address,
@@ -163,7 +162,7 @@ impl Company {
 
 fn ask_for_much(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = "POST /v1.0/actors/Walker/w/method/Speak HTTP/1.1\r\nHost: host\r\nContent-Length: 7\r\n\r\n1000000";
+    let request = "POST /v1.0/actors/Walker/w/method/Speak HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\n1000000";
     let requests = request.repeat(SLOW_ANSWERS);
     stream.write_all(requests.as_bytes()).unwrap();
     stream
@@ -183,7 +182,7 @@ fn watch(address: SocketAddr) -> TcpStream {
 /// A connection over which this was asked, and the head of the answer has come.
 fn ask(address: SocketAddr, path: &str, status: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: host\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     while !answer.contains("\r\n\r\n") {

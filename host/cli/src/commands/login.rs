@@ -19,6 +19,7 @@ pub(crate) fn keep(common: &Common, url: &str) -> Ending {
         server: url.trim_end_matches('/').to_owned(),
         token: None,
         ca: None,
+        tenant: None,
     };
     let login = remote::said(login, common).or_exit(Exit::BadUsage)?;
     let remote = Remote::new(login).or_exit(Exit::BadUsage)?;

@@ -4,6 +4,7 @@
 
 mod activity;
 mod actor;
+mod audit;
 mod batch;
 mod choice;
 mod config;
@@ -16,6 +17,7 @@ mod resume;
 mod run;
 mod schedule;
 mod serve;
+mod token;
 mod topic;
 mod workflow;
 
@@ -39,6 +41,8 @@ pub(crate) fn run(cli: &Cli) -> Ending {
         Command::Batch(command) => batch::run(common, command),
         Command::Topic(command) => topic::run(common, command),
         Command::Plugin(command) => plugin::run(common, command),
+        Command::Token(command) => token::run(common, command),
+        Command::Audit(args) => audit::run(common, args),
         Command::Login { url } => login::keep(common, url),
         Command::Logout => login::forget(common),
         Command::Completions { shell } => manual::complete(common, *shell),
@@ -55,9 +59,11 @@ fn check_place(common: &Common, command: &Command) -> Result<(), Problem> {
         Command::Serve(_) => never(common, "serve"),
         Command::Activity(_)
         | Command::Actor(_)
+        | Command::Audit(_)
         | Command::Batch(_)
         | Command::Plugin(_)
         | Command::Schedule(_)
+        | Command::Token(_)
         | Command::Topic(_)
         | Command::Workflow(_)
         | Command::Login { .. }

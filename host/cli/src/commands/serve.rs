@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use host_api::{Api, ListenError, ServeOptions, Server, Tls, Tokens};
+use host_api::{ListenError, ServeOptions, Server, Shared, Tls, Tokens};
 use sd_notify::NotifyState;
 
 use super::deploy;
@@ -36,12 +36,13 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Ending {
     let serve = chosen(args, &settings.serve);
     let addresses = Addresses::of(&serve);
     let options = options(&serve, &settings).or_exit(Exit::BadUsage)?;
-    for address in addresses.all() {
-        check_address(address, &options).or_exit(Exit::BadUsage)?;
-    }
     let components = deploy::read(&serve.plugins.unwrap_or_default())?;
     let detail = session::detail(common, Detail::Little);
     session::run_to_the_end(common, detail, async move |session, stop| {
+        let asks = !options.tokens.is_empty() || session.runtime.has_tokens();
+        for address in addresses.all() {
+            check_address(address, asks).or_exit(Exit::BadUsage)?;
+        }
         deploy::deploy(session, &components, args.pin).await?;
         session.resume().await?;
         serve_at(session, addresses, options, stop).await
@@ -113,12 +114,12 @@ fn read_tokens(file: &Path) -> Result<Tokens> {
     Tokens::read(file).with_context(|| format!("read the tokens in {}", file.display()))
 }
 
-/// Without a token, whoever reaches the address may do everything.
-fn check_address(address: SocketAddr, options: &ServeOptions) -> Result<()> {
+/// Where nobody is asked for a token, whoever reaches the address may do everything.
+fn check_address(address: SocketAddr, asks: bool) -> Result<()> {
     ensure!(
-        address.ip().is_loopback() || !options.tokens.is_empty(),
-        "{address} can be reached from other machines, and nobody is asked for a token: say --token-file FILE, or \
-         serve on 127.0.0.1 and let a proxy that asks who it is stand before it"
+        address.ip().is_loopback() || asks,
+        "{address} can be reached from other machines, and nobody is asked for a token: say --token-file FILE or \
+         make one with \"host token create\", or serve on 127.0.0.1 and let a proxy that asks who it is stand before it"
     );
     Ok(())
 }
@@ -134,11 +135,12 @@ async fn serve_at(
         Some(_) => "https",
         None => "http",
     };
-    let is_secret = options.tls.is_some() || options.tokens.is_empty();
+    let asks = !options.tokens.is_empty() || session.runtime.has_tokens();
+    let is_secret = options.tls.is_some() || !asks;
     if !is_secret && addresses.all().any(|address| !address.ip().is_loopback()) {
         console.note("Tokens can be read on their way: say --tls-cert and --tls-key, or let a proxy speak TLS");
     }
-    let api = Api::new(Arc::clone(&session.runtime), session.tenant.clone());
+    let shared = Shared::new(Arc::clone(&session.runtime));
     let wanted: Vec<_> = addresses.all().collect();
     // On the threads where plugins run: a request that a turn answers does not change threads for it.
     let threads = session.runtime.handle();
@@ -148,15 +150,15 @@ async fn serve_at(
     let server = server.or_exit(Exit::Failed)?;
     tell(session, scheme, &server.addresses());
     tell_supervisor(NotifyState::Ready);
-    let (console, router) = (Arc::clone(console), api.clone().router());
+    let (console, served) = (Arc::clone(console), shared.clone());
     let stopped = async move {
         // Only a signal ends it, and the listener of signals lives as long as the process.
         let _ = stop.await;
         console.note("Stopping; requests that were taken are answered first");
         tell_supervisor(NotifyState::Stopping);
-        api.stop();
+        shared.stop();
     };
-    let serving = threads.spawn(server.serve(router, stopped));
+    let serving = threads.spawn(server.serve(served, stopped));
     serving.await.context("serve").or_exit(Exit::Failed)?;
     Ok(Exit::Done)
 }

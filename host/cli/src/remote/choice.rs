@@ -55,6 +55,7 @@ fn login(common: &Common) -> Result<Option<Login>> {
             server: server.clone(),
             token: None,
             ca: None,
+            tenant: None,
         })),
         None => kept,
     };
@@ -64,10 +65,15 @@ fn login(common: &Common) -> Result<Option<Login>> {
 /// A login with what the user says beside the server.
 pub(crate) fn said(login: Login, common: &Common) -> Result<Login> {
     let token = common.token.as_deref().map(input::secret).transpose()?;
+    let tenant = common
+        .tenant
+        .as_ref()
+        .map(|tenant| tenant.as_str().to_owned());
     Ok(Login {
         server: login.server,
         token: token.or(login.token),
         ca: common.ca.clone().or(login.ca),
+        tenant: tenant.or(login.tenant),
     })
 }
 

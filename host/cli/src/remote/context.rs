@@ -26,6 +26,9 @@ pub(crate) struct Login {
     /// Certificates of the authorities that are trusted instead of the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<PathBuf>,
+    /// The tenant that is meant, where the token is one of whoever runs the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<String>,
 }
 
 impl Login {

@@ -33,6 +33,7 @@ pub(crate) use trouble::{ALREADY_EXISTS, NOT_ENDED, NOT_FOUND, Trouble};
 const PREFIX: &str = "/api/v1";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const LAST_EVENT_ID: &str = "Last-Event-ID";
+const TENANT: &str = "host-tenant";
 const JSON: &str = "application/json";
 const COMPONENT: &str = "application/wasm";
 /// How long it may take to reach the server.
@@ -216,6 +217,10 @@ impl Remote {
         if let Some(token) = &self.login.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
+        if let Some(tenant) = &self.login.tenant {
+            // Its name may be in any language.
+            request = request.header(TENANT, tenant.as_bytes());
+        }
         let headers = [
             (IDEMPOTENCY_KEY, asked.key),
             (LAST_EVENT_ID, asked.last_event),
@@ -254,10 +259,11 @@ impl Remote {
         if status.is_success() {
             return Ok(body);
         }
-        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
+        let told: Option<trouble::Told> = serde_json::from_slice(&body).ok();
+        if status == StatusCode::UNAUTHORIZED || (status == StatusCode::FORBIDDEN && told.is_none())
+        {
             return Err(self.unauthorized());
         }
-        let told: Option<trouble::Told> = serde_json::from_slice(&body).ok();
         match told.filter(|told| told.kind() != trouble::NO_SUCH_ROUTE) {
             Some(told) => Err(Trouble::Told(Box::new(told))),
             None => Err(self.unreadable(asked.path, &format!("it answers {status}"))),
@@ -278,7 +284,7 @@ impl Remote {
         let server = self.name();
         let error = match self.login.token {
             Some(_) => anyhow!(
-                "{server} does not know the token; \"host login {server} --token @FILE\" keeps another"
+                "{server} does not know the token, or it does not count any more; \"host login {server} --token @FILE\" keeps another"
             ),
             None => anyhow!(
                 "{server} asks for a token: --token @FILE, HOST_TOKEN, or \"host login {server} --token @FILE\""
@@ -363,6 +369,7 @@ mod tests {
             server: server.to_owned(),
             token: token.map(str::to_owned),
             ca: None,
+            tenant: None,
         })
     }
 

@@ -99,7 +99,7 @@ impl Session {
             runtime: Arc::new(open(options).await?),
             console,
             trace,
-            tenant: TenantId::default(),
+            tenant: common.tenant.clone().unwrap_or_default(),
             data: common.data.clone(),
         })
     }

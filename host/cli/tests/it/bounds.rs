@@ -14,7 +14,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use crate::host::{Host, plugin};
 use crate::server::Server;
 
-const HEALTH: &str = "GET /v1.0/healthz HTTP/1.1\r\nHost: host\r\n\r\n";
+const HEALTH: &str = "GET /v1.0/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "0123456789abcdef0123";
 
@@ -73,7 +73,7 @@ fn one_request_too_many_is_refused_before_anything_is_done_for_it() {
     let refused = server.get(path).expect(503);
     assert_eq!(refused["errorCode"], "ERR_OVERLOADED");
     assert_eq!(refused["status"], 503);
-    let head = format!("GET {path} HTTP/1.1\r\nHost: host\r\nConnection: close\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(server.say(&head).contains("\r\nretry-after: 1\r\n"));
     // It is busy, and not to be started again for that.
     assert_eq!(server.get("/v1.0/healthz").status, 204);
@@ -184,7 +184,7 @@ fn a_body_that_does_not_come_is_waited_for_no_longer_than_that() {
 fn a_head_that_is_too_large_is_refused() {
     let server = serve("request_head_bytes_max = 8192");
     let head = format!(
-        "GET /v1.0/healthz HTTP/1.1\r\nHost: host\r\nX: {}",
+        "GET /v1.0/healthz HTTP/1.1\r\nHost: localhost\r\nX: {}",
         "x".repeat(8_192)
     );
     assert!(server.say(&head).starts_with("HTTP/1.1 431 "));
@@ -200,7 +200,7 @@ fn a_client_that_takes_nothing_of_what_it_asked_for_is_cut_off() {
     let start = "/v1.0/workflows/dapr/approve/start?instanceID=w";
     server.post(start, &input).expect(202);
     let mut stream = server.connect().unwrap();
-    let ask = "GET /v1.0/workflows/dapr/w HTTP/1.1\r\nHost: host\r\n\r\n";
+    let ask = "GET /v1.0/workflows/dapr/w HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(ask.repeat(100).as_bytes()).unwrap();
     until("cut off", || match stream.write_all(b"\r\n") {
         Ok(()) => false,
@@ -235,7 +235,7 @@ fn only_who_sends_a_token_is_served() {
         assert_eq!(unknown["errorCode"], "ERR_UNAUTHORIZED");
         assert_eq!(unknown["who_must_act"], "caller");
     }
-    let head = format!("GET {path} HTTP/1.1\r\nHost: host\r\nConnection: close\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     assert!(
         server
             .say(&format!("{head}\r\n"))
@@ -249,7 +249,6 @@ fn only_who_sends_a_token_is_served() {
 fn who_can_be_reached_from_outside_must_ask_for_a_token() {
     let host = Host::new();
     let run = |arguments: &[&str]| host.run(&[&["serve"], arguments].concat()).expect(2);
-    run(&["--http", "0.0.0.0:0"]).says("--token-file");
     let file = host.file("tokens", "secret");
     run(&["--token-file", file]).says("the token in line 1 has fewer than 16 bytes");
     let file = host.file("tokens", "# none yet");
@@ -258,6 +257,8 @@ fn who_can_be_reached_from_outside_must_ask_for_a_token() {
     run(&["--tls-cert", "cert.pem"]).says("--tls-key");
     run(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).says("cert.pem");
     assert!(!host.dir().join(".host/db").exists());
+    // Whether there are tokens is seen in the directory.
+    run(&["--http", "0.0.0.0:0"]).says("--token-file");
 }
 
 /// Writes a certificate and its key; returns what a client must trust.

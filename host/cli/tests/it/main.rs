@@ -7,6 +7,7 @@
     reason = "what cannot be done ends the test, in its helpers as well"
 )]
 
+mod access;
 mod actor_routes;
 mod actors;
 mod agent_loop;

@@ -111,6 +111,27 @@ impl Server {
         answer(with(request, headers).send(body))
     }
 
+    /// Asks with any method, of which some have no body.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(self.at(path));
+        let headers = headers.iter();
+        let request = headers.fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        answer(match method {
+            "GET" | "DELETE" => agent().run(request.body(()).unwrap()),
+            _ => agent().run(request.body(body.as_bytes()).unwrap()),
+        })
+    }
+
     /// Opens a stream that is read as it comes.
     pub(crate) fn stream(
         &self,
@@ -153,7 +174,7 @@ impl Server {
     pub(crate) fn begin_post(&self, path: &str, body_bytes: usize) -> TcpStream {
         let mut stream = self.connect().unwrap();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: host\r\nContent-Length: {body_bytes}\r\nExpect: 100-continue\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {body_bytes}\r\nExpect: 100-continue\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
         let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];

@@ -2,7 +2,6 @@
 //!
 //! Extracts, calls, converts; knows nothing of turns.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use host_runtime::{Purged, WorkflowView};
@@ -57,7 +56,7 @@ pub(super) struct PurgeReport {
     responses((status = 204, description = "It is raised."))
 )]
 pub(super) async fn raise(
-    State(api): State<Api>,
+    api: Api,
     Path(Named { id, name }): Path<Named>,
     key: IdempotencyKey,
     Input(value): Input,
@@ -83,7 +82,7 @@ pub(super) async fn raise(
     responses((status = 200, description = "The answer.", body = Raw))
 )]
 pub(super) async fn query(
-    State(api): State<Api>,
+    api: Api,
     Path(Named { id, name }): Path<Named>,
     Input(input): Input,
 ) -> Result<Response, Problem> {
@@ -106,7 +105,7 @@ pub(super) async fn query(
     responses((status = 200, description = "The answer.", body = Raw))
 )]
 pub(super) async fn update(
-    State(api): State<Api>,
+    api: Api,
     Path(Named { id, name }): Path<Named>,
     update_id: IdempotencyKey,
     Input(input): Input,
@@ -130,7 +129,7 @@ pub(super) async fn update(
     responses((status = 202, description = "It is asked to.", body = Report<'static>))
 )]
 pub(super) async fn cancel(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(Why { reason }): Query<Why>,
 ) -> Result<Response, Problem> {
@@ -152,7 +151,7 @@ pub(super) async fn cancel(
     responses((status = 200, description = "It has ended.", body = Report<'static>))
 )]
 pub(super) async fn terminate(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(Why { reason }): Query<Why>,
 ) -> Result<Response, Problem> {
@@ -173,7 +172,7 @@ pub(super) async fn terminate(
     responses((status = 200, description = "It is held.", body = Report<'static>))
 )]
 pub(super) async fn suspend(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(Why { reason }): Query<Why>,
 ) -> Result<Response, Problem> {
@@ -191,10 +190,7 @@ pub(super) async fn suspend(
     params(One),
     responses((status = 200, description = "It goes on.", body = Report<'static>))
 )]
-pub(super) async fn resume(
-    State(api): State<Api>,
-    Path(One { id }): Path<One>,
-) -> Result<Response, Problem> {
+pub(super) async fn resume(api: Api, Path(One { id }): Path<One>) -> Result<Response, Problem> {
     let key = key_of(&api, id)?;
     Ok(told(&api.runtime.resume_workflow(&key).await?))
 }
@@ -211,7 +207,7 @@ pub(super) async fn resume(
     responses((status = 200, description = "It is deleted.", body = PurgeReport))
 )]
 pub(super) async fn purge(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(PurgeOptions { force }): Query<PurgeOptions>,
 ) -> Result<Response, Problem> {

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
@@ -60,7 +59,7 @@ pub(super) struct StreamOptions {
     )
 )]
 pub(super) async fn events(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(options): Query<StreamOptions>,
     seen: LastSeen,
@@ -86,7 +85,7 @@ pub(super) async fn events(
     if seen.is_some() && tail.is_over()? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(answer(tail.stream(), place))
+    Ok(answer(&tail.api.clone(), tail.stream(), place))
 }
 
 /// The run and the number behind the event of this id.

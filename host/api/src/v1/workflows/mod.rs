@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Problem;
-use crate::Api;
+use crate::{Api, Shared};
 
 /// One workflow.
 #[derive(Deserialize, IntoParams)]
@@ -37,7 +37,7 @@ struct Named {
     name: String,
 }
 
-pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
+pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(read::list, start::start))
         .routes(routes!(read::describe, drive::purge))
@@ -58,5 +58,5 @@ pub(super) fn routes(limits: &Limits) -> OpenApiRouter<Api> {
 }
 
 fn key_of(api: &Api, id: String) -> Result<WorkflowKey, Problem> {
-    Ok(WorkflowKey::new(api.tenant.clone(), id)?)
+    Ok(api.workflow_key(id)?)
 }

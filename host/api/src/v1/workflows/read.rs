@@ -2,7 +2,6 @@
 //!
 //! Owns how lists are paged; every page is as of its own moment.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use host_base::{Search, WorkflowKey};
@@ -97,7 +96,7 @@ pub(super) struct History {
     responses((status = 200, description = "A page of workflows.", body = Listed<'static>))
 )]
 pub(super) async fn list(
-    State(api): State<Api>,
+    api: Api,
     Query(options): Query<ListOptions>,
 ) -> Result<Response, Problem> {
     let bound =
@@ -137,7 +136,7 @@ fn search(
         let wanted = page.wanted();
         let views = api
             .runtime
-            .workflows(&api.tenant, filter, after.as_deref(), wanted)?;
+            .workflows(api.tenant(), filter, after.as_deref(), wanted)?;
         let is_last = views.len() < wanted;
         looked_at += views.len();
         for view in views {
@@ -167,10 +166,7 @@ fn search(
     params(One),
     responses((status = 200, description = "The workflow.", body = Report<'static>))
 )]
-pub(super) async fn describe(
-    State(api): State<Api>,
-    Path(One { id }): Path<One>,
-) -> Result<Response, Problem> {
+pub(super) async fn describe(api: Api, Path(One { id }): Path<One>) -> Result<Response, Problem> {
     let view = known(&api, &key_of(&api, id)?)?;
     let input = api.runtime.workflow_input(&view)?;
     let activities = api.runtime.pending_activities(&view.key, view.run)?;
@@ -190,7 +186,7 @@ pub(super) async fn describe(
     responses((status = 200, description = "A page of events.", body = History))
 )]
 pub(super) async fn history(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(options): Query<HistoryOptions>,
 ) -> Result<Response, Problem> {
@@ -253,7 +249,7 @@ fn fill(
     )
 )]
 pub(super) async fn result(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(patience): Query<Patience>,
 ) -> Result<Response, Problem> {

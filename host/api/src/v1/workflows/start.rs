@@ -2,7 +2,7 @@
 //!
 //! Extracts, calls, converts; what makes a start happen once is the runtime's business.
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -16,12 +16,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{One, key_of};
-use crate::Api;
 use crate::json::{self, AttributeLines, Raw, Report};
 use crate::v1::PREFIX;
 use crate::v1::extract::{IdempotencyKey, Json, Path, Query};
 use crate::v1::patience::{self, Patience};
 use crate::v1::problem::{self, Problem};
+use crate::{Api, Shared};
 
 /// Workflows that one request may start.
 const MANY_MAX: usize = 1_000;
@@ -126,7 +126,7 @@ pub(super) struct Again {
 }
 
 /// The route that takes larger bodies than the others.
-pub(super) fn many(limits: &Limits) -> OpenApiRouter<Api> {
+pub(super) fn many(limits: &Limits) -> OpenApiRouter<Shared> {
     let bytes = limits.payload_bytes_max.saturating_mul(MANY_PAYLOADS);
     OpenApiRouter::new()
         .routes(routes!(start_many))
@@ -152,7 +152,7 @@ pub(super) fn many(limits: &Limits) -> OpenApiRouter<Api> {
     )
 )]
 pub(super) async fn start(
-    State(api): State<Api>,
+    api: Api,
     Query(patience): Query<Patience>,
     key: IdempotencyKey,
     Json(start): Json<Start>,
@@ -180,7 +180,7 @@ pub(super) async fn start(
     responses((status = 200, description = "What came of each.", body = ManyStarted<'static>))
 )]
 async fn start_many(
-    State(api): State<Api>,
+    api: Api,
     key: IdempotencyKey,
     Json(StartMany { workflows }): Json<StartMany>,
 ) -> Result<Response, Problem> {
@@ -223,7 +223,7 @@ async fn start_many(
     )
 )]
 pub(super) async fn rerun(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     key: IdempotencyKey,
     Json(again): Json<Again>,
@@ -244,6 +244,7 @@ pub(super) async fn rerun(
 }
 
 async fn begin(api: &Api, start: Start, key: Option<&str>) -> Result<Begun, Problem> {
+    api.check_workflow_name(&start.workflow)?;
     let start = runtime::Start {
         input: start.input.as_ref().map_or_else(Payload::new, Raw::payload),
         name: start.workflow,
@@ -252,7 +253,7 @@ async fn begin(api: &Api, start: Start, key: Option<&str>) -> Result<Begun, Prob
         at: start.start_at.map(Moment::Text),
         id_reuse: start.id_reuse.into(),
     };
-    let (runtime, tenant) = (&api.runtime, &api.tenant);
+    let (runtime, tenant) = (&api.runtime, api.tenant());
     Ok(match key {
         Some(key) => runtime.start_workflow_once(tenant, start, key).await?,
         None => Begun::Now(runtime.start_workflow_with(tenant, start).await?),

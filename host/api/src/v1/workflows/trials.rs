@@ -2,7 +2,7 @@
 //!
 //! Extracts, calls, converts; who replays is elsewhere.
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use host_base::Limits;
@@ -13,11 +13,11 @@ use utoipa_axum::routes;
 
 use super::read::known;
 use super::{One, key_of};
-use crate::Api;
 use crate::json::{ForkReport, TrialReport};
 use crate::v1::extract::{Body, Path, Query};
 use crate::v1::plugins::{FILE_DEFAULT, check_component};
 use crate::v1::problem::Problem;
+use crate::{Api, Shared};
 
 /// Whether it is moved in any case.
 #[derive(Deserialize, IntoParams)]
@@ -39,7 +39,7 @@ struct ForkOptions {
 }
 
 /// The route that takes a component.
-pub(super) fn forks(limits: &Limits) -> OpenApiRouter<Api> {
+pub(super) fn forks(limits: &Limits) -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(fork))
         .layer(DefaultBodyLimit::max(limits.component_bytes_max))
@@ -58,7 +58,7 @@ pub(super) fn forks(limits: &Limits) -> OpenApiRouter<Api> {
     responses((status = 200, description = "It was tried.", body = TrialReport<'static>))
 )]
 pub(super) async fn move_one(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(MoveOptions { force }): Query<MoveOptions>,
 ) -> Result<Response, Problem> {
@@ -81,7 +81,7 @@ pub(super) async fn move_one(
     responses((status = 200, description = "What was seen.", body = ForkReport<'static>))
 )]
 async fn fork(
-    State(api): State<Api>,
+    api: Api,
     Path(One { id }): Path<One>,
     Query(ForkOptions { file }): Query<ForkOptions>,
     headers: HeaderMap,
