@@ -3,6 +3,7 @@
 //! Owns the order of the steps; knows nothing of what the host does. Depends on nothing that needs
 //! libclang, because it is what installs libclang.
 
+mod audit;
 mod cargo;
 mod clients;
 mod setup;
@@ -35,6 +36,8 @@ enum Command {
         /// Only tests whose name contains this. Those that run published clients are called `clients::…`.
         filter: Option<String>,
     },
+    /// Checks dependencies for known flaws and licences, with cargo-deny where that is installed.
+    Audit,
     /// Sets up and prints the table of measurements.
     Bench {
         /// What the benchmark is given.
@@ -51,6 +54,7 @@ fn main() -> Result<()> {
         Command::Plugins => cargo::build_plugins(),
         Command::Run { arguments } => cargo::run_host(&arguments),
         Command::Test { filter } => cargo::test(filter.as_deref()),
+        Command::Audit => audit::audit(),
         Command::Bench { arguments } => cargo::bench(&arguments),
     }
 }

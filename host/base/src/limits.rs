@@ -19,7 +19,7 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// The limits of the whole machine, which no tenant can have of its own: what they bound is shared.
-pub const OF_THE_MACHINE: [&str; 15] = [
+pub const OF_THE_MACHINE: [&str; 18] = [
     "schedules_max",
     "activities_running_max",
     "activities_held_max",
@@ -28,6 +28,9 @@ pub const OF_THE_MACHINE: [&str; 15] = [
     "entities_live_max",
     "entities_live_bytes_max",
     "entity_idle_max",
+    "compiles_running_max",
+    "compiles_held_max",
+    "compiled_kept_bytes_max",
     "components_loaded_max",
     "continued_runs_kept",
     "event_streams_max",
@@ -135,6 +138,57 @@ pub struct Limits {
     pub log_line_bytes_max: usize,
     /// Largest component file, in bytes. Default 64 MiB.
     pub component_bytes_max: usize,
+    /// Functions of a component, in all of its modules, those included that only convert a call. Default 100,000.
+    pub component_functions_max: usize,
+    /// Largest body of a function, in bytes: the time to compile one grows faster than its size. Default 1 MiB.
+    pub component_function_bytes_max: usize,
+    /// Local variables of a function. Default 10,000.
+    pub component_function_locals_max: usize,
+    /// Types of a component, in all of its modules and types. Default 20,000.
+    pub component_types_max: usize,
+    /// How deep types may hold types. Default 16.
+    pub component_type_depth_max: usize,
+    /// Imports of a component, in all of its modules. Default 10,000.
+    pub component_imports_max: usize,
+    /// Exports of a component, in all of its modules. Default 50,000.
+    pub component_exports_max: usize,
+    /// Names by which the parts of a component reach what others export. Default 50,000.
+    pub component_aliases_max: usize,
+    /// Modules and components that a component holds. Default 100.
+    pub component_modules_max: usize,
+    /// Instances that a component makes of them. Default 500.
+    pub component_instances_max: usize,
+    /// How deep components may hold components. Default 8.
+    pub component_depth_max: usize,
+    /// Global variables of a component. Default 20,000.
+    pub component_globals_max: usize,
+    /// Memories of a component. Default 100.
+    pub component_memories_max: usize,
+    /// Tables of a component. Default 100.
+    pub component_tables_max: usize,
+    /// Pieces of data and of tables that a component brings. Default 100,000.
+    pub component_segments_max: usize,
+    /// Data that a component brings, what it fills tables with included, in bytes. Default 32 MiB.
+    pub component_data_bytes_max: usize,
+    /// CPU time to compile a component, once for workflows and once for the rest, in whole seconds. Default 60 s.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
+    pub compile_cpu_max: Duration,
+    /// Time to compile a component, however busy the machine is. Default 10 min.
+    #[serde(with = "duration::field")]
+    #[schemars(with = "String")]
+    pub compile_time_max: Duration,
+    /// Memory to compile a component, in bytes. Default 1 GiB.
+    pub compile_memory_bytes_max: usize,
+    /// Components that are compiled at once; more wait. Default 4.
+    pub compiles_running_max: usize,
+    /// Components that are compiled or wait for it; one more is told to come back later. Default 64.
+    pub compiles_held_max: usize,
+    /// Largest code that a component is compiled to, in bytes. Default 256 MiB.
+    pub compiled_bytes_max: usize,
+    /// Compiled code that is kept on disk so that a restart need not compile, in bytes; what was used longest ago
+    /// goes first. Default 2 GiB.
+    pub compiled_kept_bytes_max: usize,
     /// Components that stand for no plugin any more and stay in memory for the instances that run on them;
     /// more are loaded again when they are needed. Default 16.
     pub components_loaded_max: usize,
@@ -201,20 +255,22 @@ pub struct ServerLimits {
     pub wrong_token_addresses_max: usize,
 }
 
+const USUAL_OF_SERVER: ServerLimits = ServerLimits {
+    connections_max: 16_384,
+    requests_max: 4_096,
+    streams_max: 256,
+    request_head_bytes_max: 64 * KIB,
+    connection_idle_max: Duration::from_secs(75),
+    request_body_time_max: Duration::from_secs(60),
+    response_stall_max: Duration::from_secs(60),
+    wrong_tokens_max: 20,
+    wrong_tokens_kept: Duration::from_secs(60),
+    wrong_token_addresses_max: 4_096,
+};
+
 impl Default for ServerLimits {
     fn default() -> ServerLimits {
-        ServerLimits {
-            connections_max: 16_384,
-            requests_max: 4_096,
-            streams_max: 256,
-            request_head_bytes_max: 64 * KIB,
-            connection_idle_max: Duration::from_secs(75),
-            request_body_time_max: Duration::from_secs(60),
-            response_stall_max: Duration::from_secs(60),
-            wrong_tokens_max: 20,
-            wrong_tokens_kept: Duration::from_secs(60),
-            wrong_token_addresses_max: 4_096,
-        }
+        USUAL_OF_SERVER
     }
 }
 
@@ -239,6 +295,13 @@ pub struct Retention {
     #[schemars(with = "String")]
     pub terminated: Option<Duration>,
 }
+
+const FOREVER: Retention = Retention {
+    completed: None,
+    failed: None,
+    cancelled: None,
+    terminated: None,
+};
 
 /// Two limits that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -314,6 +377,10 @@ impl Limits {
             let text = "activities_running_max is more than activities_held_max";
             return Err(Contradiction(text));
         }
+        if self.compiles_running_max > self.compiles_held_max {
+            let text = "compiles_running_max is more than compiles_held_max";
+            return Err(Contradiction(text));
+        }
         Ok(())
     }
 
@@ -348,55 +415,81 @@ impl CurrentLimits {
     }
 }
 
+/// What holds where nothing is set.
+const USUAL: Limits = Limits {
+    payload_bytes_max: MIB,
+    memory_bytes_max: 64 * MIB,
+    turn_cpu_max: Duration::from_secs(1),
+    turn_time_max: Duration::from_secs(60),
+    activity_time_default: Duration::from_secs(60),
+    heartbeat_bytes_max: 64 * KIB,
+    activity_cancel_grace: Duration::from_secs(5),
+    schedules_max: 10_000,
+    schedule_backfill_max: 1_000,
+    batches_running_max: 4,
+    batches_kept_max: 100,
+    tokens_max: 100,
+    token_lifetime_max: Duration::from_secs(365 * 24 * 60 * 60),
+    audit_entries_max: 10_000,
+    activities_running_max: 256,
+    activities_held_max: 100_000,
+    workflow_pending_max: 10_000,
+    history_events_max: 100_000,
+    history_warn_percent: 80,
+    continued_runs_kept: 10,
+    actor_timers_max: 1_000,
+    actor_reads_max: 256,
+    turn_writes_max: 10_000,
+    turn_effects_max: 10_000,
+    turn_bytes_max: 64 * MIB,
+    topic_subscribers_max: 1_000,
+    entity_topics_max: 1_000,
+    topic_value_bytes_max: 64 * KIB,
+    inbox_messages_max: 10_000,
+    entities_live_max: 20_000,
+    entities_live_bytes_max: 1024 * MIB,
+    entity_idle_max: Duration::from_secs(60),
+    log_lines_max: 1_000,
+    log_line_bytes_max: 16 * KIB,
+    component_bytes_max: 64 * MIB,
+    component_functions_max: 100_000,
+    component_function_bytes_max: MIB,
+    component_function_locals_max: 10_000,
+    component_types_max: 20_000,
+    component_type_depth_max: 16,
+    component_imports_max: 10_000,
+    component_exports_max: 50_000,
+    component_aliases_max: 50_000,
+    component_modules_max: 100,
+    component_instances_max: 500,
+    component_depth_max: 8,
+    component_globals_max: 20_000,
+    component_memories_max: 100,
+    component_tables_max: 100,
+    component_segments_max: 100_000,
+    component_data_bytes_max: 32 * MIB,
+    compile_cpu_max: Duration::from_secs(60),
+    compile_time_max: Duration::from_secs(600),
+    compile_memory_bytes_max: 1024 * MIB,
+    compiles_running_max: 4,
+    compiles_held_max: 64,
+    compiled_bytes_max: 256 * MIB,
+    compiled_kept_bytes_max: 2048 * MIB,
+    components_loaded_max: 16,
+    custom_status_bytes_max: 16 * KIB,
+    attributes_max: 32,
+    attribute_value_bytes_max: KIB,
+    query_time_max: Duration::from_secs(10),
+    event_streams_max: 2_048,
+    changes_kept_max: 16_384,
+    reply_retention: Duration::from_secs(24 * 60 * 60),
+    retention: FOREVER,
+    server: USUAL_OF_SERVER,
+};
+
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            payload_bytes_max: MIB,
-            memory_bytes_max: 64 * MIB,
-            turn_cpu_max: Duration::from_secs(1),
-            turn_time_max: Duration::from_secs(60),
-            activity_time_default: Duration::from_secs(60),
-            heartbeat_bytes_max: 64 * KIB,
-            activity_cancel_grace: Duration::from_secs(5),
-            schedules_max: 10_000,
-            schedule_backfill_max: 1_000,
-            batches_running_max: 4,
-            batches_kept_max: 100,
-            tokens_max: 100,
-            token_lifetime_max: Duration::from_secs(365 * 24 * 60 * 60),
-            audit_entries_max: 10_000,
-            activities_running_max: 256,
-            activities_held_max: 100_000,
-            workflow_pending_max: 10_000,
-            history_events_max: 100_000,
-            history_warn_percent: 80,
-            continued_runs_kept: 10,
-            actor_timers_max: 1_000,
-            actor_reads_max: 256,
-            turn_writes_max: 10_000,
-            turn_effects_max: 10_000,
-            turn_bytes_max: 64 * MIB,
-            topic_subscribers_max: 1_000,
-            entity_topics_max: 1_000,
-            topic_value_bytes_max: 64 * KIB,
-            inbox_messages_max: 10_000,
-            entities_live_max: 20_000,
-            entities_live_bytes_max: 1024 * MIB,
-            entity_idle_max: Duration::from_secs(60),
-            log_lines_max: 1_000,
-            log_line_bytes_max: 16 * KIB,
-            component_bytes_max: 64 * MIB,
-            components_loaded_max: 16,
-            custom_status_bytes_max: 16 * KIB,
-            attributes_max: 32,
-            attribute_value_bytes_max: KIB,
-            query_time_max: Duration::from_secs(10),
-            event_streams_max: 2_048,
-            changes_kept_max: 16_384,
-            reply_retention: Duration::from_secs(24 * 60 * 60),
-            retention: Retention::default(),
-            server: ServerLimits::default(),
-        }
+        USUAL
     }
 }
 

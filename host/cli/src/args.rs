@@ -15,6 +15,7 @@ use host_base::attribute::read_attribute;
 use host_base::{AttributeValue, Attributes, InvalidId, Role, Search, TenantId, duration};
 
 use crate::remote::Sources;
+use crate::sandbox::Sandbox;
 
 /// Lines in flight with `host run --each` where nothing else is said.
 const CONCURRENCY_DEFAULT: &str = "256";
@@ -375,6 +376,14 @@ pub(crate) struct ServeArgs {
         value_name = "FILE"
     )]
     pub(crate) token_file: Option<PathBuf>,
+    /// Whether the server gives up files, system calls and core dumps that it does not need. [default: try]
+    #[arg(
+        long,
+        env = "HOST_SANDBOX",
+        hide_env_values = true,
+        value_name = "MODE"
+    )]
+    pub(crate) sandbox: Option<Sandbox>,
     /// Leaves unfinished workflows on the component that they were started on. Without it, those go on with
     /// the new one whose history agrees with it.
     #[arg(long)]

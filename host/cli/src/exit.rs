@@ -10,8 +10,8 @@ use host_api::json::Status;
 use host_base::failure::code;
 use host_base::{Failure, Fault};
 use host_runtime::{
-    ControlError, DeployError, MoveError, RehearseError, RemoveError, RerunError, StartError,
-    StartupError, StoreError,
+    ControlError, DeployError, LoadError, MoveError, RehearseError, RemoveError, RerunError,
+    StartError, StartupError, StoreError,
 };
 
 use crate::args::Output;
@@ -125,10 +125,19 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// What a component that cannot be loaded means for the exit code.
+fn of_load(error: &LoadError) -> Exit {
+    match error.fault {
+        Fault::Plugin | Fault::Caller => Exit::BadUsage,
+        Fault::TryAgain | Fault::Operator | Fault::Bug => Exit::Failed,
+    }
+}
+
 impl From<DeployError> for Problem {
     fn from(error: DeployError) -> Problem {
         let exit = match &error {
-            DeployError::Load(_) | DeployError::Taken { .. } => Exit::BadUsage,
+            DeployError::Load(error) => of_load(error),
+            DeployError::Taken { .. } => Exit::BadUsage,
             DeployError::Store(_) => Exit::BadData,
         };
         Problem::new(exit, error)
@@ -159,7 +168,7 @@ impl From<RehearseError> for Problem {
     fn from(error: RehearseError) -> Problem {
         let exit = match &error {
             RehearseError::Unknown(_) | RehearseError::Absent(_) => Exit::Failed,
-            RehearseError::Load(_) => Exit::BadUsage,
+            RehearseError::Load(error) => of_load(error),
             RehearseError::Store(_) => Exit::BadData,
         };
         Problem::new(exit, error)

@@ -4,10 +4,12 @@
 
 mod args;
 mod commands;
+mod compiler;
 mod exit;
 mod input;
 mod logs;
 mod remote;
+mod sandbox;
 mod session;
 mod settings;
 mod show;
@@ -20,6 +22,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(ended) = compiler::run_as_one() {
+        return ended;
+    }
     let cli = args::parse();
     logs::start();
     let exit = commands::run(&cli).unwrap_or_else(|problem| problem.tell(cli.common.output));

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, Deserializer};
 use toml::{Table, Value};
 
+use crate::sandbox::Sandbox;
+
 /// Limits that may be nought; with any other at nought, nothing would go on.
 const MAY_BE_NOUGHT: [&str; 7] = [
     "activity_cancel_grace",
@@ -63,6 +65,10 @@ pub(crate) struct ServeSettings {
     /// Tokens of which callers must send one, each in a line. Default: none, and only this machine is served.
     #[schemars(example = "/etc/host/tokens")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Whether the server gives up files, system calls and core dumps that it does not need: "off", "try", or "require",
+    /// with which it does not start where the kernel cannot take them. Default "try".
+    #[schemars(with = "String", example = &"require")]
+    pub(crate) sandbox: Option<Sandbox>,
 }
 
 /// What the file sets, and the defaults of the rest; all defaults without a file.

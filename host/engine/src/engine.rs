@@ -2,15 +2,17 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use host_base::{CurrentLimits, Digest, Limits};
+use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
 use crate::code::Base;
+use crate::compiler::Compiler;
 use crate::error::{EngineError, LoadError};
 use crate::idle::Places;
 use crate::load;
@@ -28,8 +30,11 @@ pub struct EngineOptions {
     /// and actors' turns.
     pub limits: Limits,
     /// Where compiled components are kept between starts; none: every start compiles. The folder is
-    /// made where it is not; one that others can write to is not used.
+    /// made where it is not; one that others can write to is not used. Beside it lies the key by which this host
+    /// knows again what it wrote, in a file of the folder's name that ends with `.key`.
     pub cache_dir: Option<PathBuf>,
+    /// Who compiles.
+    pub compiler: Compiler,
     /// Live workflow instances at most; none: as many as the machine allows, which is about 7,600 where
     /// Linux's `vm.max_map_count` was not raised. More than that is lowered to it.
     pub instances_max: Option<u32>,
@@ -45,8 +50,11 @@ pub(crate) struct Shared {
     pub(crate) deterministic: Base,
     pub(crate) plain: Base,
     pub(crate) places: Arc<Places>,
-    /// Held while a component is compiled: each compilation uses all cores and much memory.
-    pub(crate) compiling: Mutex<()>,
+    pub(crate) compiler: Compiler,
+    pub(crate) compiles_held_max: usize,
+    /// Places to compile and to wait for it, and places to compile.
+    pub(crate) compiles_held: Arc<Semaphore>,
+    pub(crate) compiles_running: Arc<Semaphore>,
     pools: Pools,
     /// Dropping it ends the ticker.
     _ticker: mpsc::Sender<()>,
@@ -63,14 +71,19 @@ impl Engine {
         let deterministic = base(Flavour::Deterministic, pools.workflows)?;
         let plain = base(Flavour::Plain, pools.plain)?;
         let places = Arc::new(Places::default());
+        let limits = options.limits;
+        let cache = options.cache_dir.as_deref();
         let engines = [deterministic.engine.clone(), plain.engine.clone()];
         Ok(Engine(Arc::new(Shared {
-            cache: options.cache_dir.as_deref().and_then(Cache::open),
+            cache: cache.and_then(|folder| Cache::open(folder, &limits)),
+            compiler: options.compiler,
+            compiles_held_max: limits.compiles_held_max,
+            compiles_held: places_for(limits.compiles_held_max),
+            compiles_running: places_for(limits.compiles_running_max),
             deterministic,
             plain,
             _ticker: start_ticker(engines, Arc::clone(&places))?,
             places,
-            compiling: Mutex::new(()),
             pools,
         })))
     }
@@ -109,6 +122,10 @@ impl Engine {
     pub fn instances_max(&self) -> usize {
         self.0.pools.workflows as usize
     }
+}
+
+fn places_for(compiles: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(compiles.min(Semaphore::MAX_PERMITS)))
 }
 
 fn base(flavour: Flavour, instances: u32) -> Result<Base, EngineError> {

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use host_base::{Failure, failure::code};
+use host_base::{Failure, Fault, failure::code};
 
 /// The kind of code that a guest runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +46,8 @@ pub struct LoadError {
     pub problem: String,
     /// What to do about it, as a sentence.
     pub advice: String,
+    /// Who must do it.
+    pub fault: Fault,
 }
 
 /// An answer of the runtime that ends the guest at once. What it means is known to who gave it.

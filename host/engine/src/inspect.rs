@@ -2,6 +2,7 @@
 //!
 //! Knows the names of the contract. Whether the types behind the names fit is seen after compiling.
 
+use host_base::Fault;
 use wasmparser::{Encoding, Parser, Payload};
 
 use crate::error::LoadError;
@@ -10,6 +11,8 @@ use crate::refuse;
 /// The version of the contract that this host speaks.
 const VERSION: &str = "0.1.0";
 const PACKAGE: &str = "durable:plugin/";
+/// How programs, libraries and the compiled components of wasmtime begin.
+const ELF: &[u8] = b"\x7fELF";
 const IMPORTS: [&str; 4] = ["activity", "actor", "types", "workflow"];
 const EXPORTS: [&str; 4] = ["activities", "actors", "manifest", "workflows"];
 
@@ -18,6 +21,7 @@ const EXPORTS: [&str; 4] = ["activities", "actors", "manifest", "workflows"];
 pub(crate) struct Problem {
     problem: String,
     advice: String,
+    fault: Fault,
 }
 
 impl Problem {
@@ -25,7 +29,23 @@ impl Problem {
         Problem {
             problem: problem.into(),
             advice: advice.into(),
+            fault: Fault::Plugin,
         }
+    }
+
+    /// The same, where somebody else than the plugin's author must act.
+    pub(crate) fn by(self, fault: Fault) -> Problem {
+        Problem { fault, ..self }
+    }
+
+    /// As words for [`Problem::from_words`] in another process.
+    pub(crate) fn to_words(&self) -> String {
+        format!("{}\n{}", self.problem.replace('\n', "; "), self.advice)
+    }
+
+    pub(crate) fn from_words(words: &str) -> Problem {
+        let (problem, advice) = words.split_once('\n').unwrap_or((words, ""));
+        Problem::new(problem, advice)
     }
 
     pub(crate) fn of(self, file: &str) -> LoadError {
@@ -33,6 +53,7 @@ impl Problem {
             file: file.to_owned(),
             problem: self.problem,
             advice: self.advice,
+            fault: self.fault,
         }
     }
 }
@@ -51,8 +72,7 @@ const BUILD_ADVICE: &str = "Build the plugin with `--target wasm32-wasip2`, whic
 
 /// Reads what a component exports, and checks all names that it imports and exports.
 pub(crate) fn exports_of(bytes: &[u8]) -> Result<Exports, Problem> {
-    check_magic(bytes)?;
-    let names = names_of(bytes)?;
+    let names = read_names(bytes).map_err(|error| damaged(&error))?;
     names
         .imports
         .iter()
@@ -77,32 +97,33 @@ pub(crate) fn exports_of(bytes: &[u8]) -> Result<Exports, Problem> {
     check_exports(exports)
 }
 
-fn check_magic(bytes: &[u8]) -> Result<(), Problem> {
+/// Looks at the first bytes, which say what kind of file it is.
+pub(crate) fn check_kind(bytes: &[u8]) -> Result<(), Problem> {
     if Parser::is_component(bytes) {
         return Ok(());
     }
     let problem = if Parser::is_core_wasm(bytes) {
         "it is a core WebAssembly module, and a plugin is a component"
+    } else if bytes.starts_with(ELF) {
+        "it is machine code, and this host runs only what it has compiled itself"
     } else {
         "it is not a WebAssembly file"
     };
     Err(Problem::new(problem, BUILD_ADVICE))
 }
 
+/// The file cannot be read to its end.
+pub(crate) fn damaged(error: &wasmparser::Error) -> Problem {
+    Problem::new(
+        format!("it is damaged: {error}"),
+        "Build it anew, or fetch it again",
+    )
+}
+
 #[derive(Default)]
 struct Names {
     imports: Vec<String>,
     exports: Vec<String>,
-}
-
-fn names_of(bytes: &[u8]) -> Result<Names, Problem> {
-    let damaged = |error| {
-        Problem::new(
-            format!("it is damaged: {error}"),
-            "Build it anew, or fetch it again",
-        )
-    };
-    read_names(bytes).map_err(damaged)
 }
 
 /// The names of the outermost component; those of what is nested in it concern nobody else.

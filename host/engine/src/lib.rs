@@ -7,7 +7,11 @@ mod activity;
 mod actor;
 mod bindings;
 mod cache;
+mod check;
+mod child;
 mod code;
+mod compiled;
+mod compiler;
 mod convert;
 mod describe;
 pub mod engine;
@@ -16,6 +20,7 @@ mod guest;
 mod idle;
 pub mod imports;
 mod inspect;
+mod key;
 mod leave;
 mod load;
 mod locks;
@@ -32,6 +37,8 @@ mod streams;
 mod wasi;
 mod workflow;
 
+pub use child::compile_as_child;
+pub use compiler::{Compiler, Program};
 pub use engine::{Engine, EngineOptions};
 pub use error::{EngineError, GuestError, Interrupt, LoadError, Reason, Role};
 pub use imports::{

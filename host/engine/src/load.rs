@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use host_base::{CurrentLimits, Digest};
-use wasmtime::component::Component;
+use host_base::{CurrentLimits, Digest, Fault, Limits};
 
-use crate::code::Code;
-use crate::describe;
+use crate::code::{Base, Code};
 use crate::engine::Shared;
 use crate::inspect::{self, Exports, Problem};
-use crate::locks::lock;
 use crate::manifest::Manifest;
 use crate::plugin::Plugin;
 use crate::setup::Flavour;
+use crate::{check, describe};
 
 /// Checks and compiles a component and reads its manifest.
 pub(crate) async fn load(
@@ -20,13 +18,10 @@ pub(crate) async fn load(
     bytes: &[u8],
     limits: Arc<CurrentLimits>,
 ) -> Result<Plugin, Problem> {
-    check_size(bytes.len(), limits.get().component_bytes_max)?;
-    let exports = inspect::exports_of(bytes)?;
-    let source = Source {
-        bytes: Arc::from(bytes),
-        digest: Digest::of(bytes),
-        exports,
-    };
+    let now = limits.get();
+    check_size(bytes.len(), now.component_bytes_max)?;
+    let source = checked(Arc::from(bytes), now).await?;
+    let exports = source.exports;
     let first = source.first_flavour();
     let code = compile(shared, &source, first).await?;
     let manifest = describe::manifest_of(&code, exports, &limits.get()).await?;
@@ -58,11 +53,28 @@ fn check_size(bytes: usize, max: usize) -> Result<(), Problem> {
     ))
 }
 
+/// The component, once nothing in its file speaks against compiling it.
+async fn checked(bytes: Arc<[u8]>, limits: Arc<Limits>) -> Result<Source, Problem> {
+    aside(move || {
+        inspect::check_kind(&bytes)?;
+        check::count(&bytes, &limits)?;
+        Ok(Source {
+            exports: inspect::exports_of(&bytes)?,
+            digest: Digest::of(&bytes),
+            bytes,
+            limits,
+        })
+    })
+    .await
+}
+
 #[derive(Clone)]
 struct Source {
     bytes: Arc<[u8]>,
     digest: Digest,
     exports: Exports,
+    /// Those that held when it was loaded.
+    limits: Arc<Limits>,
 }
 
 impl Source {
@@ -82,36 +94,84 @@ impl Source {
     }
 }
 
-/// Compiles where it may take its time.
-async fn compile(shared: &Arc<Shared>, source: &Source, flavour: Flavour) -> Result<Code, Problem> {
-    let (shared, source) = (Arc::clone(shared), source.clone());
-    let work = tokio::task::spawn_blocking(move || compile_here(&shared, &source, flavour));
-    work.await.unwrap_or_else(|error| {
+/// Does it where it may take its time.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
         Err(Problem::new(
             format!("the compiler broke: {error}"),
             "Report it with the file: this is a defect of the host",
-        ))
+        )
+        .by(Fault::Bug))
     })
 }
 
-fn compile_here(shared: &Shared, source: &Source, flavour: Flavour) -> Result<Code, Problem> {
-    let base = match flavour {
-        Flavour::Deterministic => &shared.deterministic,
-        Flavour::Plain => &shared.plain,
-    };
-    let one_at_a_time = lock(&shared.compiling);
-    let component = match &shared.cache {
-        Some(cache) => cache.component(&base.engine, source.digest, &source.bytes),
-        None => Component::new(&base.engine, &source.bytes),
-    };
-    drop(one_at_a_time);
-    let component = component.map_err(|error| uncompilable(&error))?;
-    Code::link(base, &component, source.exports)
+/// The component's code for one engine: what was compiled before, or else compiled now.
+async fn compile(shared: &Arc<Shared>, source: &Source, flavour: Flavour) -> Result<Code, Problem> {
+    let find = (Arc::clone(shared), source.clone());
+    let found = aside(move || find.0.compiled(&find.1, flavour).transpose()).await?;
+    if let Some(code) = found {
+        return Ok(code);
+    }
+    let _held = Arc::clone(&shared.compiles_held).try_acquire_owned();
+    let _held = _held.map_err(|_| busy(shared.compiles_held_max))?;
+    let turn = Arc::clone(&shared.compiles_running).acquire_owned().await;
+    let (shared, source) = (Arc::clone(shared), source.clone());
+    aside(move || {
+        // It goes on where nobody waits for it any more, and counts as long as it does.
+        let _turn = turn;
+        // Somebody else may have compiled the same meanwhile.
+        let found = shared.compiled(&source, flavour);
+        found.unwrap_or_else(|| shared.compile(&source, flavour))
+    })
+    .await
 }
 
-fn uncompilable(error: &wasmtime::Error) -> Problem {
+fn busy(max: usize) -> Problem {
     Problem::new(
-        format!("it cannot be compiled: {error:#}"),
-        "Build it anew, without experimental features of WebAssembly and of WASI 0.3",
+        format!(
+            "{max} components are being compiled or wait for it, the limit `compiles_held_max`"
+        ),
+        "Try again later",
+    )
+    .by(Fault::TryAgain)
+}
+
+impl Shared {
+    fn base(&self, flavour: Flavour) -> &Base {
+        match flavour {
+            Flavour::Deterministic => &self.deterministic,
+            Flavour::Plain => &self.plain,
+        }
+    }
+
+    /// The component's code, if it was compiled before.
+    fn compiled(&self, source: &Source, flavour: Flavour) -> Option<Result<Code, Problem>> {
+        let base = self.base(flavour);
+        let component = self.cache.as_ref()?.find(&base.engine, source.digest)?;
+        Some(Code::link(base, &component, source.exports))
+    }
+
+    fn compile(&self, source: &Source, flavour: Flavour) -> Result<Code, Problem> {
+        let base = self.base(flavour);
+        let (compiler, engine) = (&self.compiler, &base.engine);
+        let compiled = compiler.compile(engine, flavour, &source.limits, &source.bytes)?;
+        if let Some(cache) = &self.cache {
+            cache.keep(engine, source.digest, &compiled);
+        }
+        let component = compiled
+            .component(engine)
+            .map_err(|error| unusable(&error))?;
+        Code::link(base, &component, source.exports)
+    }
+}
+
+/// Where the code is the compiler's of this very host, what is wrong with it is what no instance has room for.
+fn unusable(error: &wasmtime::Error) -> Problem {
+    Problem::new(
+        format!("no instance has room for it: {error:#}"),
+        "Build it so that each of its modules has one memory and few tables",
     )
 }

@@ -4,10 +4,19 @@
 
 use std::time::Duration;
 
+use wasmparser::WasmFeatures;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     WasmBacktraceDetails,
 };
+
+/// What a component may use of WebAssembly; the checks before compiling and the compiler agree on it.
+pub(crate) const FEATURES: WasmFeatures = WasmFeatures::WASM3
+    .difference(WasmFeatures::EXCEPTIONS)
+    .difference(WasmFeatures::GC)
+    .difference(WasmFeatures::GC_TYPES)
+    .difference(WasmFeatures::THREADS)
+    .union(WasmFeatures::COMPONENT_MODEL);
 
 /// How long a guest runs before it lets others run, and the grain of its budget.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -31,19 +40,31 @@ pub(crate) enum Flavour {
 
 /// An engine with a pool of that many instances.
 pub(crate) fn engine(flavour: Flavour, instances: u32) -> wasmtime::Result<Engine> {
+    let mut config = config(flavour);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    Engine::new(&config)
+}
+
+/// An engine that only compiles; the other one of its flavour runs what it gives.
+pub(crate) fn compiler(flavour: Flavour) -> wasmtime::Result<Engine> {
+    Engine::new(&config(flavour))
+}
+
+fn config(flavour: Flavour) -> Config {
     let deterministic = flavour == Flavour::Deterministic;
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)))
         // Plain imports cost a half to a third without it, and the contract has no other.
         .concurrency_support(false)
         .epoch_interruption(true)
         .async_stack_size(512 * KIB)
         .max_wasm_stack(256 * KIB)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .wasm_features(FEATURES, true)
+        .wasm_features(FEATURES.complement(), false)
         .cranelift_nan_canonicalization(deterministic)
         .relaxed_simd_deterministic(deterministic);
-    Engine::new(&config)
+    config
 }
 
 fn pool(instances: u32) -> PoolingAllocationConfig {

@@ -548,6 +548,49 @@ async fn a_file_that_is_no_plugin_is_refused_with_what_to_do() {
     assert!(refusal(&unknown).await.contains("acme:door/open"));
 }
 
+/// All that a component needs to be instantiated, with a start function of these instructions.
+fn starting_with(instructions: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (core module $m (func $start {instructions}) (start $start) (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $manifest (export "describe" (func $f)))
+            (export "durable:plugin/manifest@0.1.0" (instance $manifest))
+            (instance $activities (export "run" (func $f)))
+            (export "durable:plugin/activities@0.1.0" (instance $activities)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_function_is_held_to_what_every_call_is() {
+    let endless = refusal(&starting_with("(loop br 0)")).await;
+    assert!(endless.contains("used up the CPU time"), "{endless}");
+    let trap = refusal(&starting_with("unreachable")).await;
+    assert!(trap.contains("unreachable code was reached"), "{trap}");
+    let deep = refusal(&starting_with("call $start")).await;
+    assert!(deep.contains("its stack is full"), "{deep}");
+    // The host goes on to what comes after the start function.
+    let fine = refusal(&starting_with("nop")).await;
+    assert!(fine.contains("other types than the contract"), "{fine}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machine_code_is_refused_also_where_this_very_host_has_compiled_it() {
+    let cache = tempfile::tempdir().unwrap();
+    let options = EngineOptions {
+        cache_dir: Some(cache.path().join("aot")),
+        instances_max: Some(8),
+        ..EngineOptions::default()
+    };
+    probe(&Engine::new(options).unwrap()).await;
+    for file in cache.path().join("aot").read_dir().unwrap().flatten() {
+        let text = refusal(&std::fs::read(file.path()).unwrap()).await;
+        assert!(text.contains("it is machine code"), "{text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compiled_component_is_found_in_the_cache_again() {
     let cache = tempfile::tempdir().unwrap();

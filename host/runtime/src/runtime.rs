@@ -119,6 +119,7 @@ impl Runtime {
         let engine = Engine::new(EngineOptions {
             limits: options.limits.clone(),
             cache_dir: Some(options.data.join(CACHE_DIR)),
+            compiler: options.compiler.clone(),
             instances_max: Some(instances_max(&options)),
         })?;
         let (outbox, turns) = mpsc::channel(outbox::TURNS_QUEUED_MAX);

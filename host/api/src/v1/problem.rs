@@ -8,10 +8,10 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use host_base::failure::code;
-use host_base::{Failure, InvalidAttribute, InvalidId};
+use host_base::{Failure, Fault, InvalidAttribute, InvalidId};
 use host_runtime::{
-    ControlError, DeployError, MoveError, RehearseError, RemoveError, RerunError, StartError,
-    StoreError,
+    ControlError, DeployError, LoadError, MoveError, RehearseError, RemoveError, RerunError,
+    StartError, StoreError,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,7 @@ pub(super) enum Kind {
     Plugin,
     Timeout,
     Busy,
+    Host,
     Store,
 }
 
@@ -82,7 +83,7 @@ impl Kind {
             Kind::Limit | Kind::Plugin => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Kind::Store => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::Host | Kind::Store => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -105,7 +106,7 @@ impl Kind {
             | Kind::Limit => WhoMustAct::Caller,
             Kind::Stalled | Kind::Plugin | Kind::Timeout => WhoMustAct::PluginAuthor,
             Kind::Busy => WhoMustAct::Nobody,
-            Kind::Store => WhoMustAct::Operator,
+            Kind::Host | Kind::Store => WhoMustAct::Operator,
         }
     }
 
@@ -131,6 +132,7 @@ impl Kind {
             Kind::Plugin => ("plugin-failed", "The plugin answered with a failure"),
             Kind::Timeout => ("timeout", "The plugin used up its time"),
             Kind::Busy => ("busy", "Not now"),
+            Kind::Host => ("host-failed", "The host cannot do it"),
             Kind::Store => ("store-failed", "The store cannot be used"),
         }
     }
@@ -347,10 +349,20 @@ impl From<RehearseError> for Problem {
         match error {
             RehearseError::Unknown(id) => Problem::unknown_workflow(&id),
             RehearseError::Absent(_) => absent(&text),
-            RehearseError::Load(_) => Problem::bad_input(text),
+            RehearseError::Load(error) => unloadable(&error),
             RehearseError::Store(error) => error.into(),
         }
     }
+}
+
+/// The component is not loaded, mostly for what it is.
+fn unloadable(error: &LoadError) -> Problem {
+    let kind = match error.fault {
+        Fault::Plugin | Fault::Caller => Kind::BadInput,
+        Fault::TryAgain => Kind::Busy,
+        Fault::Operator | Fault::Bug => Kind::Host,
+    };
+    Problem::new(kind, error.to_string())
 }
 
 /// The workflow is there, and its code is not.
@@ -366,7 +378,7 @@ impl From<DeployError> for Problem {
     fn from(error: DeployError) -> Problem {
         let text = error.to_string();
         match error {
-            DeployError::Load(_) => Problem::bad_input(text),
+            DeployError::Load(error) => unloadable(&error),
             DeployError::Taken { .. } => Problem::new(Kind::AlreadyExists, text),
             DeployError::Store(error) => error.into(),
         }

@@ -3,6 +3,7 @@
 //! Owns who may be served where, when it is ready and that it ends well: requests that were taken are answered first.
 //! Knows no route.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use sd_notify::NotifyState;
 use super::deploy;
 use crate::args::{Common, ServeArgs};
 use crate::exit::{Exit, OrExit};
+use crate::sandbox::{self, Sandbox};
 use crate::session::{self, Ending, Session, Stop};
 use crate::settings::{self, ServeSettings, Settings};
 use crate::show::trace::Detail;
@@ -36,17 +38,37 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Ending {
     let serve = chosen(args, &settings.serve);
     let addresses = Addresses::of(&serve);
     let options = options(&serve, &settings).or_exit(Exit::BadUsage)?;
-    let components = deploy::read(&serve.plugins.unwrap_or_default())?;
+    let components = deploy::read(&serve.plugins.clone().unwrap_or_default())?;
     let detail = session::detail(common, Detail::Little);
+    let wanted = serve.sandbox.unwrap_or_default();
+    let missing = give_up(wanted, common, &serve).or_exit(Exit::Failed)?;
     session::run_to_the_end(common, detail, async move |session, stop| {
         let asks = !options.tokens.is_empty() || session.runtime.has_tokens();
         for address in addresses.all() {
             check_address(address, asks).or_exit(Exit::BadUsage)?;
         }
+        missing
+            .iter()
+            .for_each(|missing| session.console.note(missing));
+        sandbox::close(wanted).or_exit(Exit::Failed)?;
         deploy::deploy(session, &components, args.pin).await?;
         session.resume().await?;
         serve_at(session, addresses, options, stop).await
     })
+}
+
+/// Gives up what a server does not need, and returns what it could not give up. The directory must be there by then.
+fn give_up(wanted: Sandbox, common: &Common, serve: &ServeSettings) -> Result<Vec<String>> {
+    // Where it cannot be made, the store says why.
+    fs::create_dir_all(&common.data).ok();
+    let read = [
+        &common.config,
+        &serve.tls_cert,
+        &serve.tls_key,
+        &serve.token_file,
+    ];
+    let read: Vec<_> = read.into_iter().flatten().cloned().collect();
+    sandbox::enter(wanted, &common.data, &read)
 }
 
 impl Addresses {
@@ -87,6 +109,7 @@ fn chosen(args: &ServeArgs, file: &ServeSettings) -> ServeSettings {
         tls_cert: args.tls_cert.clone().or_else(|| file.tls_cert.clone()),
         tls_key: args.tls_key.clone().or_else(|| file.tls_key.clone()),
         token_file: args.token_file.clone().or_else(|| file.token_file.clone()),
+        sandbox: args.sandbox.or(file.sandbox),
     }
 }
 

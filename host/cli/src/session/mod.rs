@@ -17,6 +17,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::args::Common;
+use crate::compiler::compiler;
 use crate::exit::{Exit, OrExit, Problem};
 use crate::settings;
 use crate::show::console::Console;
@@ -136,6 +137,7 @@ fn options(common: &Common) -> Result<RuntimeOptions, Problem> {
     let mut options = RuntimeOptions::new(&common.data);
     let settings = settings::read(common.config.as_deref()).or_exit(Exit::BadUsage)?;
     options.limits = settings.limits;
+    options.compiler = compiler();
     if let Some(stop) = env::var_os(STOP_VARIABLE) {
         let stop = stop.to_string_lossy().parse().map_err(Error::msg);
         let stop = stop.with_context(|| format!("read {STOP_VARIABLE}"));

@@ -250,7 +250,6 @@ impl Caller {
     fn terminate(&self, id: &str) -> Result<(), tonic::Status> {
         let request = self.request(WorkflowRequest {
             instance_id: id.to_owned(),
-            ..WorkflowRequest::default()
         });
         let call = async { self.dapr().terminate_workflow_beta1(request).await };
         self.threads.block_on(call).map(drop)

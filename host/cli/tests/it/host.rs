@@ -1,8 +1,8 @@
 //! One data directory and the binary that uses it.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -36,6 +36,7 @@ impl Host {
         let dir = tempfile::tempdir().unwrap();
         let cache = dir.path().join(".host/cache");
         private(&cache);
+        key(&dir.path().join(".host"));
         for file in fs::read_dir(compiled).unwrap().flatten() {
             let (from, to) = (file.path(), cache.join(file.file_name()));
             // Another file system has files of its own.
@@ -169,6 +170,7 @@ fn compile_all() -> PathBuf {
             let dir = tempfile::tempdir().unwrap();
             private(&dir.path().join(".host"));
             symlink(&cache, dir.path().join(".host/cache")).unwrap();
+            key(&dir.path().join(".host"));
             let host = Host { dir };
             // Some are no plugins, on purpose.
             host.run(&["plugin", "deploy", file.to_str().unwrap()]);
@@ -181,6 +183,14 @@ fn compile_all() -> PathBuf {
 fn private(folder: &Path) {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700).create(folder).unwrap();
+}
+
+/// Gives a data directory the key that all of them have here, so that they share what was compiled.
+fn key(data: &Path) {
+    let mut file = OpenOptions::new();
+    let file = file.write(true).create_new(true).mode(0o600);
+    let mut file = file.open(data.join("cache.key")).unwrap();
+    file.write_all(&[7; 32]).unwrap();
 }
 
 /// Where plugins lie once they are built.

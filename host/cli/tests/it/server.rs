@@ -220,6 +220,15 @@ impl Server {
         self.grpc_port.unwrap()
     }
 
+    /// The most memory that the process has had so far, in bytes.
+    pub(crate) fn memory_bytes_max(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(file).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<u64>().unwrap() << 10
+    }
+
     /// Sends a signal, as a supervisor does.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

@@ -82,7 +82,10 @@ async fn a_replaced_component_is_kept_as_long_as_an_instance_runs_on_it() {
         let kept = host.components(&tenant()).await.unwrap();
         kept.iter().all(|one| one.digest != old).then_some(())
     };
-    until("the old component to go", gone).await;
+    until("the old component to be nobody's", gone).await;
+    // What was compiled of it goes when it has left the store.
+    let forgotten = async || (!host.has_compiled(&old)).then_some(());
+    until("the old component to go", forgotten).await;
     let (store, _dir) = host.close().await;
     assert_eq!(store.reader.component(&old).unwrap(), None);
     assert!(store.reader.component(&kept[0].digest).unwrap().is_some());

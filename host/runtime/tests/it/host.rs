@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use host_base::time::ManualClock;
-use host_base::{Clock, Limits, Payload, SystemClock};
+use host_base::{Clock, Digest, Limits, Payload, SystemClock};
 use host_runtime::{
     Deployed, Observer, Rollout, Runtime, RuntimeOptions, StartError, Trial, WorkflowView,
 };
@@ -27,8 +27,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(2);
 /// Events of a history that are read at once: all of them.
 const ALL: usize = 1_000_000;
-/// Where a runtime keeps compiled components.
+/// Where a runtime keeps compiled components, and what proves that they are its own.
 const CACHE: &str = "cache";
+const CACHE_KEY: &str = "cache.key";
 
 /// All that has happened, and a bell that rings when something does.
 #[derive(Default)]
@@ -110,6 +111,13 @@ impl Scratch {
         let host = Host::open(dir.path(), &limits);
         host.resume().await.unwrap();
         Scratch { host, dir, limits }
+    }
+
+    /// Whether code is kept that a component was compiled to.
+    pub(crate) fn has_compiled(&self, digest: &Digest) -> bool {
+        let kept = std::fs::read_dir(self.dir.path().join(CACHE)).unwrap();
+        let mut names = kept.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.any(|name| name.contains(&digest.to_string()))
     }
 
     /// Ends the host and lets another one go on.
@@ -405,6 +413,7 @@ pub(crate) async fn prepared_dir() -> TempDir {
         let file = file.unwrap();
         std::fs::hard_link(file.path(), cache.join(file.file_name())).unwrap();
     }
+    std::fs::copy(compiled.path().join(CACHE_KEY), dir.path().join(CACHE_KEY)).unwrap();
     dir
 }
 
